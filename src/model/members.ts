@@ -1,0 +1,29 @@
+// Direct and effective members: the input of the operations that list and change them.
+import { z } from 'zod';
+import { groupId, userId } from './ids.ts';
+
+export const MEMBERSHIP_TYPES = ['DIRECT', 'INHERITED'] as const;
+export type MembershipType = (typeof MEMBERSHIP_TYPES)[number];
+
+export const MEMBER_ORDER_FIELDS = ['USER_ID', 'EMAIL', 'ADDED_AT'] as const;
+export type MemberOrderField = (typeof MEMBER_ORDER_FIELDS)[number];
+
+/** Input of addGroupMembers and removeGroupMembers. */
+export const groupMembersInput = z.object({ groupId, userIds: z.array(userId) });
+export type GroupMembersInput = z.input<typeof groupMembersInput>;
+
+/** Input of updateGroupMembers; a user in both lists is refused. */
+export const updateGroupMembersInput = z
+  .object({
+    groupId,
+    usersToAdd: z.array(userId).nullish(),
+    usersToRemove: z.array(userId).nullish(),
+  })
+  .refine(
+    ({ usersToAdd, usersToRemove }) => {
+      const added = new Set(usersToAdd);
+      return !usersToRemove?.some((id) => added.has(id));
+    },
+    { path: ['usersToRemove'], message: 'must not name a user that usersToAdd names' },
+  );
+export type UpdateGroupMembersInput = z.input<typeof updateGroupMembersInput>;
