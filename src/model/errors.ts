@@ -77,16 +77,22 @@ export const refuse = {
       { counts },
     ),
   cycle: (path: CycleStep[]) =>
-    new DirectoryError('CYCLE', `This would close a cycle: ${path.map((step) => step.name).join(' → ')}`, { path }),
+    new DirectoryError('CYCLE', `This would close a cycle: ${path.map((step) => step.name).join(' → ')}`, {
+      path,
+    }),
   unknownUsers: (userIds: string[]) =>
-    new DirectoryError('UNKNOWN_USERS', `Not users of the group's tenant: ${userIds.join(', ')}`, { userIds }),
+    new DirectoryError('UNKNOWN_USERS', `Not users of the group's tenant: ${userIds.join(', ')}`, {
+      userIds,
+    }),
   otherTenant: (id: string) => new DirectoryError('OTHER_TENANT', `${id} belongs to another tenant`, { id }),
   versionConflict: (currentVersion: number) =>
     new DirectoryError('VERSION_CONFLICT', `The group has changed: its version is now ${currentVersion}`, {
       currentVersion,
     }),
   limit: (limit: number, message: string) => new DirectoryError('LIMIT_EXCEEDED', message, { limit }),
-  forbidden: (message = 'You may see this, but not change it') => new DirectoryError('FORBIDDEN', message, {}),
+  forbidden: (message = 'You may see this, but not change it') =>
+    new DirectoryError('FORBIDDEN', message, {}),
   unauthenticated: (message: string) => new DirectoryError('UNAUTHENTICATED', message, {}),
-  unavailable: (message: string, cause?: unknown) => new DirectoryError('UNAVAILABLE', message, {}, { cause }),
+  unavailable: (message: string, cause?: unknown) =>
+    new DirectoryError('UNAVAILABLE', message, {}, { cause }),
 };

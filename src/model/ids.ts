@@ -12,7 +12,13 @@ export type GroupId = Id<'group'>;
 export type DeletionId = Id<'deletion'>;
 
 /** Prefix of each kind of id. `del_` names one deletion and is not part of the API. */
-export const ID_PREFIXES = { partner: 'prt', tenant: 'tnt', user: 'usr', group: 'grp', deletion: 'del' } as const;
+export const ID_PREFIXES = {
+  partner: 'prt',
+  tenant: 'tnt',
+  user: 'usr',
+  group: 'grp',
+  deletion: 'del',
+} as const;
 export type IdKind = keyof typeof ID_PREFIXES;
 type IdOf = { partner: PartnerId; tenant: TenantId; user: UserId; group: GroupId; deletion: DeletionId };
 
@@ -47,7 +53,10 @@ const idPatterns = Object.fromEntries(
 function idSchema<Kind extends IdKind>(kind: Kind) {
   return z
     .string()
-    .regex(idPatterns[kind], `must be a ${kind} id, such as ${ID_PREFIXES[kind]}_ followed by letters and digits`)
+    .regex(
+      idPatterns[kind],
+      `must be a ${kind} id, such as ${ID_PREFIXES[kind]}_ followed by letters and digits`,
+    )
     .transform((text) => text as IdOf[Kind]);
 }
 

@@ -1,0 +1,43 @@
+// Rows of groups: their columns, their order, their lock, and what of them a plain user sees.
+import { Prisma, type Query, type Sql } from '../database/database.ts';
+import { refuse } from '../model/errors.ts';
+import type { GroupOrder } from '../model/groups.ts';
+import type { GroupId, TenantId } from '../model/ids.ts';
+import type { Ordering } from './lists.ts';
+import type { GroupRow } from './rows.ts';
+
+/** Columns of a group under the alias `g`, named as in GroupRow. */
+export const groupColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.description,
+  g.parent_group_id as "parentGroupId", g.custom_attributes as "customAttributes", g.version,
+  g.created_at as "createdAt", g.updated_at as "updatedAt"`;
+
+/** The sort order of lists of groups; by name unless told otherwise. */
+export function groupOrdering({ orderBy }: { orderBy?: GroupOrder | null | undefined }): Ordering {
+  const descending = orderBy?.direction === 'DESC';
+  const id = { column: Prisma.sql`g.id`, type: 'text' as const };
+  return orderBy?.field === 'CREATED_AT'
+    ? { tag: 'created', descending, keys: [{ column: Prisma.sql`g.created_at`, type: 'timestamptz' }, id] }
+    : { tag: 'name', descending, keys: [{ column: Prisma.sql`g.name_key`, type: 'text' }, id] };
+}
+
+/** What a plain user sees of a group it belongs to: id, name and type. */
+export function redact(group: GroupRow): GroupRow {
+  return {
+    ...group,
+    description: null,
+    parentGroupId: null,
+    customAttributes: null,
+    version: null,
+    createdAt: null,
+    updatedAt: null,
+  };
+}
+
+/** The live group's row, locked against deletion and other updates; refused as not found if it is gone. */
+export async function lockGroup(sql: Query, tenantId: TenantId, id: GroupId): Promise<GroupRow> {
+  const [row] = await sql<GroupRow>(Prisma.sql`
+    select ${groupColumns} from groups g where g.tenant_id = ${tenantId} and g.id = ${id} and g.deleted_at is null
+    for no key update`);
+  if (!row) throw refuse.notFound(id);
+  return row;
+}

@@ -1,0 +1,126 @@
+// Direct members: listed, counted, added and removed.
+import { Prisma, type Query } from '../database/database.ts';
+import { refuse } from '../model/errors.ts';
+import type { OrderDirection } from '../model/groups.ts';
+import { readInput } from '../model/input.ts';
+import {
+  type GroupMembersInput,
+  groupMembersInput,
+  type MemberOrderField,
+  type UpdateGroupMembersInput,
+  updateGroupMembersInput,
+} from '../model/members.ts';
+import type { Page, PageArgs } from '../model/page.ts';
+import { assertMayChange, change, type Directory, plainUser } from './directory.ts';
+import { list, type Ordering } from './lists.ts';
+import { memberUserColumns, toMemberRow } from './member-rows.ts';
+import { assertBatchSize, assertKnownUsers, endMemberships, insertMemberships } from './memberships.ts';
+import type { GroupRow, MemberRow } from './rows.ts';
+import { matching, searchPattern } from './search.ts';
+import { requireGroup } from './targets.ts';
+
+export type MemberOrder = { field: MemberOrderField; direction: OrderDirection };
+type ListArgs = { search?: string | null | undefined; orderBy?: MemberOrder | null | undefined };
+
+function memberOrdering({ orderBy }: { orderBy?: MemberOrder | null | undefined }): Ordering {
+  const descending = orderBy?.direction === 'DESC';
+  const id = { column: Prisma.sql`m.user_id`, type: 'text' as const };
+  switch (orderBy?.field) {
+    case 'EMAIL':
+      return { tag: 'email', descending, keys: [{ column: Prisma.sql`u.search_key`, type: 'text' }, id] };
+    case 'ADDED_AT':
+      return {
+        tag: 'added',
+        descending,
+        keys: [{ column: Prisma.sql`m.added_at`, type: 'timestamptz' }, id],
+      };
+    default:
+      return { tag: 'user', descending, keys: [id] };
+  }
+}
+
+const members = list<ListArgs, MemberRow>({
+  columns: Prisma.sql`${memberUserColumns}, 'DIRECT' as "membershipType", m.added_at as "addedAt"`,
+  order: memberOrdering,
+  toRow: toMemberRow as (raw: never) => MemberRow,
+  from: (directory, { search }) => Prisma.sql`from memberships m join users u on u.id = m.user_id
+    where m.group_id = k.id and ${directory.scope(Prisma.sql`m.tenant_id`)}${matching(Prisma.sql`u.search_key`, search)}`,
+  fromForCount: (directory, { search }) =>
+    search == null
+      ? Prisma.sql`from memberships m where m.group_id = k.id and ${directory.scope(Prisma.sql`m.tenant_id`)}`
+      : Prisma.sql`from memberships m join users u on u.id = m.user_id
+          where m.group_id = k.id and ${directory.scope(Prisma.sql`m.tenant_id`)}${matching(Prisma.sql`u.search_key`, search)}`,
+});
+
+/** Direct members, by user id unless told otherwise. Null for a plain user. */
+export async function listMembers(
+  directory: Directory,
+  groupId: string,
+  { search, orderBy, page }: ListArgs & { page: PageArgs },
+): Promise<Page<MemberRow> | null> {
+  if (plainUser(directory)) return null;
+  return members.page(directory, groupId, { search: searchPattern(search), orderBy: orderBy ?? null }, page);
+}
+
+/** How many direct members there are. Null for a plain user. */
+export async function countMembers(
+  directory: Directory,
+  groupId: string,
+  { search }: { search?: string | null | undefined } = {},
+): Promise<number | null> {
+  return plainUser(directory) ? null : members.count(directory, groupId, { search: searchPattern(search) });
+}
+
+type Added = { group: GroupRow; added: string[]; unchanged: string[] };
+type Removed = { group: GroupRow; removed: string[]; unchanged: string[] };
+
+/** Adds users to a group; those who are members already are `unchanged`. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
+export async function addGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Added> {
+  const { groupId, userIds } = readInput(groupMembersInput, input);
+  const { group, added, unchanged } = await changeMembers(directory, { groupId, add: userIds, remove: [] });
+  return { group, added, unchanged };
+}
+
+/** Removes users from a group; those who are no members are `unchanged`. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
+export async function removeGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Removed> {
+  const { groupId, userIds } = readInput(groupMembersInput, input);
+  const { group, removed, unchanged } = await changeMembers(directory, { groupId, add: [], remove: userIds });
+  return { group, removed, unchanged };
+}
+
+/** Adds and removes in one step. Refused: as the two alone, and VALIDATION_FAILED for a user in both lists. */
+export async function updateGroupMembers(
+  directory: Directory,
+  input: UpdateGroupMembersInput,
+): Promise<Added & Removed> {
+  const { groupId, usersToAdd, usersToRemove } = readInput(updateGroupMembersInput, input);
+  return changeMembers(directory, { groupId, add: usersToAdd ?? [], remove: usersToRemove ?? [] });
+}
+
+type Changes = { groupId: GroupRow['id']; add: readonly string[]; remove: readonly string[] };
+
+async function changeMembers(
+  directory: Directory,
+  { groupId, add, remove }: Changes,
+): Promise<Added & Removed> {
+  assertBatchSize(add, remove);
+  const group = await requireGroup(directory, groupId);
+  assertMayChange(directory);
+  const { tenantId } = group;
+  return change(directory, async (sql) => {
+    await shareLiveGroup(sql, group);
+    await assertKnownUsers(sql, tenantId, [...add, ...remove]);
+    const added = await insertMemberships(directory, sql, { tenantId, groupId, userIds: add });
+    const removed = await endMemberships(directory, sql, { tenantId, groupId, userIds: remove });
+    const changed = new Set([...added, ...removed]);
+    const unchanged = [...new Set([...add, ...remove])].filter((id) => !changed.has(id));
+    return { group, added, removed, unchanged };
+  });
+}
+
+/** Keeps the group from being deleted until the transaction ends; refused as not found if it already is. */
+async function shareLiveGroup(sql: Query, { id, tenantId }: GroupRow): Promise<void> {
+  const [live] = await sql(Prisma.sql`
+    select id from groups where tenant_id = ${tenantId} and id = ${id} and deleted_at is null for share`);
+  if (!live) throw refuse.notFound(id);
+}

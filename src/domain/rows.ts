@@ -1,0 +1,33 @@
+// What the domain gives back: rows of groups, members, users, tenants, as far as the caller may see them.
+import type { GroupType, JsonObject } from '../model/groups.ts';
+import type { GroupId, PartnerId, TenantId, UserId } from '../model/ids.ts';
+import type { MembershipType } from '../model/members.ts';
+
+/** A live group. For a plain user all but id, name and type is null: see `redact` in groups.ts. */
+export type GroupRow = {
+  id: GroupId;
+  tenantId: TenantId;
+  name: string;
+  type: GroupType;
+  description: string | null;
+  parentGroupId: GroupId | null;
+  customAttributes: JsonObject | null;
+  version: number | null;
+  createdAt: Date | null;
+  updatedAt: Date | null;
+};
+
+export type UserRow = { id: UserId; tenantId: TenantId; email: string; displayName: string | null };
+export type TenantRow = { id: TenantId; partnerId: PartnerId; name: string; slug: string };
+export type PartnerRow = { id: PartnerId; name: string };
+
+/** A user as member of a group. `addedAt` is null where no direct membership exists. */
+export type MemberRow = {
+  groupId: GroupId;
+  userId: UserId;
+  email: string;
+  displayName: string | null;
+  membershipType: MembershipType;
+  addedAt: Date | null;
+  user: UserRow;
+};

@@ -1,0 +1,76 @@
+// Tenants and their partners. Plain users see neither.
+import DataLoader from 'dataloader';
+import { Prisma } from '../database/database.ts';
+import type { Page, PageArgs } from '../model/page.ts';
+import { type Directory, perDirectory, plainUser } from './directory.ts';
+import { list, NO_PARENT } from './lists.ts';
+import type { PartnerRow, TenantRow } from './rows.ts';
+
+const tenantsById = perDirectory(
+  (directory) =>
+    new DataLoader<string, TenantRow | null>(async (ids) => {
+      if (plainUser(directory)) return ids.map(() => null);
+      const rows = await directory.prisma.tenant.findMany({ where: { id: { in: [...ids] } } });
+      const byId = new Map(
+        rows.map(({ id, partnerId, name, slug }) => [id, { id, partnerId, name, slug } as TenantRow]),
+      );
+      return ids.map((id) => byId.get(id) ?? null);
+    }),
+);
+
+/** The tenant with that id, or null if it is not in sight. */
+export async function findTenant(directory: Directory, id: string): Promise<TenantRow | null> {
+  return tenantsById(directory).load(id);
+}
+
+/** The tenants with these ids, in their order; null for each that is not in sight. One statement a batch. */
+export async function findTenants(
+  directory: Directory,
+  ids: readonly string[],
+): Promise<(TenantRow | null)[]> {
+  return Promise.all(ids.map((id) => tenantsById(directory).load(id)));
+}
+
+const partnersById = perDirectory(
+  (directory) =>
+    new DataLoader<string, PartnerRow | null>(async (ids) => {
+      if (plainUser(directory)) return ids.map(() => null);
+      const rows = await directory.prisma.partner.findMany({ where: { id: { in: [...ids] } } });
+      const byId = new Map(rows.map(({ id, name }) => [id, { id, name } as PartnerRow]));
+      return ids.map((id) => byId.get(id) ?? null);
+    }),
+);
+
+/** The partner with that id, or null if none of its tenants is in sight. */
+export async function findPartner(directory: Directory, id: string): Promise<PartnerRow | null> {
+  return partnersById(directory).load(id);
+}
+
+const tenants = list<object, TenantRow>({
+  columns: Prisma.sql`t.id, t.partner_id as "partnerId", t.name, t.slug`,
+  order: () => ({
+    tag: 'name',
+    descending: false,
+    keys: [
+      { column: Prisma.sql`t.name`, type: 'text' },
+      { column: Prisma.sql`t.id`, type: 'text' },
+    ],
+  }),
+  from: (directory) =>
+    plainUser(directory)
+      ? Prisma.sql`from tenants t where false`
+      : Prisma.sql`from tenants t where ${directory.scope(Prisma.sql`t.id`)}`,
+});
+
+/** Tenants in sight, by name. */
+export async function listTenants(
+  directory: Directory,
+  { page }: { page: PageArgs },
+): Promise<Page<TenantRow>> {
+  return tenants.page(directory, NO_PARENT, {}, page);
+}
+
+/** How many tenants are in sight. */
+export async function countTenants(directory: Directory): Promise<number> {
+  return tenants.count(directory, NO_PARENT, {});
+}

@@ -1,0 +1,169 @@
+// Users, mirrored from the identity provider: found, listed, and kept in step.
+import DataLoader from 'dataloader';
+import { Prisma, type Query } from '../database/database.ts';
+import { refuse } from '../model/errors.ts';
+import { searchKey } from '../model/groups.ts';
+import type { TenantId, UserId } from '../model/ids.ts';
+import { readInput } from '../model/input.ts';
+import type { Page, PageArgs } from '../model/page.ts';
+import {
+  type RemoveUsersInput,
+  removeUsersInput,
+  type UpsertUsersInput,
+  upsertUsersInput,
+} from '../model/users.ts';
+import { assertMayChange, change, type Directory, perDirectory, plainUser } from './directory.ts';
+import { recordEvents } from './events.ts';
+import { list } from './lists.ts';
+import { assertBatchSize, moveMemberships } from './memberships.ts';
+import type { UserRow } from './rows.ts';
+import { matching, searchPattern } from './search.ts';
+import { findTenant } from './tenants.ts';
+
+const usersById = perDirectory(
+  (directory) =>
+    new DataLoader<string, UserRow | null>(async (ids) => {
+      const self = plainUser(directory);
+      const asked = self ? ids.filter((id) => id === self.userId) : ids;
+      const rows = await directory.prisma.user.findMany({ where: { id: { in: [...asked] } } });
+      const byId = new Map(
+        rows.map(({ id, tenantId, email, displayName }) => [
+          id,
+          { id, tenantId, email, displayName } as UserRow,
+        ]),
+      );
+      return ids.map((id) => byId.get(id) ?? null);
+    }),
+);
+
+/** The user with that id, or null if it is not in sight; a plain user sees itself alone. */
+export async function findUser(directory: Directory, id: string): Promise<UserRow | null> {
+  return usersById(directory).load(id);
+}
+
+/** The users with these ids, in their order; null for each that is not in sight. One statement a batch. */
+export async function findUsers(directory: Directory, ids: readonly string[]): Promise<(UserRow | null)[]> {
+  return Promise.all(ids.map((id) => usersById(directory).load(id)));
+}
+
+const users = list<{ search: string | null }, UserRow>({
+  columns: Prisma.sql`u.id, u.tenant_id as "tenantId", u.email, u.display_name as "displayName"`,
+  order: () => ({ tag: 'user', descending: false, keys: [{ column: Prisma.sql`u.id`, type: 'text' }] }),
+  from: (directory, { search }) => Prisma.sql`from users u
+    where u.tenant_id = k.id and ${directory.scope(Prisma.sql`u.tenant_id`)}${matching(Prisma.sql`u.search_key`, search)}`,
+});
+
+type ListArgs = { tenantId: string; search?: string | null | undefined };
+
+/** Users of a tenant, by id. Null for a plain user. */
+export async function listUsers(
+  directory: Directory,
+  { tenantId, search, page }: ListArgs & { page: PageArgs },
+): Promise<Page<UserRow> | null> {
+  return plainUser(directory)
+    ? null
+    : users.page(directory, tenantId, { search: searchPattern(search) }, page);
+}
+
+/** How many users `listUsers` would list. Null for a plain user. */
+export async function countUsers(
+  directory: Directory,
+  { tenantId, search }: ListArgs,
+): Promise<number | null> {
+  return plainUser(directory) ? null : users.count(directory, tenantId, { search: searchPattern(search) });
+}
+
+export type UpsertedUsers = { users: UserRow[]; created: string[]; updated: string[] };
+
+/**
+ * Creates the users that are new and updates those that differ. Refused: NOT_FOUND (tenant), LIMIT_EXCEEDED,
+ * OTHER_TENANT for an id of another tenant in sight; VALIDATION_FAILED for one that is taken out of sight.
+ */
+export async function upsertUsers(directory: Directory, input: UpsertUsersInput): Promise<UpsertedUsers> {
+  const { tenantId, users: wanted } = readInput(upsertUsersInput, input);
+  assertBatchSize(wanted);
+  await requireTenant(directory, tenantId);
+  const ids = wanted.map((user) => user.id);
+  const rows = Prisma.sql`(select * from unnest(${ids}::text[], ${wanted.map((user) => user.email)}::text[],
+    ${wanted.map((user) => user.displayName ?? null)}::text[],
+    ${wanted.map((user) => searchKey(user.email, user.displayName))}::text[]) w(id, email, display_name, search_key)
+    order by id)`;
+  return change(directory, async (sql) => {
+    const created = await sql<{ id: string }>(Prisma.sql`
+      insert into users (id, tenant_id, email, display_name, search_key)
+      select w.id, ${tenantId}, w.email, w.display_name, w.search_key from ${rows} w
+      on conflict (id) do nothing returning id`);
+    const updated = await sql<{ id: string }>(Prisma.sql`
+      update users u set email = w.email, display_name = w.display_name, search_key = w.search_key, updated_at = now()
+      from ${rows} w where u.id = w.id and u.tenant_id = ${tenantId}
+        and (u.email, u.display_name) is distinct from (w.email, w.display_name) returning u.id`);
+    const stored = await sql<UserRow>(Prisma.sql`
+      select id, tenant_id as "tenantId", email, display_name as "displayName" from users
+      where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
+    const byId = new Map<string, UserRow>(stored.map((row) => [row.id, row]));
+    await assertAllStored(directory, sql, ids, byId);
+    const among = (found: { id: string }[]) => ids.filter((id) => found.some((row) => row.id === id));
+    return { users: ids.map((id) => byId.get(id)!), created: among(created), updated: among(updated) };
+  });
+}
+
+/** Removes users from the mirror and ends their memberships. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
+export async function removeUsers(
+  directory: Directory,
+  input: RemoveUsersInput,
+): Promise<{ removed: string[]; endedMembershipCount: number }> {
+  const { tenantId, userIds } = readInput(removeUsersInput, input);
+  assertBatchSize(userIds);
+  await requireTenant(directory, tenantId);
+  const ids = [...new Set(userIds)];
+  return change(directory, async (sql) => {
+    const locked = await sql<{ id: UserId }>(Prisma.sql`
+      select id from users where tenant_id = ${tenantId} and id = any(${ids}::text[]) order by id for update`);
+    const known = new Set(locked.map((row) => row.id));
+    const unknown = ids.filter((id) => !known.has(id));
+    if (unknown.length > 0) throw refuse.unknownUsers(unknown);
+    const ended = await moveMemberships(directory, sql, {
+      where: Prisma.sql`tenant_id = ${tenantId} and user_id = any(${ids}::text[])`,
+      cause: 'USER_REMOVED',
+    });
+    await sql(Prisma.sql`delete from users where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
+    const byGroup = Map.groupBy(ended, (membership) => membership.groupId);
+    await recordEvents(
+      directory,
+      sql,
+      [...byGroup].map(([groupId, memberships]) => ({
+        type: 'group_membership.removed' as const,
+        tenantId,
+        groupId,
+        data: { userIds: memberships.map((membership) => membership.userId), cause: 'USER_REMOVED' },
+      })),
+    );
+    return { removed: ids, endedMembershipCount: ended.length };
+  });
+}
+
+async function requireTenant(directory: Directory, tenantId: TenantId): Promise<void> {
+  const tenant = await findTenant(directory, tenantId);
+  if (!tenant) throw refuse.notFound(tenantId);
+  assertMayChange(directory);
+}
+
+async function assertAllStored(
+  directory: Directory,
+  sql: Query,
+  ids: string[],
+  stored: Map<string, UserRow>,
+) {
+  const missing = ids.filter((id) => !stored.has(id));
+  if (missing.length === 0) return;
+  const seen = await sql<{ id: string }>(Prisma.sql`
+    select id from users where id = any(${missing}::text[]) and ${directory.scope(Prisma.sql`tenant_id`)}`);
+  const [first] = seen;
+  if (first) throw refuse.otherTenant(first.id);
+  throw refuse.validation(
+    missing.map((id) => ({
+      path: ['users', String(ids.indexOf(id)), 'id'],
+      message: 'cannot be used for a user of this tenant',
+    })),
+  );
+}
