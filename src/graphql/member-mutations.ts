@@ -1,0 +1,118 @@
+// Adding and removing direct members of a group, in batches that apply whole or not at all.
+import { addGroupMembers, removeGroupMembers, updateGroupMembers } from '../domain/members.ts';
+import type { GroupRow } from '../domain/rows.ts';
+import { builder } from './builder.ts';
+import { typedErrors } from './error-types.ts';
+import { Group } from './groups.ts';
+
+const AddGroupMembersInput = builder.inputType('AddGroupMembersInput', {
+  description: 'Input of `addGroupMembers`.',
+  fields: (t) => ({
+    groupId: t.id({ required: true, description: 'The group.' }),
+    userIds: t.idList({ required: true, description: "Users of the group's tenant to add; at most 1,000." }),
+  }),
+});
+
+const RemoveGroupMembersInput = builder.inputType('RemoveGroupMembersInput', {
+  description: 'Input of `removeGroupMembers`.',
+  fields: (t) => ({
+    groupId: t.id({ required: true, description: 'The group.' }),
+    userIds: t.idList({
+      required: true,
+      description: "Users of the group's tenant to remove; at most 1,000.",
+    }),
+  }),
+});
+
+const UpdateGroupMembersInput = builder.inputType('UpdateGroupMembersInput', {
+  description: 'Input of `updateGroupMembers`. No user may stand in both lists.',
+  fields: (t) => ({
+    groupId: t.id({ required: true, description: 'The group.' }),
+    usersToAdd: t.idList({ description: "Users of the group's tenant to add." }),
+    usersToRemove: t.idList({ description: "Users of the group's tenant to remove." }),
+  }),
+});
+
+type Added = { group: GroupRow; added: string[]; unchanged: string[] };
+type Removed = { group: GroupRow; removed: string[]; unchanged: string[] };
+
+const UNCHANGED = 'Ids of the users for whom there was nothing to do.';
+
+const AddGroupMembersPayload = builder.objectRef<Added>('AddGroupMembersPayload').implement({
+  description: 'What `addGroupMembers` did.',
+  fields: (t) => ({
+    group: t.field({
+      type: Group,
+      nullable: false,
+      description: 'The group.',
+      resolve: ({ group }) => group,
+    }),
+    added: t.exposeIDList('added', { nullable: false, description: 'Ids of the users who are new members.' }),
+    unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
+  }),
+});
+
+const RemoveGroupMembersPayload = builder.objectRef<Removed>('RemoveGroupMembersPayload').implement({
+  description: 'What `removeGroupMembers` did.',
+  fields: (t) => ({
+    group: t.field({
+      type: Group,
+      nullable: false,
+      description: 'The group.',
+      resolve: ({ group }) => group,
+    }),
+    removed: t.exposeIDList('removed', {
+      nullable: false,
+      description: 'Ids of the users who are direct members no longer.',
+    }),
+    unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
+  }),
+});
+
+const UpdateGroupMembersPayload = builder.objectRef<Added & Removed>('UpdateGroupMembersPayload').implement({
+  description: 'What `updateGroupMembers` did.',
+  fields: (t) => ({
+    group: t.field({
+      type: Group,
+      nullable: false,
+      description: 'The group.',
+      resolve: ({ group }) => group,
+    }),
+    added: t.exposeIDList('added', { nullable: false, description: 'Ids of the users who are new members.' }),
+    removed: t.exposeIDList('removed', {
+      nullable: false,
+      description: 'Ids of the users who are direct members no longer.',
+    }),
+    unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
+  }),
+});
+
+const MEMBER_ERRORS = ['VALIDATION_FAILED', 'NOT_FOUND', 'UNKNOWN_USERS', 'LIMIT_EXCEEDED'] as const;
+
+builder.mutationFields((t) => ({
+  addGroupMembers: t.field({
+    description: 'Makes users direct members of a group. All or none; who is one already stays one.',
+    type: AddGroupMembersPayload,
+    args: { input: t.arg({ type: AddGroupMembersInput, required: true, description: 'Whom to add where.' }) },
+    errors: typedErrors('addGroupMembers', MEMBER_ERRORS),
+    resolve: (_root, { input }, { directory }) => addGroupMembers(directory, input),
+  }),
+  removeGroupMembers: t.field({
+    description: 'Ends direct memberships of a group. All or none; who is not a member stays none.',
+    type: RemoveGroupMembersPayload,
+    args: {
+      input: t.arg({ type: RemoveGroupMembersInput, required: true, description: 'Whom to remove where.' }),
+    },
+    errors: typedErrors('removeGroupMembers', MEMBER_ERRORS),
+    resolve: (_root, { input }, { directory }) => removeGroupMembers(directory, input),
+  }),
+  updateGroupMembers: t.field({
+    description: 'Adds and removes direct members in one step. All or none.',
+    type: UpdateGroupMembersPayload,
+    args: {
+      input: t.arg({ type: UpdateGroupMembersInput, required: true, description: 'Whom to add and remove.' }),
+    },
+    errors: typedErrors('updateGroupMembers', MEMBER_ERRORS),
+    resolve: (_root, { input }, { directory }) => updateGroupMembers(directory, input),
+  }),
+}));

@@ -1,0 +1,18 @@
+// The whole schema, as a Federation 2 subgraph; importing a noun's file defines its part.
+import './deletion.ts';
+import './groups.ts';
+import './hierarchy.ts';
+import './member-mutations.ts';
+import './members.ts';
+import './nesting.ts';
+import './node.ts';
+import './tenants.ts';
+import './users.ts';
+import './viewer.ts';
+import { builder } from './builder.ts';
+import { completeEntities } from './entities.ts';
+
+/** Built once: the schema knows no caller, the context brings it. */
+export const schema = completeEntities(
+  builder.toSubGraphSchema({ linkUrl: 'https://specs.apollo.dev/federation/v2.6' }),
+);

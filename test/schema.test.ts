@@ -1,0 +1,68 @@
+// Holds schema.graphql to the code, and every part of the schema to having a description.
+import { readFile } from 'node:fs/promises';
+import {
+  type GraphQLNamedType,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isIntrospectionType,
+  isObjectType,
+  isSpecifiedScalarType,
+} from 'graphql';
+import { describe, expect, test } from 'vitest';
+import { printSchema } from '../src/graphql/print-schema.ts';
+import { schema } from '../src/graphql/schema.ts';
+
+test('schema.graphql is what the code defines', async () => {
+  const committed = await readFile(new URL('../schema.graphql', import.meta.url), 'utf8').catch(() => '');
+  expect(committed === printSchema(), 'schema.graphql is out of date: run `npm run schema`').toBe(true);
+});
+
+type Described = { readonly description?: string | null | undefined };
+
+/** Each part of a type with its coordinate, as in `Query.group(id:)`. */
+function partsOf(type: GraphQLNamedType): [string, Described][] {
+  const parts: [string, Described][] = [[type.name, type]];
+  if (isObjectType(type) || isInterfaceType(type)) {
+    for (const field of Object.values(type.getFields())) {
+      parts.push([`${type.name}.${field.name}`, field]);
+      for (const arg of field.args) parts.push([`${type.name}.${field.name}(${arg.name}:)`, arg]);
+    }
+  } else if (isInputObjectType(type)) {
+    for (const field of Object.values(type.getFields())) parts.push([`${type.name}.${field.name}`, field]);
+  } else if (isEnumType(type)) {
+    for (const value of type.getValues()) parts.push([`${type.name}.${value.name}`, value]);
+  }
+  return parts;
+}
+
+const ownTypes = Object.values(schema.getTypeMap()).filter(
+  (type) => !isIntrospectionType(type) && !isSpecifiedScalarType(type),
+);
+
+test('every type, field, argument and enum value has a description', () => {
+  const undescribed = ownTypes
+    .flatMap(partsOf)
+    .filter(([, { description }]) => !description?.trim())
+    .map(([coordinate]) => coordinate);
+  expect(undescribed).toEqual([]);
+});
+
+describe('mutations', () => {
+  const mutations = Object.values(schema.getMutationType()!.getFields());
+
+  test.each(mutations.map((field) => [field.name, field] as const))(
+    '%s takes one input, gives a union',
+    (name, field) => {
+      const title = `${name[0]!.toUpperCase()}${name.slice(1)}`;
+      expect(field.args.map((arg) => `${arg.name}: ${arg.type}`)).toEqual([`input: ${title}Input!`]);
+      expect(String(field.type)).toBe(`${title}Result`);
+      const members = schema.getPossibleTypes(schema.getType(`${title}Result`) as never);
+      const others = members.filter((type) => type.name !== `${title}Payload`);
+      expect(others.length).toBe(members.length - 1);
+      expect(others.filter((type) => !type.getInterfaces().some((each) => each.name === 'Error'))).toEqual(
+        [],
+      );
+    },
+  );
+});
