@@ -1,6 +1,6 @@
 // Deleting a group, which always says what becomes of its children, and restoring it.
 import { deleteGroup } from '../domain/deletion.ts';
-import { restoreGroup } from '../domain/restore.ts';
+import { type NotRestored, type NotRestoredKind, type Restored, restoreGroup } from '../domain/restore.ts';
 import type { GroupRow } from '../domain/rows.ts';
 import { DELETE_STRATEGIES } from '../model/groups.ts';
 import { builder } from './builder.ts';
@@ -63,10 +63,9 @@ const RestoreGroupInput = builder.inputType('RestoreGroupInput', {
   }),
 });
 
-const NOT_RESTORED_KINDS = ['PARENT', 'MEMBERSHIP', 'NESTING', 'GROUP'] as const;
-type NotRestoredRow = { kind: (typeof NOT_RESTORED_KINDS)[number]; id: string; reason: string };
+const NOT_RESTORED_KINDS: readonly NotRestoredKind[] = ['PARENT', 'MEMBERSHIP', 'NESTING'];
 
-const NotRestored = builder.objectRef<NotRestoredRow>('NotRestored').implement({
+const NotRestoredType = builder.objectRef<NotRestored>('NotRestored').implement({
   description: 'Something that could not be restored.',
   fields: (t) => ({
     kind: t.field({
@@ -77,7 +76,6 @@ const NotRestored = builder.objectRef<NotRestoredRow>('NotRestored').implement({
           PARENT: 'The place in the hierarchy: the group is a root now.',
           MEMBERSHIP: 'A direct membership.',
           NESTING: 'A nesting, at either end.',
-          GROUP: 'A group below it.',
         }),
       }),
       nullable: false,
@@ -85,13 +83,12 @@ const NotRestored = builder.objectRef<NotRestoredRow>('NotRestored').implement({
     }),
     id: t.exposeID('id', {
       nullable: false,
-      description: 'Id of the parent, of the user, of the group at the other end, or of the group.',
+      description: 'Id of the parent, of the user, or of the group at the other end.',
     }),
     reason: t.exposeString('reason', { nullable: false, description: 'Why it could not come back.' }),
   }),
 });
 
-type Restored = { group: GroupRow; restoredGroupIds: string[]; notRestored: NotRestoredRow[] };
 const RestoreGroupPayload = builder.objectRef<Restored>('RestoreGroupPayload').implement({
   description: 'What `restoreGroup` did.',
   fields: (t) => ({
@@ -107,7 +104,7 @@ const RestoreGroupPayload = builder.objectRef<Restored>('RestoreGroupPayload').i
     }),
     notRestored: t.field({
       description: 'What could not come back, and why.',
-      type: [NotRestored],
+      type: [NotRestoredType],
       nullable: false,
       resolve: ({ notRestored }) => notRestored,
     }),

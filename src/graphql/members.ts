@@ -141,7 +141,7 @@ builder.prismaObjectFields(Group, (t) => ({
 builder.prismaObjectFields(User, (t) => ({
   groups: t.connection(
     {
-      description: 'The groups that the user is a direct member of, ordered by id.',
+      description: 'The groups that the user is a direct member of, ordered by name.',
       type: Group,
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
@@ -154,7 +154,7 @@ builder.prismaObjectFields(User, (t) => ({
   ),
   effectiveGroups: t.connection(
     {
-      description: 'The groups that the user is an effective member of, ordered by id.',
+      description: 'The groups that the user is an effective member of, ordered by name.',
       type: Group,
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>

@@ -17,7 +17,7 @@ import { connection } from './pagination.ts';
 builder.prismaObjectFields(Group, (t) => ({
   nestedGroups: t.connection(
     {
-      description: 'The groups nested directly in it, ordered by id.',
+      description: 'The groups nested directly in it, ordered by name.',
       type: Group,
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
@@ -34,7 +34,8 @@ builder.prismaObjectFields(Group, (t) => ({
   }),
   parentGroups: t.connection(
     {
-      description: 'The groups that it is nested directly in, ordered by id. Not its place in the hierarchy.',
+      description:
+        'The groups that it is nested directly in, ordered by name. Not its place in the hierarchy.',
       type: Group,
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>

@@ -46,7 +46,7 @@ builder.queryFields((t) => ({
   }),
   tenants: t.connection(
     {
-      description: 'The tenants that you can see, ordered by id.',
+      description: 'The tenants that you can see, ordered by name.',
       type: Tenant,
       complexity: connectionCost,
       resolve: (_root, page, { directory }, info) =>
