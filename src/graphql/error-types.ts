@@ -116,6 +116,7 @@ builder.objectType(REFUSALS.VALIDATION_FAILED, {
     fields: t.field({
       description: 'Each breach.',
       type: [FieldFaultType],
+      complexity: { field: 1, multiplier: 1 },
       nullable: false,
       resolve: ({ details }) => details.fields,
     }),
@@ -170,6 +171,7 @@ builder.objectType(REFUSALS.CYCLE, {
     path: t.field({
       description: 'The cycle, group by group; the first and the last are the same.',
       type: [CycleStepType],
+      complexity: { field: 1, multiplier: 1 },
       nullable: false,
       resolve: ({ details }) => details.path,
     }),
