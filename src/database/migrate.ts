@@ -1,0 +1,93 @@
+// Prisma migrations without the native engine: the same engine as WebAssembly, over the driver adapters.
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  type SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
+import { type MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
+import { type Database, Prisma } from './database.ts';
+
+const PRISMA_DIR = join(import.meta.dirname, '../../prisma');
+const MIGRATIONS_DIR = join(PRISMA_DIR, 'migrations');
+const SCHEMA_PATH = join(PRISMA_DIR, 'schema.prisma');
+const NO_FILTERS = { externalTables: [], externalEnums: [] };
+
+type Migratable = Pick<Database, 'sql'> & { adapter: SqlMigrationAwareDriverAdapterFactory };
+
+/** Applies what is pending and gives its names. Servers that start at once wait for each other. */
+export async function applyMigrations(database: Migratable): Promise<string[]> {
+  const migrationsList = await readMigrations();
+  const applied = await appliedNames(database);
+  if (migrationsList.migrationDirectories.every(({ path }) => applied.has(path))) return [];
+  return withEngine(database.adapter, async (engine) => {
+    const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters: NO_FILTERS });
+    return appliedMigrationNames;
+  });
+}
+
+/** SQL that would make the migrated database what schema.prisma says; empty when they agree. */
+export async function schemaDrift({ adapter }: Pick<Migratable, 'adapter'>): Promise<string> {
+  const schema = await readFile(SCHEMA_PATH, 'utf8');
+  const migrations = await readMigrations();
+  const files = [{ path: SCHEMA_PATH, content: schema }];
+  return withEngine(adapter, async (engine) => {
+    const { stdout } = await engine.diff({
+      from: { tag: 'migrations', ...migrations },
+      to: { tag: 'schemaDatamodel', files },
+      script: true,
+      exitCode: null,
+      filters: NO_FILTERS,
+    });
+    return (stdout ?? '').includes('empty migration') ? '' : (stdout ?? '').trim();
+  });
+}
+
+async function withEngine<Result>(
+  adapter: SqlMigrationAwareDriverAdapterFactory,
+  use: (engine: SchemaEngine) => Promise<Result>,
+): Promise<Result> {
+  const datamodels: [string, string][] = [[SCHEMA_PATH, await readFile(SCHEMA_PATH, 'utf8')]];
+  const engine = await SchemaEngine.new(
+    { datamodels },
+    () => {},
+    bindMigrationAwareSqlAdapterFactory(adapter),
+  );
+  try {
+    return await use(engine);
+  } finally {
+    engine.free();
+  }
+}
+
+async function appliedNames({ sql }: Pick<Migratable, 'sql'>): Promise<Set<string>> {
+  const [table] = await sql<{ exists: boolean }>(
+    Prisma.sql`select to_regclass('_prisma_migrations') is not null as exists`,
+  );
+  if (!table?.exists) return new Set();
+  const rows = await sql<{ name: string }>(
+    Prisma.sql`select migration_name as name from _prisma_migrations where finished_at is not null`,
+  );
+  return new Set(rows.map((row) => row.name));
+}
+
+async function readMigrations(): Promise<MigrationList> {
+  const entries = await readdir(MIGRATIONS_DIR, { withFileTypes: true });
+  const names = entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
+  const migrationDirectories = await Promise.all(
+    names.map(async (path) => {
+      const value = await readFile(join(MIGRATIONS_DIR, path, 'migration.sql'), 'utf8');
+      return { path, migrationFile: { path: 'migration.sql', content: { tag: 'ok' as const, value } } };
+    }),
+  );
+  const content = await readFile(join(MIGRATIONS_DIR, 'migration_lock.toml'), 'utf8');
+  return {
+    baseDir: MIGRATIONS_DIR,
+    lockfile: { path: 'migration_lock.toml', content },
+    shadowDbInitScript: '',
+    migrationDirectories,
+  };
+}

@@ -1,0 +1,27 @@
+// Opens the directory's database, embedded or on a server, with its migrations applied.
+import type { Database } from './database.ts';
+import { applyMigrations } from './migrate.ts';
+import { openPglite } from './pglite.ts';
+import { openPostgresql, type Timeouts } from './postgresql.ts';
+
+export type DatabaseOptions = {
+  /** `postgresql://…`; without it the embedded database is opened. */
+  url?: string | undefined;
+  /** Directory of the embedded database, or `memory://`. */
+  dataDir: string;
+  poolSize?: number | undefined;
+  timeouts?: Partial<Timeouts> | undefined;
+};
+
+/** Throws if the server cannot be reached, the directory is in use, or a migration fails. */
+export async function openDatabase({ url, dataDir, poolSize, timeouts }: DatabaseOptions): Promise<Database> {
+  const database =
+    url === undefined ? await openPglite(dataDir) : openPostgresql({ url, poolSize, timeouts });
+  try {
+    await applyMigrations(database);
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}

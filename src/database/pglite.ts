@@ -1,0 +1,82 @@
+// The embedded PostgreSQL (PGlite): in this process, under a directory or in memory.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PGlite, type Transaction } from '@electric-sql/pglite';
+import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
+import { PrismaPGlite } from 'pglite-prisma-adapter';
+import { lockDirectory } from './data-dir-lock.ts';
+import type { Database, Query, Sql } from './database.ts';
+import { PrismaClient } from './generated/client/client.ts';
+import { withRetries } from './retry.ts';
+import { statements } from './statements.ts';
+
+/** As data directory: a database that is gone when it is closed. */
+export const IN_MEMORY = 'memory://';
+
+/** Opens the database under `dataDir`, which it locks against a second process. */
+export async function openPglite(
+  dataDir: string,
+): Promise<Database & { adapter: EmbeddedAdapter; engine: PGlite }> {
+  const inMemory = dataDir.startsWith(IN_MEMORY);
+  if (!inMemory) await mkdir(dataDir, { recursive: true });
+  const unlock = inMemory ? async () => {} : await lockDirectory(dataDir);
+  const engine = await PGlite.create(inMemory ? dataDir : join(dataDir, 'pglite'), {
+    extensions: { pg_trgm },
+  });
+  const { sent, listen } = statements();
+  const adapter = new EmbeddedAdapter(engine);
+  const prisma = new PrismaClient({ adapter, log: [{ emit: 'event', level: 'query' }] });
+  prisma.$on('query', (event) => sent(event.query));
+
+  const queryOn =
+    (client: PGlite | Transaction): Query =>
+    async <Row>({ text, values }: Sql) => {
+      sent(text);
+      const { rows } = await client.query<Row>(text, values as unknown[]);
+      return rows;
+    };
+
+  return {
+    kind: 'pglite',
+    adapter,
+    engine,
+    prisma,
+    sql: queryOn(engine),
+    onStatement: listen,
+    transaction: (work) => withRetries(() => engine.transaction((tx) => work(queryOn(tx)))),
+    async close() {
+      await prisma.$disconnect();
+      if (!engine.closed) await engine.close();
+      await unlock();
+    },
+  };
+}
+
+/** The adapter as migrations need it: scripts are awaited, and the shadow database has the extension too. */
+class EmbeddedAdapter extends PrismaPGlite {
+  readonly #engine: PGlite;
+
+  constructor(engine: PGlite) {
+    super(engine);
+    this.#engine = engine;
+  }
+
+  override async connect() {
+    return awaitingScripts(await super.connect(), this.#engine);
+  }
+
+  override async connectToShadowDb() {
+    const engine = await PGlite.create(IN_MEMORY, { extensions: { pg_trgm } });
+    return awaitingScripts(await new PrismaPGlite(engine).connect(), engine);
+  }
+}
+
+function awaitingScripts<Connection extends { executeScript(script: string): Promise<void> }>(
+  connection: Connection,
+  engine: PGlite,
+): Connection {
+  connection.executeScript = async (script) => {
+    await engine.exec(script);
+  };
+  return connection;
+}

@@ -1,0 +1,86 @@
+// A PostgreSQL server: one pool for Prisma and for SQL, with prepared statements and timeouts.
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import type { Database, Query, Sql } from './database.ts';
+import { PrismaClient } from './generated/client/client.ts';
+import { withRetries } from './retry.ts';
+import { statementNames, statements } from './statements.ts';
+
+/** Milliseconds. `connect` and `query` together free a client from a server that has stalled (DESIGN §6). */
+export type Timeouts = { connect: number; statement: number; lock: number; query: number };
+export const DEFAULT_TIMEOUTS: Timeouts = { connect: 2_000, statement: 5_000, lock: 2_000, query: 6_000 };
+
+export type ServerOptions = {
+  url: string;
+  poolSize?: number | undefined;
+  timeouts?: Partial<Timeouts> | undefined;
+};
+
+/** Opens a server's database; nothing is sent before the first statement. */
+export function openPostgresql({
+  url,
+  poolSize = 10,
+  timeouts,
+}: ServerOptions): Database & { adapter: PrismaPg } {
+  const { connect, statement, lock, query } = { ...DEFAULT_TIMEOUTS, ...timeouts };
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: poolSize,
+    connectionTimeoutMillis: connect,
+    statement_timeout: statement,
+    lock_timeout: lock,
+    query_timeout: query,
+  });
+  // An idle connection that breaks is replaced by the pool; without a listener the event would end the process.
+  pool.on('error', () => {});
+  const nameOf = statementNames();
+  const { sent, listen } = statements();
+  const adapter = new PrismaPg(pool);
+  const prisma = new PrismaClient({ adapter, log: [{ emit: 'event', level: 'query' }] });
+  prisma.$on('query', (event) => sent(event.query));
+
+  const queryOn =
+    (client: Pick<pg.Pool, 'query'>): Query =>
+    async (fragment: Sql) => {
+      const { text, values } = fragment;
+      sent(text);
+      const name = nameOf(text);
+      const { rows } = await client.query(name === undefined ? { text, values } : { name, text, values });
+      return rows;
+    };
+
+  return {
+    kind: 'postgresql',
+    adapter,
+    prisma,
+    sql: queryOn(pool),
+    onStatement: listen,
+    transaction: (work) => withRetries(() => inTransaction(pool, (client) => work(queryOn(client)))),
+    async close() {
+      await prisma.$disconnect();
+      if (!pool.ended) await pool.end();
+    },
+  };
+}
+
+async function inTransaction<Result>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect();
+  let broken: Error | boolean = false;
+  try {
+    await client.query('begin isolation level read committed');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    // A client that cannot roll back is in an unknown state: the pool must not hand it out again.
+    await client.query('rollback').catch((fault: Error) => {
+      broken = fault;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
