@@ -169,7 +169,7 @@ async function moveChildrenUp(directory: Directory, sql: Query, group: GroupRow)
 async function lockHierarchyBelow(sql: Query, { id, tenantId }: GroupRow): Promise<GroupId[]> {
   const below = await sql<{ id: GroupId; level: number }>(Prisma.sql`
     with recursive down(id, level) as (
-      select ${id}::text, 0
+      select ${id}::text collate "C", 0
       union all
       select g.id, down.level + 1 from down join groups g on g.parent_group_id = down.id
       where g.tenant_id = ${tenantId} and g.deleted_at is null)

@@ -19,7 +19,7 @@ type ListArgs = { search?: string | null | undefined; membershipType?: Membershi
  */
 const reachedUsers = (directory: Directory): Sql => Prisma.sql`(
   with recursive reach(id) as (
-    select k.id
+    select k.id collate "C"
     union
     select n.child_group_id from reach join nestings n on n.parent_group_id = reach.id
     where ${directory.scope(Prisma.sql`n.tenant_id`)})

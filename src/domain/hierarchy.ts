@@ -116,7 +116,7 @@ export async function assertHierarchyFits(
 async function height(sql: Query, tenantId: TenantId, groupId: GroupId): Promise<number> {
   const [row] = await sql<{ height: number }>(Prisma.sql`
     with recursive down(id, level) as (
-      select ${groupId}::text, 1
+      select ${groupId}::text collate "C", 1
       union all
       select g.id, down.level + 1 from down join groups g on g.parent_group_id = down.id
       where g.tenant_id = ${tenantId} and g.deleted_at is null and down.level <= ${MAX_DEPTH})

@@ -156,7 +156,9 @@ function toPage<Args, Row extends object>(
   const rows = bucket.slice(0, page.size);
   if (page.fromEnd) rows.reverse();
   return {
-    rows: rows.map((row) => (source.toRow ? source.toRow(row as never) : (row as unknown as Row))),
+    rows: rows.map(({ batch, bucket, sortValues, ...row }) =>
+      source.toRow ? source.toRow(row as never) : (row as Row),
+    ),
     cursors: rows.map((row) => encodeCursor(order, row.sortValues)),
     hasNextPage: page.fromEnd ? page.before !== null : more,
     hasPreviousPage: page.fromEnd ? more : page.after !== null,

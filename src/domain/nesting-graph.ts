@@ -54,10 +54,10 @@ export async function loadNestingGraph(
   const edges = await sql<Edge>(Prisma.sql`
     with recursive
       up(id) as (
-        select unnest(${[...ids]}::text[])
+        select unnest(${[...ids]}::text[]) collate "C"
         union select n.parent_group_id from up join nestings n on n.child_group_id = up.id where n.tenant_id = ${tenantId}),
       down(id) as (
-        select unnest(${[...ids]}::text[])
+        select unnest(${[...ids]}::text[]) collate "C"
         union select n.child_group_id from down join nestings n on n.parent_group_id = down.id where n.tenant_id = ${tenantId})
     select n.parent_group_id as parent, n.child_group_id as child
     from up join nestings n on n.child_group_id = up.id where n.tenant_id = ${tenantId}

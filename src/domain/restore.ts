@@ -74,7 +74,7 @@ async function tenantOfDeleted(directory: Directory, id: GroupId): Promise<Tenan
 async function deletedBelow(sql: Query, { id, tenantId }: GroupRow, deletionId: string) {
   return sql<{ id: GroupId; level: number }>(Prisma.sql`
     with recursive down(id, level) as (
-      select ${id}::text, 0
+      select ${id}::text collate "C", 0
       union all
       select g.id, down.level + 1 from down join groups g on g.parent_group_id = down.id
       where g.tenant_id = ${tenantId} and g.deletion_id = ${deletionId})
