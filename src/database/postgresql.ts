@@ -21,7 +21,7 @@ export function openPostgresql({
   url,
   poolSize = 10,
   timeouts,
-}: ServerOptions): Database & { adapter: PrismaPg } {
+}: ServerOptions): Database & { adapter: ServerAdapter } {
   const { connect, statement, lock, query } = { ...DEFAULT_TIMEOUTS, ...timeouts };
   const pool = new pg.Pool({
     connectionString: url,
@@ -35,7 +35,7 @@ export function openPostgresql({
   pool.on('error', () => {});
   const nameOf = statementNames();
   const { sent, listen } = statements();
-  const adapter = new PrismaPg(pool);
+  const adapter = new ServerAdapter(pool, url);
   const prisma = new PrismaClient({ adapter, log: [{ emit: 'event', level: 'query' }] });
   prisma.$on('query', (event) => sent(event.query));
 
@@ -82,5 +82,32 @@ async function inTransaction<Result>(
     throw error;
   } finally {
     client.release(broken);
+  }
+}
+
+/**
+ * The adapter as migrations need it: a script goes to the server whole (the package's own splits it at each `;`, be it
+ * in a comment or a string), over a connection without the timeouts of requests.
+ */
+class ServerAdapter extends PrismaPg {
+  readonly #url: string;
+
+  constructor(pool: pg.Pool, url: string) {
+    super(pool);
+    this.#url = url;
+  }
+
+  override async connect() {
+    const connection = await super.connect();
+    connection.executeScript = async (script) => {
+      const client = new pg.Client({ connectionString: this.#url });
+      await client.connect();
+      try {
+        await client.query(script);
+      } finally {
+        await client.end();
+      }
+    };
+    return connection;
   }
 }

@@ -1,0 +1,36 @@
+// A database of its own for a test file, cloned from the migrated template.
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { inject } from 'vitest';
+import type { Database } from '../../src/database/database.ts';
+import { openDatabase } from '../../src/database/open.ts';
+import { TEMPLATE } from './global-setup.ts';
+
+export type TestDatabase = { db: Database; url: string; close(): Promise<void> };
+
+/** Opens a fresh, migrated database on the server of this test run. */
+export async function openTestDatabase({ poolSize }: { poolSize?: number } = {}): Promise<TestDatabase> {
+  const serverUrl = inject('serverUrl');
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await asAdministrator(serverUrl, `create database ${name} template ${TEMPLATE}`);
+  const url = `${serverUrl}/${name}`;
+  const db = await openDatabase({ url, dataDir: '', poolSize });
+  return {
+    db,
+    url,
+    async close() {
+      await db.close();
+      await asAdministrator(serverUrl, `drop database ${name} with (force)`);
+    },
+  };
+}
+
+async function asAdministrator(serverUrl: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: `${serverUrl}/postgres` });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
