@@ -38,7 +38,7 @@ export const builder = new SchemaBuilder<{
   plugins: [ErrorsPlugin, ComplexityPlugin, RelayPlugin, PrismaPlugin, DirectivesPlugin, FederationPlugin],
   // Entities are loaded by the domain's DataLoaders; the client only lets Pothos know the models.
   prisma: { client: ({ directory }) => directory.prisma as never, dmmf: getDatamodel() },
-  // Only the arithmetic of the plugin is used: the limit is enforced before execution, in limits.
+  // Only the arithmetic of the plugin is used: the limit is enforced before anything is executed.
   complexity: { disabled: true, fieldComplexity: fieldCost },
   errors: { directResult: true },
   relay: {
