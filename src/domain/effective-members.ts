@@ -1,7 +1,7 @@
 // Effective members: who is in a group directly or through nesting, and the same in reverse.
 import DataLoader from 'dataloader';
 import { Prisma, type Sql } from '../database/database.ts';
-import type { GroupId } from '../model/ids.ts';
+import { type GroupId, isIdOf } from '../model/ids.ts';
 import type { MembershipType } from '../model/members.ts';
 import type { Page, PageArgs } from '../model/page.ts';
 import { type Directory, perDirectory, plainUser } from './directory.ts';
@@ -103,6 +103,7 @@ export async function hasEffectiveMember(
 ): Promise<boolean> {
   const user = plainUser(directory);
   if (user && user.userId !== userId) return false;
+  if (!isIdOf('group', groupId) || !isIdOf('user', userId)) return false;
   return membershipTests(directory).load({ groupId, userId });
 }
 

@@ -13,7 +13,7 @@ import {
   type UpdateGroupInput,
   updateGroupInput,
 } from '../model/groups.ts';
-import { newId } from '../model/ids.ts';
+import { isIdOf, newId } from '../model/ids.ts';
 import { readInput } from '../model/input.ts';
 import type { Page, PageArgs } from '../model/page.ts';
 import { assertMayChange, change, type Directory, perDirectory, plainUser } from './directory.ts';
@@ -43,12 +43,12 @@ const groupsById = perDirectory(
 
 /** The live group with that id, or null if it is not in sight. */
 export async function findGroup(directory: Directory, id: string): Promise<GroupRow | null> {
-  return groupsById(directory).load(id);
+  return isIdOf('group', id) ? groupsById(directory).load(id) : null;
 }
 
 /** The live groups with these ids, in their order; null for each that is not in sight. One statement a batch. */
 export async function findGroups(directory: Directory, ids: readonly string[]): Promise<(GroupRow | null)[]> {
-  return Promise.all(ids.map((id) => groupsById(directory).load(id)));
+  return Promise.all(ids.map((id) => findGroup(directory, id)));
 }
 
 type ListArgs = { filter?: GroupFilter | null | undefined; orderBy?: GroupOrder | null | undefined };

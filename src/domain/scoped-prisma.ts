@@ -1,5 +1,6 @@
 // A Prisma client that can only read the tenants in sight of a caller.
 import type { Database } from '../database/database.ts';
+import { databaseError } from '../database/errors.ts';
 import { type Caller, isUserCaller } from '../model/caller.ts';
 
 type Where = Record<string, unknown> | undefined;
@@ -45,7 +46,9 @@ export function scopedPrisma({ prisma }: Database, caller: Caller) {
       $allModels: {
         $allOperations({ operation, args, query }) {
           if (operation !== 'findMany') throw new Error(`${operation} is not offered on a scoped client`);
-          return query(args);
+          return query(args).catch((error: unknown) => {
+            throw databaseError(error);
+          });
         },
       },
       group: { findMany: within(owned, { deletedAt: null }) as never },

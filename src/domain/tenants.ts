@@ -1,6 +1,7 @@
 // Tenants and their partners. Plain users see neither.
 import DataLoader from 'dataloader';
 import { Prisma } from '../database/database.ts';
+import { isIdOf } from '../model/ids.ts';
 import type { Page, PageArgs } from '../model/page.ts';
 import { type Directory, perDirectory, plainUser } from './directory.ts';
 import { list, NO_PARENT } from './lists.ts';
@@ -20,7 +21,7 @@ const tenantsById = perDirectory(
 
 /** The tenant with that id, or null if it is not in sight. */
 export async function findTenant(directory: Directory, id: string): Promise<TenantRow | null> {
-  return tenantsById(directory).load(id);
+  return isIdOf('tenant', id) ? tenantsById(directory).load(id) : null;
 }
 
 /** The tenants with these ids, in their order; null for each that is not in sight. One statement a batch. */
@@ -28,7 +29,7 @@ export async function findTenants(
   directory: Directory,
   ids: readonly string[],
 ): Promise<(TenantRow | null)[]> {
-  return Promise.all(ids.map((id) => tenantsById(directory).load(id)));
+  return Promise.all(ids.map((id) => findTenant(directory, id)));
 }
 
 const partnersById = perDirectory(
@@ -43,7 +44,7 @@ const partnersById = perDirectory(
 
 /** The partner with that id, or null if none of its tenants is in sight. */
 export async function findPartner(directory: Directory, id: string): Promise<PartnerRow | null> {
-  return partnersById(directory).load(id);
+  return isIdOf('partner', id) ? partnersById(directory).load(id) : null;
 }
 
 const tenants = list<object, TenantRow>({

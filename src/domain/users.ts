@@ -3,7 +3,7 @@ import DataLoader from 'dataloader';
 import { Prisma, type Query } from '../database/database.ts';
 import { refuse } from '../model/errors.ts';
 import { searchKey } from '../model/groups.ts';
-import type { TenantId, UserId } from '../model/ids.ts';
+import { isIdOf, type TenantId, type UserId } from '../model/ids.ts';
 import { readInput } from '../model/input.ts';
 import type { Page, PageArgs } from '../model/page.ts';
 import {
@@ -38,12 +38,12 @@ const usersById = perDirectory(
 
 /** The user with that id, or null if it is not in sight; a plain user sees itself alone. */
 export async function findUser(directory: Directory, id: string): Promise<UserRow | null> {
-  return usersById(directory).load(id);
+  return isIdOf('user', id) ? usersById(directory).load(id) : null;
 }
 
 /** The users with these ids, in their order; null for each that is not in sight. One statement a batch. */
 export async function findUsers(directory: Directory, ids: readonly string[]): Promise<(UserRow | null)[]> {
-  return Promise.all(ids.map((id) => usersById(directory).load(id)));
+  return Promise.all(ids.map((id) => findUser(directory, id)));
 }
 
 const users = list<{ search: string | null }, UserRow>({

@@ -19,7 +19,7 @@ const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
 const NUL = /\0/;
 
 const name = z
-  .string()
+  .string('must be text, and cannot be cleared')
   .transform((text) => text.trim())
   .refine((text) => text.length >= 1, 'must not be empty')
   .refine((text) => [...text].length <= MAX_NAME, `must have at most ${MAX_NAME} characters`)

@@ -1,0 +1,54 @@
+// Wires the rooms: from configuration and database to something that answers requests. It does not listen.
+import type { Logger } from 'pino';
+import { type Authenticate, authenticateDevelopment, authenticateIssued } from './auth/caller.ts';
+import { developmentKey, signDevelopmentToken } from './auth/development-key.ts';
+import type { Config } from './config.ts';
+import { type Database, Prisma } from './database/database.ts';
+import { openDirectory } from './domain/directory.ts';
+import { createGraphQLHandler } from './graphql/handler.ts';
+import { createMetrics } from './http/metrics.ts';
+import { createRouter, type Router } from './http/router.ts';
+
+export type App = {
+  fetch: Router;
+  /** Signs a token for these claims; null when an identity provider issues them. */
+  signToken: ((claims: Record<string, unknown>) => Promise<string>) | null;
+};
+
+export type AppParts = {
+  config: Pick<Config, 'issuer' | 'dataDir' | 'limits'>;
+  database: Database;
+  logger: Logger;
+};
+
+export async function createApp({ config, database, logger }: AppParts): Promise<App> {
+  const { authenticate, signToken } = await tokens(config);
+  const metrics = createMetrics();
+  database.onStatement(metrics.statementSent);
+  const developmentToken =
+    signToken && (await signToken({ sub: 'usr_GraphiQL00000000', role: 'super_admin' }));
+  const graphql = createGraphQLHandler({
+    authenticate,
+    openDirectory: (caller) => openDirectory(database, caller),
+    limits: config.limits,
+    logger,
+    developmentToken,
+  });
+  const fetch = createRouter({
+    graphql,
+    ready: () => database.sql(Prisma.sql`select 1 as ready`),
+    bodyBytes: config.limits.bodyBytes,
+    metrics,
+    logger,
+  });
+  return { fetch, signToken };
+}
+
+async function tokens({ issuer, dataDir }: AppParts['config']) {
+  if (issuer) return { authenticate: authenticateIssued(issuer), signToken: null };
+  const key = await developmentKey(dataDir);
+  return {
+    authenticate: authenticateDevelopment(key) satisfies Authenticate,
+    signToken: (claims: Record<string, unknown>) => signDevelopmentToken(key, claims),
+  };
+}

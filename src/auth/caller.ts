@@ -1,0 +1,93 @@
+// Bearer token → Caller: signature, issuer, audience and time by jose, then the claims.
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
+import type { Caller } from '../model/caller.ts';
+import { refuse } from '../model/errors.ts';
+import { callerOf } from './claims.ts';
+import { DEVELOPMENT_ISSUER, type DevelopmentKey } from './development-key.ts';
+
+/** Longer tokens are refused unread: none of the platform's comes near, and verifying costs by length. */
+const MAX_TOKEN_BYTES = 8 * 1_024;
+/** Difference of clocks that is forgiven, in seconds. */
+const CLOCK_SKEW = 60;
+/** Keys are asked for again at most this often for an unknown key id, in ms: a flood of bad tokens must not become one. */
+const JWKS_COOLDOWN = 30_000;
+const JWKS_TIMEOUT = 2_000;
+
+export type Issuer = { issuers: readonly string[]; audiences: readonly string[]; jwksUrl: string };
+export type Authenticate = (authorization: string | null) => Promise<Caller>;
+
+/** Verifies tokens of an identity provider; an issuer may hold `*` for the tenant's part. */
+export function authenticateIssued({ issuers, audiences, jwksUrl }: Issuer): Authenticate {
+  const keys = createRemoteJWKSet(new URL(jwksUrl), {
+    cooldownDuration: JWKS_COOLDOWN,
+    timeoutDuration: JWKS_TIMEOUT,
+  });
+  return authenticator(issuers.map(issuerPattern), [...audiences], keys);
+}
+
+/** Verifies tokens that this server signed itself. */
+export function authenticateDevelopment({ publicJwk }: DevelopmentKey): Authenticate {
+  const keys = createLocalJWKSet({ keys: [publicJwk] });
+  return authenticator([issuerPattern(DEVELOPMENT_ISSUER)], [DEVELOPMENT_ISSUER], keys);
+}
+
+/** Rejects with UNAUTHENTICATED for a token that does not hold, UNAVAILABLE when the keys cannot be had. */
+function authenticator(issuers: RegExp[], audience: string[], keys: JWTVerifyGetKey): Authenticate {
+  return async (authorization) => {
+    const token = bearerToken(authorization);
+    const payload = await verified(token, audience, keys);
+    const match = issuers.map((issuer) => issuer.exec(payload.iss ?? '')).find((found) => found !== null);
+    if (!match) throw refuse.unauthenticated('The token comes from an issuer that is not trusted here');
+    return callerOf(payload, match[1] ?? null);
+  };
+}
+
+function bearerToken(authorization: string | null): string {
+  if (authorization === null) throw refuse.unauthenticated('A bearer token is required');
+  // RFC 6750, section 2.1; the scheme's name is case-insensitive (RFC 9110, section 11.1).
+  const token = /^bearer +([\w.~+/-]+=*)$/i.exec(authorization.trim())?.[1];
+  if (!token) throw refuse.unauthenticated('The Authorization header is not a bearer token');
+  if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) {
+    throw refuse.unauthenticated(`The token is longer than ${MAX_TOKEN_BYTES} bytes`);
+  }
+  return token;
+}
+
+async function verified(token: string, audience: string[], keys: JWTVerifyGetKey): Promise<JWTPayload> {
+  try {
+    const { payload } = await jwtVerify(token, keys, {
+      algorithms: ['RS256', 'ES256'],
+      audience,
+      clockTolerance: CLOCK_SKEW,
+      requiredClaims: ['iss', 'aud', 'exp', 'sub'],
+    });
+    return payload;
+  } catch (error) {
+    if (error instanceof errors.JWTExpired) throw refuse.unauthenticated('The token has expired');
+    if (isAboutToken(error)) throw refuse.unauthenticated('The token does not hold');
+    throw refuse.unavailable('The keys that verify tokens cannot be reached; try again', error);
+  }
+}
+
+/** Whether the token is at fault: what jose throws about keys it could not fetch is not. */
+function isAboutToken(error: unknown): boolean {
+  if (!(error instanceof errors.JOSEError)) return false;
+  return (
+    !(error instanceof errors.JWKSTimeout) &&
+    !(error instanceof errors.JWKSInvalid) &&
+    error.code !== 'ERR_JOSE_GENERIC'
+  );
+}
+
+/** Exactly this issuer, with each `*` standing for one path segment, the tenant's. */
+function issuerPattern(issuer: string): RegExp {
+  const parts = issuer.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\/]/g, '\\$&'));
+  return new RegExp(`^${parts.join('([A-Za-z0-9_-]+)')}$`);
+}

@@ -1,0 +1,86 @@
+// Claims → Caller: what a verified token lets its bearer see and change.
+import { z } from 'zod';
+import type { Caller, Sight } from '../model/caller.ts';
+import { refuse } from '../model/errors.ts';
+import { isIdOf, partnerId, tenantId } from '../model/ids.ts';
+
+/** The claims that decide; all others are ignored (identity platform's token description). */
+const claims = z.object({
+  sub: z.string().min(1).max(255),
+  scope: z.string().optional(),
+  role: z.string().optional(),
+  tenant_id: tenantId.optional(),
+  partner_id: partnerId.optional(),
+  platform_token: z.boolean().optional(),
+  act: z.unknown().optional(),
+});
+
+/**
+ * The caller that the claims describe; `issuerTenant` is the tenant that the issuer's URL names. Throws
+ * UNAUTHENTICATED for claims that contradict each other or miss what their role needs, FORBIDDEN for machines
+ * without a scope.
+ */
+export function callerOf(payload: object, issuerTenant: string | null): Caller {
+  const result = claims.safeParse(payload);
+  if (!result.success) {
+    const names = result.error.issues.map((issue) => issue.path.join('.'));
+    throw refuse.unauthenticated(`The token's claims do not hold: ${names.join(', ')}`);
+  }
+  const { sub: subject, scope, role, tenant_id, partner_id, platform_token, act } = result.data;
+  if (issuerTenant !== null && tenant_id !== undefined && issuerTenant !== tenant_id) {
+    throw refuse.unauthenticated("The token's tenant_id is not the tenant of its issuer");
+  }
+  const scopes = new Set(scope?.split(' '));
+  const actors = delegates(act);
+  const directory = (as: Exclude<Caller['role'], 'USER'>, sight: Sight, mayChange: boolean): Caller => ({
+    role: as,
+    subject,
+    actors,
+    sight,
+    mayChange,
+  });
+
+  if (platform_token === true) {
+    if (!scopes.has('admin:read') && !scopes.has('admin:write')) {
+      throw refuse.forbidden('Platform token requires admin:read or admin:write scope');
+    }
+    return directory('PLATFORM', { kind: 'all' }, scopes.has('admin:write'));
+  }
+  switch (role) {
+    case 'super_admin':
+      return directory('SUPER_ADMIN', { kind: 'all' }, true);
+    case 'partner_admin':
+      if (!partner_id) throw missing('partner_id', role);
+      return directory('PARTNER_ADMIN', { kind: 'partner', partnerId: partner_id }, true);
+    case 'tenant_admin':
+      if (!tenant_id) throw missing('tenant_id', role);
+      return directory('TENANT_ADMIN', { kind: 'tenant', tenantId: tenant_id }, true);
+    case undefined:
+      break;
+    default:
+      throw refuse.unauthenticated(`The token's role is not known: ${role}`);
+  }
+  if (!tenant_id) throw missing('tenant_id', 'a token without a role');
+  if (isIdOf('user', subject)) return { role: 'USER', subject, actors, userId: subject, tenantId: tenant_id };
+  if (!scopes.has('groups:read') && !scopes.has('groups:write')) {
+    throw refuse.forbidden('Service token requires groups:read or groups:write scope');
+  }
+  return directory('SERVICE', { kind: 'tenant', tenantId: tenant_id }, scopes.has('groups:write'));
+}
+
+const missing = (claim: string, role: string) =>
+  refuse.unauthenticated(`The token lacks ${claim}, which ${role} needs`);
+
+/** Delegation chains longer than this are cut: they are only written down. */
+const MAX_DELEGATES = 8;
+
+/** Subjects of the `act` chain (RFC 8693, section 4.1), outermost first. */
+function delegates(act: unknown): string[] {
+  const subjects: string[] = [];
+  for (let at = act; typeof at === 'object' && at !== null && subjects.length < MAX_DELEGATES; ) {
+    const { sub, act: next } = at as { sub?: unknown; act?: unknown };
+    if (typeof sub === 'string') subjects.push(sub);
+    at = next;
+  }
+  return subjects;
+}

@@ -1,0 +1,104 @@
+// The configuration: the only reader of the environment. Every bad variable is named at once.
+import { z } from 'zod';
+
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean),
+);
+
+const environment = z.object({
+  NODE_ENV: z.string().default('development'),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: z.coerce.number().int().min(0).max(65_535).default(4000),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must start with postgresql://')
+    .optional(),
+  DATABASE_POOL: count(10),
+  DATA_DIR: z.string().min(1).default('.data'),
+  AUTH_ISSUER: list.optional(),
+  AUTH_AUDIENCE: list.optional(),
+  AUTH_JWKS_URL: z.url('must be the URL of a JWKS').optional(),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  SEED_DEMO: flag.optional(),
+  LIMIT_BODY_BYTES: count(256 * 1_024),
+  LIMIT_TOKENS: count(1_000),
+  LIMIT_BRACKETS: count(60),
+  LIMIT_DEPTH: count(12),
+  LIMIT_ALIASES: count(30),
+  LIMIT_DIRECTIVES: count(5),
+  LIMIT_COST: count(10_000),
+  TIMEOUT_OPERATION_MS: count(10_000),
+  TIMEOUT_REQUEST_MS: count(15_000),
+  TIMEOUT_HEADERS_MS: count(10_000),
+  TIMEOUT_STATEMENT_MS: count(5_000),
+  TIMEOUT_LOCK_MS: count(2_000),
+  TIMEOUT_QUERY_MS: count(6_000),
+  TIMEOUT_CONNECT_MS: count(2_000),
+});
+
+/** Loopback addresses: the only ones that a server which signs its own tokens may listen on. */
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+
+export type Config = ReturnType<typeof readConfig>;
+
+/** The configuration that the variables give; throws one error that lists every fault. */
+export function readConfig(variables: NodeJS.ProcessEnv = process.env) {
+  // An empty variable is one that was not set, as in compose files.
+  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
+  const { data: env, error } = environment.safeParse(given);
+  if (!env) throw misconfigured(error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`));
+  const production = env.NODE_ENV === 'production';
+  const faults: string[] = [];
+  if (env.AUTH_ISSUER) {
+    if (!env.AUTH_AUDIENCE) faults.push('AUTH_AUDIENCE: required together with AUTH_ISSUER');
+    if (!env.AUTH_JWKS_URL) faults.push('AUTH_JWKS_URL: required together with AUTH_ISSUER');
+  } else if (production) {
+    faults.push('AUTH_ISSUER: required in production, where the server must not sign its own tokens');
+  } else if (!LOOPBACK.has(env.HOST)) {
+    faults.push('HOST: must be a loopback address as long as no AUTH_ISSUER is set');
+  }
+  if (faults.length > 0) throw misconfigured(faults);
+  return {
+    production,
+    host: env.HOST,
+    port: env.PORT,
+    databaseUrl: env.DATABASE_URL,
+    poolSize: env.DATABASE_POOL,
+    dataDir: env.DATA_DIR,
+    logLevel: env.LOG_LEVEL,
+    seedDemo: env.SEED_DEMO ?? !production,
+    /** Null: the server signs its own tokens, with the key under `dataDir`. */
+    issuer: env.AUTH_ISSUER
+      ? { issuers: env.AUTH_ISSUER, audiences: env.AUTH_AUDIENCE!, jwksUrl: env.AUTH_JWKS_URL! }
+      : null,
+    limits: {
+      bodyBytes: env.LIMIT_BODY_BYTES,
+      tokens: env.LIMIT_TOKENS,
+      brackets: env.LIMIT_BRACKETS,
+      depth: env.LIMIT_DEPTH,
+      aliases: env.LIMIT_ALIASES,
+      directives: env.LIMIT_DIRECTIVES,
+      cost: env.LIMIT_COST,
+      operationMs: env.TIMEOUT_OPERATION_MS,
+    },
+    timeouts: {
+      request: env.TIMEOUT_REQUEST_MS,
+      headers: env.TIMEOUT_HEADERS_MS,
+      database: {
+        connect: env.TIMEOUT_CONNECT_MS,
+        statement: env.TIMEOUT_STATEMENT_MS,
+        lock: env.TIMEOUT_LOCK_MS,
+        query: env.TIMEOUT_QUERY_MS,
+      },
+    },
+  };
+}
+
+function misconfigured(faults: string[]): Error {
+  return new Error(`The configuration does not hold:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+}

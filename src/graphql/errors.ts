@@ -1,0 +1,68 @@
+// Errors as GraphQL clients get them: refusals with their code, everything else masked and logged whole.
+import { GraphQLError } from 'graphql';
+import type { Logger } from 'pino';
+import { type DirectoryError, type ErrorCode, isDirectoryError } from '../model/errors.ts';
+
+/** HTTP status of a request that is refused as a whole; refusals of single fields leave it at 200. */
+export const STATUS = {
+  VALIDATION_FAILED: 400,
+  NOT_FOUND: 404,
+  NAME_TAKEN: 409,
+  GROUP_NOT_EMPTY: 409,
+  CYCLE: 409,
+  UNKNOWN_USERS: 409,
+  OTHER_TENANT: 409,
+  VERSION_CONFLICT: 409,
+  LIMIT_EXCEEDED: 400,
+  FORBIDDEN: 403,
+  UNAUTHENTICATED: 401,
+  UNAVAILABLE: 503,
+} satisfies Record<ErrorCode, number>;
+
+/** A refusal as GraphQL error: its message, its code and what it carries. */
+export function toGraphQLError(error: DirectoryError, at?: GraphQLError): GraphQLError {
+  const { message, code, details } = error;
+  return new GraphQLError(message, {
+    nodes: at?.nodes ?? null,
+    path: at?.path ?? null,
+    extensions: { code, ...details },
+  });
+}
+
+/** A limit of the server that the request exceeds: the message names the limit. */
+export function limitError(message: string, limit: number): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED', limit } });
+}
+
+/**
+ * Yoga's `maskError`: errors of GraphQL itself and refusals pass, everything else becomes an "Unexpected error" that
+ * names the request, and is logged whole.
+ */
+export function maskError(
+  error: unknown,
+  { requestId, logger }: { requestId: string; logger: Logger },
+): Error {
+  const original = error instanceof GraphQLError ? error.originalError : error;
+  if (isDirectoryError(original)) {
+    if (original.code === 'UNAVAILABLE')
+      logger.warn({ requestId, err: original.cause ?? original }, original.message);
+    return toGraphQLError(original, error instanceof GraphQLError ? error : undefined);
+  }
+  if (error instanceof GraphQLError && (!original || original instanceof GraphQLError)) return error;
+  logger.error({ requestId, err: original ?? error }, 'unexpected error');
+  return new GraphQLError('Unexpected error', {
+    nodes: error instanceof GraphQLError ? (error.nodes ?? null) : null,
+    path: error instanceof GraphQLError ? (error.path ?? null) : null,
+    extensions: { code: 'INTERNAL_SERVER_ERROR', requestId },
+  });
+}
+
+/** The answer to a request that is refused before it is read, in GraphQL's form. */
+export function refusedResponse(error: DirectoryError): Response {
+  const status = STATUS[error.code];
+  const headers = new Headers({ 'content-type': 'application/json; charset=utf-8' });
+  // RFC 6750, section 3: what to send instead.
+  if (status === 401) headers.set('www-authenticate', 'Bearer realm="coterie"');
+  if (status === 503) headers.set('retry-after', '1');
+  return new Response(JSON.stringify({ errors: [toGraphQLError(error)] }), { status, headers });
+}

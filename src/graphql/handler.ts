@@ -1,0 +1,69 @@
+// The GraphQL endpoint: authenticate, read, check limits, execute for the caller, mask.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createYoga } from 'graphql-yoga';
+import type { Logger } from 'pino';
+import type { Directory } from '../domain/directory.ts';
+import type { Caller } from '../model/caller.ts';
+import { isDirectoryError } from '../model/errors.ts';
+import type { Context } from './context.ts';
+import { maskError, refusedResponse } from './errors.ts';
+import { graphiqlPage } from './graphiql.ts';
+import { type Limits, limitPlugins } from './limits.ts';
+import { schema } from './schema.ts';
+
+export type GraphQLOptions = {
+  authenticate: (authorization: string | null) => Promise<Caller>;
+  openDirectory: (caller: Caller) => Directory;
+  limits: Limits;
+  logger: Logger;
+  /** Filled into GraphiQL; null outside development. */
+  developmentToken: string | null;
+};
+
+/** What is known of a request before GraphQL reads it. */
+export type RequestContext = { requestId: string };
+
+/**
+ * Answers requests to `/graphql`. Nothing is parsed before the token holds; a browser that asks for a page gets
+ * GraphiQL. Since a token travels in the Authorization header alone, no other site can make a browser send one.
+ */
+export function createGraphQLHandler(options: GraphQLOptions) {
+  const { authenticate, openDirectory, limits, logger, developmentToken } = options;
+  // Yoga's maskError is told the error alone; this tells it whose request it was.
+  const currentRequest = new AsyncLocalStorage<string>();
+  const yoga = createYoga<RequestContext & Context>({
+    schema,
+    graphqlEndpoint: '/graphql',
+    landingPage: false,
+    graphiql: false,
+    batching: false,
+    multipart: false,
+    logging: false,
+    cors: false,
+    maskedErrors: {
+      maskError: (error) => maskError(error, { requestId: currentRequest.getStore() ?? '', logger }),
+    },
+    plugins: limitPlugins(limits) as never,
+  });
+  return async (request: Request, { requestId }: RequestContext): Promise<Response> => {
+    if (wantsPage(request)) {
+      return new Response(graphiqlPage(developmentToken), {
+        headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' },
+      });
+    }
+    try {
+      const caller = await authenticate(request.headers.get('authorization'));
+      const context = { requestId, directory: openDirectory(caller) };
+      return await currentRequest.run(requestId, async () => yoga.fetch(request, context));
+    } catch (error) {
+      if (isDirectoryError(error)) return refusedResponse(error);
+      throw error;
+    }
+  };
+}
+
+function wantsPage(request: Request): boolean {
+  const { searchParams } = new URL(request.url);
+  const accepts = request.headers.get('accept') ?? '';
+  return request.method === 'GET' && accepts.includes('text/html') && !searchParams.has('query');
+}

@@ -1,0 +1,31 @@
+// What operators watch, in Prometheus' text format: requests by route and status, their duration, statements.
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+
+export type Metrics = {
+  requestDone(route: string, status: number, seconds: number): void;
+  statementSent(): void;
+  response(): Promise<Response>;
+};
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const duration = new Histogram({
+    name: 'coterie_request_duration_seconds',
+    help: 'Time to answer a request.',
+    labelNames: ['route', 'status'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  });
+  const statements = new Counter({
+    name: 'coterie_statements_total',
+    help: 'Statements sent to the database.',
+    registers: [registry],
+  });
+  return {
+    requestDone: (route, status, seconds) => duration.observe({ route, status: String(status) }, seconds),
+    statementSent: () => statements.inc(),
+    response: async () =>
+      new Response(await registry.metrics(), { headers: { 'content-type': registry.contentType } }),
+  };
+}

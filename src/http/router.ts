@@ -1,0 +1,73 @@
+// From a request to the face that answers it, and the last exit of errors.
+import type { Logger } from 'pino';
+import { withLimitedBody } from './body.ts';
+import type { Metrics } from './metrics.ts';
+import { REQUEST_ID_HEADER, requestIdOf } from './request-id.ts';
+
+export type RouterOptions = {
+  graphql: (request: Request, context: { requestId: string }) => Promise<Response>;
+  /** Resolves while the database answers. */
+  ready: () => Promise<unknown>;
+  bodyBytes: number;
+  metrics: Metrics;
+  logger: Logger;
+};
+
+export type Router = (request: Request) => Promise<Response>;
+
+/** Answers every request; whatever fails below becomes a 500 that names the request and nothing else. */
+export function createRouter(options: RouterOptions): Router {
+  const { metrics, logger } = options;
+  return async (request) => {
+    const started = performance.now();
+    const requestId = requestIdOf(request);
+    const { pathname } = new URL(request.url);
+    const route = ROUTES[pathname];
+    let response: Response;
+    try {
+      response = await (route ?? notFound)(request, { ...options, requestId });
+    } catch (error) {
+      logger.error({ requestId, err: error }, 'unexpected error');
+      response = problem(500, 'INTERNAL_SERVER_ERROR', 'Unexpected error', { requestId });
+    }
+    const seconds = (performance.now() - started) / 1_000;
+    metrics.requestDone(route ? pathname : 'other', response.status, seconds);
+    logger.info(
+      { requestId, method: request.method, path: pathname, status: response.status, seconds },
+      'request',
+    );
+    const headers = new Headers(response.headers);
+    headers.set(REQUEST_ID_HEADER, requestId);
+    headers.set('x-content-type-options', 'nosniff');
+    return new Response(response.body, { status: response.status, headers });
+  };
+}
+
+type Route = (request: Request, context: RouterOptions & { requestId: string }) => Promise<Response>;
+
+const ROUTES: Record<string, Route> = {
+  '/graphql': async (request, { graphql, bodyBytes, requestId }) => {
+    const limited = await withLimitedBody(request, bodyBytes);
+    return limited instanceof Response ? limited : graphql(limited, { requestId });
+  },
+  '/livez': async () => Response.json({ status: 'alive' }),
+  '/readyz': async (_request, { ready, logger }) =>
+    ready().then(
+      () => Response.json({ status: 'ready' }),
+      (error) => {
+        logger.warn({ err: error }, 'not ready');
+        return Response.json(
+          { status: 'unavailable', reason: 'The database does not answer' },
+          { status: 503 },
+        );
+      },
+    ),
+  '/metrics': async (_request, { metrics }) => metrics.response(),
+  '/': async () => new Response(null, { status: 302, headers: { location: '/graphql' } }),
+};
+
+const notFound: Route = async () => problem(404, 'NOT_FOUND', 'Nothing answers here; GraphQL is at /graphql');
+
+function problem(status: number, code: string, message: string, more: object = {}): Response {
+  return Response.json({ errors: [{ message, extensions: { code, ...more } }] }, { status });
+}

@@ -1,0 +1,35 @@
+// The listening server: node:http in front of the router, with timeouts, and a stop that lets requests finish.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createServerAdapter } from '@whatwg-node/server';
+import type { Router } from './router.ts';
+
+export type ListenOptions = {
+  host: string;
+  port: number;
+  /** Milliseconds until a client must have sent its request, and its headers. */
+  timeouts: { request: number; headers: number };
+};
+
+export type Listening = { url: string; stop(): Promise<void> };
+
+/** Listens; rejects if the address is taken. `stop` refuses new connections and waits for open requests. */
+export async function listen(router: Router, { host, port, timeouts }: ListenOptions): Promise<Listening> {
+  const server = createServer(createServerAdapter(router));
+  server.requestTimeout = timeouts.request;
+  server.headersTimeout = timeouts.headers;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  const { port: actual } = server.address() as AddressInfo;
+  const name = host.includes(':') ? `[${host}]` : host;
+  return {
+    url: `http://${name}:${actual}`,
+    async stop() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      await closed;
+    },
+  };
+}

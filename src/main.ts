@@ -1,0 +1,70 @@
+// Starts and stops the server: configuration, database, demo directory, listening, draining.
+import pino from 'pino';
+import { type App, createApp } from './app.ts';
+import { demoCallers, seedDemo } from './cli/demo.ts';
+import { type Config, readConfig } from './config.ts';
+import { type Database, Prisma } from './database/database.ts';
+import { openDatabase } from './database/open.ts';
+import { listen } from './http/server.ts';
+
+/** How long a stop waits for open requests, in ms: longer than an operation may take. */
+const DRAIN = 12_000;
+
+async function start(): Promise<void> {
+  const config = readConfig();
+  const logger = pino({ level: config.production ? config.logLevel : quiet(config.logLevel) });
+  const { databaseUrl: url, dataDir, poolSize } = config;
+  const database = await openDatabase({ url, dataDir, poolSize, timeouts: config.timeouts.database });
+  if (config.seedDemo && (await isEmpty(database))) {
+    process.stdout.write('Loading the demo directory …\n');
+    await seedDemo(database);
+  }
+  const app = await createApp({ config, database, logger });
+  const server = await listen(app.fetch, { host: config.host, port: config.port, timeouts: config.timeouts });
+  process.stdout.write(await welcome(server.url, app, config));
+
+  const stop = async (signal: string) => {
+    logger.info({ signal }, 'stopping');
+    // Requests that outlast the drain are cut off: the process must end before its supervisor kills it.
+    setTimeout(() => process.exit(1), DRAIN).unref();
+    await server.stop();
+    await database.close();
+    process.exit(0);
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+/** On a developer's terminal a line a request is noise, unless it was asked for. */
+const quiet = (level: Config['logLevel']) => (level === 'info' ? 'warn' : level);
+
+async function isEmpty(database: Database): Promise<boolean> {
+  const tenants = await database.sql(Prisma.sql`select id from tenants limit 1`);
+  return tenants.length === 0;
+}
+
+async function welcome(url: string, { signToken }: App, { production }: Config): Promise<string> {
+  if (!signToken) return `Coterie answers at ${url}/graphql\n`;
+  const tokens = await Promise.all(
+    demoCallers().map(async ({ role, claims }) => `  ${role.padEnd(14)} ${await signToken(claims)}`),
+  );
+  return [
+    '',
+    `Coterie answers at ${url}/graphql — open it in a browser for GraphiQL.`,
+    production ? '' : 'Tokens of the demo directory, valid for 12 hours:',
+    ...tokens,
+    '',
+    'A query to try:',
+    `  curl -s ${url}/graphql -H 'content-type: application/json' -H "authorization: Bearer $(npm run -s token -- --role super_admin)" \\`,
+    `    -d '{"query":"{ groups(first: 3) { totalCount edges { node { name effectiveMemberCount } } } }"}'`,
+    '',
+    '',
+  ].join('\n');
+}
+
+try {
+  await start();
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
