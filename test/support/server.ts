@@ -1,0 +1,72 @@
+// The whole application in this process, and ways to ask it.
+
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { type App, createApp } from '../../src/app.ts';
+import { readConfig } from '../../src/config.ts';
+import type { Database } from '../../src/database/database.ts';
+
+export type Claims = Record<string, unknown>;
+export type Answer = {
+  status: number;
+  headers: Headers;
+  body: {
+    data?: Record<string, never> | null;
+    errors?: { message: string; path?: string[]; extensions: Record<string, unknown> }[];
+    extensions?: Record<string, unknown>;
+  };
+};
+
+export const SUPER_ADMIN: Claims = { sub: 'usr_root', role: 'super_admin' };
+
+/** An application over this database, with its own development key. Variables as in the environment. */
+export async function startApp(database: Database, variables: Record<string, string> = {}) {
+  const dataDir = await mkdtemp(join(tmpdir(), 'coterie-test-'));
+  const config = readConfig({ DATA_DIR: dataDir, ...variables });
+  const app = await createApp({ config, database, logger: pino({ level: 'silent' }) });
+  const tokens = new Map<string, Promise<string>>();
+  const tokenFor = (claims: Claims) => {
+    const key = JSON.stringify(claims);
+    if (!tokens.has(key)) tokens.set(key, app.signToken!(claims));
+    return tokens.get(key)!;
+  };
+
+  /** Posts an operation as the caller with these claims (null: without a token). */
+  async function ask(
+    claims: Claims | null,
+    query: string,
+    variables: object = {},
+    headers: object = {},
+  ): Promise<Answer> {
+    const response = await app.fetch(
+      new Request('http://coterie.test/graphql', {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          ...(claims && { authorization: `Bearer ${await tokenFor(claims)}` }),
+          ...headers,
+        },
+        body: JSON.stringify({ query, variables }),
+      }),
+    );
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (await response.json()) as Answer['body'],
+    };
+  }
+
+  /** The data of an operation that must not fail; a failure prints query and answer. */
+  // biome-ignore lint/suspicious/noExplicitAny: the shape is the query's, which each test states.
+  async function data(claims: Claims, query: string, variables: object = {}): Promise<any> {
+    const { body } = await ask(claims, query, variables);
+    if (body.errors || !body.data)
+      throw new Error(`${query}\n${JSON.stringify(variables)}\n${JSON.stringify(body, null, 2)}`);
+    return body.data;
+  }
+  return { app: app as App, config, dataDir, tokenFor, ask, data };
+}
+
+export type TestApp = Awaited<ReturnType<typeof startApp>>;
