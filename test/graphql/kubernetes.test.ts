@@ -48,7 +48,11 @@ async function walk(ids: string[], direction: 'forward' | 'backward') {
         totalCount edges { node { userId } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`;
     });
     const data = await server.data(SUPER_ADMIN, `{ ${fields.join('\n')} }`);
-    for (const group of Object.values(data) as { id: string; effectiveMemberCount: number; effectiveMembers: Page }[]) {
+    for (const group of Object.values(data) as {
+      id: string;
+      effectiveMemberCount: number;
+      effectiveMembers: Page;
+    }[]) {
       const { edges, pageInfo, totalCount } = group.effectiveMembers;
       const users = edges.map((edge) => edge.node.userId);
       const entry = found.get(group.id)!;
@@ -83,7 +87,9 @@ test.skipIf(absent)('the groups of every user say the same in reverse', { timeou
   for (const [groupId, userIds] of Object.entries(expected)) {
     for (const userId of userIds) reverse.set(userId, [...(reverse.get(userId) ?? []), groupId]);
   }
-  const users = [...new Set(JSON.parse(readFileSync(FILE, 'utf8')).users.map((user: { id: string }) => user.id))] as string[];
+  const users = [
+    ...new Set(JSON.parse(readFileSync(FILE, 'utf8')).users.map((user: { id: string }) => user.id)),
+  ] as string[];
   for (let at = 0; at < users.length; at += 90) {
     const ids = users.slice(at, at + 90);
     const { nodes } = await server.data(
@@ -119,6 +125,8 @@ test.skipIf(absent)('the embedded database imports and answers the same', { time
     `{ group(id: "${id}") { effectiveMemberCount effectiveMembers(first: 100) { edges { node { userId } } } } }`,
   );
   expect(group.effectiveMemberCount).toBe(members.length);
-  expect(group.effectiveMembers.edges.map((edge: { node: { userId: string } }) => edge.node.userId)).toEqual(members.slice(0, 100));
+  expect(group.effectiveMembers.edges.map((edge: { node: { userId: string } }) => edge.node.userId)).toEqual(
+    members.slice(0, 100),
+  );
   await embedded.close();
 });

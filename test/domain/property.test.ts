@@ -1,0 +1,264 @@
+// Random sequences of changes against a plain in-memory model: same results, same refusals, a clean directory after.
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { checkDirectory } from '../../src/domain/check.ts';
+import { deleteGroup } from '../../src/domain/deletion.ts';
+import type { Directory } from '../../src/domain/directory.ts';
+import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/effective-members.ts';
+import { createGroup, listGroups, updateGroup } from '../../src/domain/groups.ts';
+import { groupPath } from '../../src/domain/hierarchy.ts';
+import { countMembers, updateGroupMembers } from '../../src/domain/members.ts';
+import { addNestedGroups, listNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
+import { restoreGroup } from '../../src/domain/restore.ts';
+import { DirectoryError } from '../../src/model/errors.ts';
+import { createTenant, openAsAdmin } from '../support/directories.ts';
+import { Model, type Outcome } from '../support/model.ts';
+import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+
+/** At least this many sequences (each a tenant of its own in one database). */
+const SEQUENCES = Number(process.env.SEQUENCES ?? 600);
+const USERS = 5;
+/** Groups are named by their place in the order of creation; the last place is an id that was never issued. */
+const place = fc.nat({ max: 6 });
+const user = fc.nat({ max: USERS });
+const name = fc.constantFrom('A', 'a', 'B', 'C', 'D', 'E/F', 'g\\h');
+
+type Command =
+  | { kind: 'create'; name: string; parent: number | null; members: number[] }
+  | { kind: 'update'; at: number; name: string | null; parent: number | null | undefined }
+  | { kind: 'nest'; at: number; children: number[] }
+  | { kind: 'unnest'; at: number; child: number }
+  | { kind: 'change'; at: number; add: number[]; remove: number[] }
+  | { kind: 'delete'; at: number; strategy: 'BLOCK' | 'ORPHAN' | 'CASCADE' }
+  | { kind: 'restore'; at: number; includeDescendants: boolean };
+
+const create = fc.record({
+  kind: fc.constant('create' as const),
+  name,
+  parent: fc.option(place, { freq: 3 }),
+  members: fc.array(fc.nat({ max: USERS - 1 }), { maxLength: 3 }),
+});
+const nest = fc.record({
+  kind: fc.constant('nest' as const),
+  at: place,
+  children: fc.array(place, { minLength: 1, maxLength: 3 }),
+});
+const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 4, arbitrary: create },
+  { weight: 5, arbitrary: nest },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('update' as const),
+      at: place,
+      name: fc.option(name),
+      parent: fc.oneof(fc.constant(undefined), fc.constant(null), place),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('unnest' as const), at: place, child: place }) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .record({
+        kind: fc.constant('change' as const),
+        at: place,
+        add: fc.array(user, { maxLength: 3 }),
+        remove: fc.array(user, { maxLength: 3 }),
+      })
+      .filter(({ add, remove }) => !add.some((each) => remove.includes(each))),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('delete' as const),
+      at: place,
+      strategy: fc.constantFrom('BLOCK' as const, 'ORPHAN' as const, 'CASCADE' as const),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('restore' as const),
+      at: place,
+      includeDescendants: fc.boolean(),
+    }),
+  },
+);
+const sequence = fc
+  .tuple(fc.array(create, { minLength: 5, maxLength: 8 }), fc.array(command, { minLength: 10, maxLength: 30, size: 'max' }))
+  .map(([first, rest]) => [...first, ...rest]);
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await openTestDatabase();
+});
+afterAll(() => database.close());
+
+const sort = (values: string[]) => [...values].sort();
+
+async function outcome(work: () => Promise<unknown>): Promise<Outcome> {
+  try {
+    return { ok: await work() };
+  } catch (error) {
+    if (error instanceof DirectoryError) return { code: error.code };
+    throw error;
+  }
+}
+
+/** Runs one command on both, and gives both outcomes in the model's form. */
+async function run(
+  directory: Directory,
+  model: Model,
+  tenantId: string,
+  userIds: string[],
+  command: Command,
+) {
+  const created = [...model.groups.keys()];
+  const group = (at: number) => created[at] ?? 'grp_neverissued00000';
+  const who = (ats: number[]) => ats.map((at) => userIds[at] ?? 'usr_neverissued00000');
+  switch (command.kind) {
+    case 'create': {
+      const parent = command.parent === null ? null : group(command.parent);
+      const initialMemberIds = who(command.members);
+      let id = 'grp_refused000000000';
+      const real = await outcome(async () => {
+        const made = await createGroup(directory, {
+          tenantId,
+          name: command.name,
+          parentGroupId: parent,
+          initialMemberIds,
+        });
+        id = made.group.id;
+        return id;
+      });
+      return [real, model.create(id, command.name, parent, initialMemberIds)];
+    }
+    case 'update': {
+      const { at, name: wanted, parent } = command;
+      const parentGroupId = parent == null ? parent : group(parent);
+      const change = {
+        ...(wanted !== null && { name: wanted }),
+        ...(parent !== undefined && { parent: parentGroupId ?? null }),
+      };
+      const real = await outcome(async () => {
+        const input = {
+          id: group(at),
+          ...(wanted !== null && { name: wanted }),
+          ...(parent !== undefined && { parentGroupId }),
+        };
+        return (await updateGroup(directory, input)).group.id;
+      });
+      return [real, model.update(group(at), change)];
+    }
+    case 'nest': {
+      const childGroupIds = command.children.map(group);
+      const real = await outcome(async () => {
+        const { added, unchanged } = await addNestedGroups(directory, {
+          groupId: group(command.at),
+          childGroupIds,
+        });
+        return { added, unchanged };
+      });
+      return [real, model.nest(group(command.at), childGroupIds)];
+    }
+    case 'unnest': {
+      const input = { groupId: group(command.at), childGroupId: group(command.child) };
+      const real = await outcome(async () => (await removeNestedGroup(directory, input)).childGroup.id);
+      return [real, model.unnest(input.groupId, input.childGroupId)];
+    }
+    case 'change': {
+      const [usersToAdd, usersToRemove] = [who(command.add), who(command.remove)];
+      const real = await outcome(async () => {
+        const { added, removed, unchanged } = await updateGroupMembers(directory, {
+          groupId: group(command.at),
+          usersToAdd,
+          usersToRemove,
+        });
+        return { added, removed, unchanged };
+      });
+      return [real, model.change(group(command.at), usersToAdd, usersToRemove)];
+    }
+    case 'delete': {
+      const { at, strategy } = command;
+      const real = await outcome(async () => {
+        const done = await deleteGroup(directory, { id: group(at), strategy });
+        return {
+          deleted: sort(done.deletedGroupIds),
+          moved: sort(done.movedGroups.map((row) => row.id)),
+          memberships: done.removedMembershipCount,
+        };
+      });
+      return [real, model.delete(group(at), strategy)];
+    }
+    case 'restore': {
+      const { at, includeDescendants } = command;
+      const real = await outcome(async () => {
+        const { restoredGroupIds, notRestored } = await restoreGroup(directory, {
+          id: group(at),
+          includeDescendants,
+        });
+        return {
+          restored: sort(restoredGroupIds),
+          lost: sort(notRestored.map(({ kind, id }) => `${kind} ${id}`)),
+        };
+      });
+      return [real, model.restore(group(at), includeDescendants)];
+    }
+  }
+}
+
+/** Everything that can be read is what the model says. */
+async function compare(directory: Directory, model: Model): Promise<void> {
+  const page = { first: 100 };
+  const { rows } = await listGroups(directory, { page });
+  const live = [...model.groups.values()].filter((group) => group.deletion === null);
+  expect(sort(rows.map((row) => row.id))).toEqual(sort(live.map((group) => group.id)));
+  await Promise.all(
+    live.map(async ({ id, parent }) => {
+      const row = rows.find((found) => found.id === id)!;
+      expect(row.parentGroupId).toBe(parent);
+      const members = await listEffectiveMembers(directory, id, { page });
+      expect(members!.rows.map((member) => member.userId)).toEqual(model.effectiveMembers(id));
+      const direct = members!.rows.filter((member) => member.membershipType === 'DIRECT');
+      expect(direct.map((member) => member.userId)).toEqual(model.members(id));
+      expect(await countEffectiveMembers(directory, id)).toBe(model.effectiveMembers(id).length);
+      expect(await countMembers(directory, id)).toBe(model.members(id).length);
+      const nested = await listNestedGroups(directory, id, { page });
+      expect(sort(nested!.rows.map((child) => child.id))).toEqual(model.nested(id));
+      const path = model.path(id).map((segment) => segment.replaceAll(/[\\/]/g, (char) => `\\${char}`));
+      expect(await groupPath(directory, id)).toBe(path.length ? path.join('/') : null);
+    }),
+  );
+}
+
+test(`${SEQUENCES} random sequences do what the model does`, { timeout: 15 * 60_000 }, async () => {
+  const seen = new Map<string, number>();
+  await fc.assert(
+    fc.asyncProperty(sequence, async (commands) => {
+      const { tenantId, userIds } = await createTenant(database.db, USERS);
+      const directory = openAsAdmin(database.db, tenantId);
+      const model = new Model(userIds);
+      for (const each of commands) {
+        const [real, expected] = await run(directory, model, tenantId, userIds, each);
+        expect(real, JSON.stringify(each)).toEqual(expected);
+        const kind = `${each.kind} ${'code' in real! ? real.code : 'done'}`;
+        seen.set(kind, (seen.get(kind) ?? 0) + 1);
+      }
+      await compare(directory, model);
+      expect(await checkDirectory(database.db, tenantId)).toEqual([]);
+    }),
+    { numRuns: SEQUENCES },
+  );
+  // The sequences must have met what they are there for: every operation done, and each refusal of the graph.
+  for (const kind of [
+    'nest done',
+    'nest CYCLE',
+    'update CYCLE',
+    'update NAME_TAKEN',
+    'delete GROUP_NOT_EMPTY',
+    'restore done',
+    'change UNKNOWN_USERS',
+  ]) {
+    expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(0);
+  }
+});

@@ -1,0 +1,40 @@
+// Directories for tests: a tenant with users, and the callers that look at it.
+import { type Database, Prisma } from '../../src/database/database.ts';
+import { type Directory, openDirectory } from '../../src/domain/directory.ts';
+import type { Caller } from '../../src/model/caller.ts';
+import { newId, type TenantId, type UserId } from '../../src/model/ids.ts';
+
+/** A fresh partner and tenant with so many users. */
+export async function createTenant(db: Database, userCount = 0) {
+  const tenantId = newId('tenant');
+  const partnerId = newId('partner');
+  const userIds = Array.from({ length: userCount }, () => newId('user'));
+  await db.sql(Prisma.sql`insert into partners (id, name) values (${partnerId}, 'Partner')`);
+  await db.sql(Prisma.sql`
+    insert into tenants (id, partner_id, name, slug) values (${tenantId}, ${partnerId}, 'Tenant', ${tenantId})`);
+  await db.sql(Prisma.sql`
+    insert into users (id, tenant_id, email, search_key)
+    select id, ${tenantId}, lower(id) || '@example.org', lower(id) || '@example.org' from unnest(${userIds}::text[]) id`);
+  return { tenantId, partnerId, userIds };
+}
+
+/** The directory as an administrator of the tenant sees it. */
+export function openAsAdmin(db: Database, tenantId: TenantId): Directory {
+  return openDirectory(db, tenantAdmin(tenantId));
+}
+
+export const tenantAdmin = (tenantId: TenantId): Caller => ({
+  role: 'TENANT_ADMIN',
+  subject: 'usr_administrator',
+  actors: [],
+  sight: { kind: 'tenant', tenantId },
+  mayChange: true,
+});
+
+export const plainUser = (tenantId: TenantId, userId: UserId): Caller => ({
+  role: 'USER',
+  subject: userId,
+  actors: [],
+  tenantId,
+  userId,
+});

@@ -1,0 +1,201 @@
+// The domain's rules in plain data: what a directory of one tenant must do, written without SQL. The property test
+// holds the real one to it. Everything is recomputed from the edges on each question; nothing is clever.
+
+export type ModelGroup = { id: string; name: string; parent: string | null; deletion: number | null };
+type Edge = { parent: string; child: string };
+type Membership = { group: string; user: string };
+type Ended = { deletion: number; memberships: Membership[]; nestings: Edge[] };
+
+/** What an operation comes to: its result, or the code it is refused with. */
+export type Outcome = { ok: unknown } | { code: string };
+
+const MAX_DEPTH = 32;
+const sorted = (values: Iterable<string>) => [...values].sort();
+
+export class Model {
+  readonly groups = new Map<string, ModelGroup>();
+  readonly users: Set<string>;
+  memberships: Membership[] = [];
+  nestings: Edge[] = [];
+  readonly ended: Ended[] = [];
+
+  constructor(users: Iterable<string>) {
+    this.users = new Set(users);
+  }
+
+  live(id: string | null): ModelGroup | undefined {
+    const group = id === null ? undefined : this.groups.get(id);
+    return group && group.deletion === null ? group : undefined;
+  }
+  children(id: string | null): ModelGroup[] {
+    return [...this.groups.values()].filter((group) => group.deletion === null && group.parent === id);
+  }
+  members(id: string): string[] {
+    return sorted(this.memberships.filter((edge) => edge.group === id).map((edge) => edge.user));
+  }
+  nested(id: string): string[] {
+    return sorted(this.nestings.filter((edge) => edge.parent === id).map((edge) => edge.child));
+  }
+  effectiveMembers(id: string): string[] {
+    const reached = new Set([id]);
+    for (const at of reached) for (const child of this.nested(at)) reached.add(child);
+    return sorted(new Set([...reached].flatMap((group) => this.members(group))));
+  }
+  path(id: string): string[] {
+    const above = this.live(this.groups.get(id)!.parent);
+    return above ? [...this.path(above.id), above.name] : [];
+  }
+
+  create(id: string, name: string, parent: string | null, members: string[]): Outcome {
+    if (parent !== null && !this.live(parent)) return { code: 'NOT_FOUND' };
+    if (parent !== null && this.path(parent).length + 2 > MAX_DEPTH) return { code: 'LIMIT_EXCEEDED' };
+    if (this.nameTaken(name, parent, null)) return { code: 'NAME_TAKEN' };
+    if (members.some((user) => !this.users.has(user))) return { code: 'UNKNOWN_USERS' };
+    this.groups.set(id, { id, name, parent, deletion: null });
+    for (const user of new Set(members)) this.memberships.push({ group: id, user });
+    return { ok: id };
+  }
+
+  update(id: string, change: { name?: string; parent?: string | null }): Outcome {
+    const group = this.live(id);
+    if (!group) return { code: 'NOT_FOUND' };
+    const parent = change.parent === undefined ? group.parent : change.parent;
+    const name = change.name ?? group.name;
+    if (parent !== null && parent !== group.parent) {
+      if (!this.live(parent)) return { code: 'NOT_FOUND' };
+      for (let at = this.live(parent); at; at = this.live(at.parent))
+        if (at.id === id) return { code: 'CYCLE' };
+      if (this.path(parent).length + 1 + this.height(id) > MAX_DEPTH) return { code: 'LIMIT_EXCEEDED' };
+    }
+    if (this.nameTaken(name, parent, id)) return { code: 'NAME_TAKEN' };
+    Object.assign(group, { name, parent });
+    return { ok: id };
+  }
+
+  nest(id: string, children: string[]): Outcome {
+    if (!this.live(id) || children.some((child) => !this.live(child))) return { code: 'NOT_FOUND' };
+    const asked = [...new Set(children)];
+    const added = asked.filter((child) => !this.nested(id).includes(child));
+    if (added.some((child) => this.reaches(child, id))) return { code: 'CYCLE' };
+    if (added.some((child) => this.tooDeep(id, child))) return { code: 'LIMIT_EXCEEDED' };
+    for (const child of added) this.nestings.push({ parent: id, child });
+    return { ok: { added, unchanged: asked.filter((child) => !added.includes(child)) } };
+  }
+
+  unnest(id: string, child: string): Outcome {
+    if (!this.live(id) || !this.nested(id).includes(child)) return { code: 'NOT_FOUND' };
+    this.nestings = this.nestings.filter((edge) => edge.parent !== id || edge.child !== child);
+    return { ok: child };
+  }
+
+  change(id: string, add: string[], remove: string[]): Outcome {
+    if (!this.live(id)) return { code: 'NOT_FOUND' };
+    if ([...add, ...remove].some((user) => !this.users.has(user))) return { code: 'UNKNOWN_USERS' };
+    const before = this.members(id);
+    const added = [...new Set(add)].filter((user) => !before.includes(user));
+    const removed = [...new Set(remove)].filter((user) => before.includes(user));
+    for (const user of added) this.memberships.push({ group: id, user });
+    this.memberships = this.memberships.filter((edge) => edge.group !== id || !removed.includes(edge.user));
+    const unchanged = [...new Set([...add, ...remove])].filter(
+      (user) => !added.includes(user) && !removed.includes(user),
+    );
+    return { ok: { added, removed, unchanged } };
+  }
+
+  delete(id: string, strategy: 'BLOCK' | 'ORPHAN' | 'CASCADE'): Outcome {
+    const group = this.live(id);
+    if (!group) return { code: 'NOT_FOUND' };
+    const children = this.children(id);
+    if (strategy === 'BLOCK' && this.members(id).length + children.length + this.nested(id).length > 0) {
+      return { code: 'GROUP_NOT_EMPTY' };
+    }
+    if (strategy === 'ORPHAN') {
+      const taken = this.children(group.parent).filter((sibling) => sibling.id !== id);
+      if (children.some((child) => taken.some((sibling) => same(sibling.name, child.name))))
+        return { code: 'NAME_TAKEN' };
+      for (const child of children) child.parent = group.parent;
+      for (const above of this.nestings.filter((edge) => edge.child === id)) {
+        for (const child of this.nested(id)) {
+          if (!this.nested(above.parent).includes(child)) this.nestings.push({ parent: above.parent, child });
+        }
+      }
+    }
+    const gone = new Set(strategy === 'CASCADE' ? this.below(id) : [id]);
+    const deletion = this.ended.length;
+    const memberships = this.memberships.filter((edge) => gone.has(edge.group));
+    const nestings = this.nestings.filter((edge) => gone.has(edge.parent) || gone.has(edge.child));
+    this.ended.push({ deletion, memberships, nestings });
+    this.memberships = this.memberships.filter((edge) => !gone.has(edge.group));
+    this.nestings = this.nestings.filter((edge) => !gone.has(edge.parent) && !gone.has(edge.child));
+    for (const each of gone) this.groups.get(each)!.deletion = deletion;
+    return {
+      ok: {
+        deleted: sorted(gone),
+        moved: strategy === 'ORPHAN' ? sorted(children.map((child) => child.id)) : [],
+        memberships: memberships.length,
+      },
+    };
+  }
+
+  restore(id: string, includeDescendants: boolean): Outcome {
+    const group = this.groups.get(id);
+    if (!group || group.deletion === null) return { code: 'NOT_FOUND' };
+    const { deletion } = group;
+    const back = new Set(includeDescendants ? this.deletedBelow(id, deletion) : [id]);
+    const levels = Math.max(...[...back].map((each) => this.levelsUpTo(each, id)));
+    const above = this.live(group.parent);
+    const parent = above && this.path(above.id).length + 1 + levels <= MAX_DEPTH ? above.id : null;
+    if (this.nameTaken(group.name, parent, id)) return { code: 'NAME_TAKEN' };
+    const lost: string[] = [];
+    if (parent !== group.parent) lost.push(`PARENT ${group.parent}`);
+    group.parent = parent;
+    for (const each of back) this.groups.get(each)!.deletion = null;
+    const { memberships, nestings } = this.ended[deletion]!;
+    for (const { group: at, user } of memberships) {
+      if (!back.has(at)) continue;
+      if (!this.users.has(user)) lost.push(`MEMBERSHIP ${user}`);
+      else if (!this.members(at).includes(user)) this.memberships.push({ group: at, user });
+    }
+    const candidates = nestings
+      .filter((edge) => back.has(edge.parent) || back.has(edge.child))
+      .sort((a, b) => (`${a.parent} ${a.child}` < `${b.parent} ${b.child}` ? -1 : 1));
+    for (const edge of candidates) {
+      if (this.nested(edge.parent).includes(edge.child)) continue;
+      const far = back.has(edge.parent) ? edge.child : edge.parent;
+      const fits = this.live(edge.parent) && this.live(edge.child) && !this.reaches(edge.child, edge.parent);
+      if (fits && !this.tooDeep(edge.parent, edge.child)) this.nestings.push(edge);
+      else lost.push(`NESTING ${far}`);
+    }
+    return { ok: { restored: sorted(back), lost: sorted(lost) } };
+  }
+
+  private nameTaken(name: string, parent: string | null, except: string | null): boolean {
+    return this.children(parent).some((group) => group.id !== except && same(group.name, name));
+  }
+  private reaches(from: string, to: string): boolean {
+    return from === to || this.nested(from).some((child) => this.reaches(child, to));
+  }
+  private tooDeep(parent: string, child: string): boolean {
+    const above = (id: string): number =>
+      1 + Math.max(0, ...this.nestings.filter((edge) => edge.child === id).map((edge) => above(edge.parent)));
+    const below = (id: string): number => 1 + Math.max(0, ...this.nested(id).map(below));
+    return above(parent) + below(child) > MAX_DEPTH;
+  }
+  private height(id: string): number {
+    return 1 + Math.max(0, ...this.children(id).map((child) => this.height(child.id)));
+  }
+  private below(id: string): string[] {
+    return [id, ...this.children(id).flatMap((child) => this.below(child.id))];
+  }
+  private deletedBelow(id: string, deletion: number): string[] {
+    const children = [...this.groups.values()].filter(
+      (group) => group.parent === id && group.deletion === deletion,
+    );
+    return [id, ...children.flatMap((child) => this.deletedBelow(child.id, deletion))];
+  }
+  private levelsUpTo(id: string, root: string): number {
+    return id === root ? 1 : 1 + this.levelsUpTo(this.groups.get(id)!.parent!, root);
+  }
+}
+
+const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
