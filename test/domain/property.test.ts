@@ -85,7 +85,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   },
 );
 const sequence = fc
-  .tuple(fc.array(create, { minLength: 5, maxLength: 8 }), fc.array(command, { minLength: 10, maxLength: 30, size: 'max' }))
+  .tuple(
+    fc.array(create, { minLength: 5, maxLength: 8 }),
+    fc.array(command, { minLength: 10, maxLength: 30, size: 'max' }),
+  )
   .map(([first, rest]) => [...first, ...rest]);
 
 let database: TestDatabase;

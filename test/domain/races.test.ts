@@ -1,0 +1,124 @@
+// Changes that race on a real server, from two processes: no cycle, no lost name, no edge at a deleted group.
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Prisma } from '../../src/database/database.ts';
+import { checkDirectory } from '../../src/domain/check.ts';
+import { deleteGroup } from '../../src/domain/deletion.ts';
+import { createGroup } from '../../src/domain/groups.ts';
+import { addGroupMembers } from '../../src/domain/members.ts';
+import { removeUsers } from '../../src/domain/users.ts';
+import { isDirectoryError } from '../../src/model/errors.ts';
+import { createTenant, openAsAdmin } from '../support/directories.ts';
+import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+import type { RaceOrder, RaceReport } from '../support/race-worker.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await openTestDatabase({ poolSize: 20 });
+});
+afterAll(() => database.close());
+
+/** Changes of each of the two processes. */
+const CHANGES = 1_100;
+
+function runWorker(order: RaceOrder): Promise<RaceReport> {
+  return new Promise((resolve, reject) => {
+    const worker = fork(join(import.meta.dirname, '../support/race-worker.ts'), { execArgv: [] });
+    worker.once('message', (report) => resolve(report as RaceReport));
+    worker.once('error', reject);
+    worker.once('exit', (code) => code && reject(new Error(`the process ended with ${code}`)));
+    worker.send(order);
+  });
+}
+
+/** What became of each: `done`, or the code of its refusal. Anything else fails the test. */
+async function outcomes(work: Promise<unknown>[]): Promise<string[]> {
+  return Promise.all(
+    work.map((each) =>
+      each.then(
+        () => 'done',
+        (error) => {
+          if (isDirectoryError(error) && error.code !== 'UNAVAILABLE') return error.code;
+          throw error;
+        },
+      ),
+    ),
+  );
+}
+
+test(`${2 * CHANGES} racing nestings and moves from two processes close no cycle`, {
+  timeout: 240_000,
+}, async () => {
+  const { db, url } = database;
+  const { tenantId } = await createTenant(db);
+  const directory = openAsAdmin(db, tenantId);
+  const groupIds: string[] = [];
+  for (let at = 0; at < 40; at += 1) {
+    groupIds.push((await createGroup(directory, { tenantId, name: `Group ${at}` })).group.id);
+  }
+  const order = { url, tenantId, groupIds, changes: CHANGES };
+  const reports = await Promise.all([runWorker(order), runWorker(order)]);
+  expect(reports.flatMap((report) => report.unhandled)).toEqual([]);
+  const total = (report: RaceReport) =>
+    report.done + Object.values(report.refused).reduce((sum, n) => sum + n, 0);
+  expect(reports.reduce((sum, report) => sum + total(report), 0)).toBe(2 * CHANGES);
+  for (const { done, refused } of reports) {
+    expect(done).toBeGreaterThan(100);
+    expect(refused.CYCLE ?? 0).toBeGreaterThan(10);
+  }
+  expect(await checkDirectory(db, tenantId)).toEqual([]);
+});
+
+test('of racing creates with one name, exactly one wins', async () => {
+  const { tenantId } = await createTenant(database.db);
+  for (let round = 0; round < 10; round += 1) {
+    const work = Array.from({ length: 20 }, () =>
+      createGroup(openAsAdmin(database.db, tenantId), {
+        tenantId,
+        name: round % 2 ? `Name ${round}` : `NAME ${round}`,
+      }),
+    );
+    const results = await outcomes(work);
+    expect(results.filter((result) => result === 'done')).toHaveLength(1);
+    expect(results.filter((result) => result === 'NAME_TAKEN')).toHaveLength(19);
+  }
+});
+
+test('members added while their group is deleted never leave an edge at it', async () => {
+  const { db } = database;
+  const { tenantId, userIds } = await createTenant(db, 30);
+  const directory = openAsAdmin(db, tenantId);
+  for (let round = 0; round < 15; round += 1) {
+    const { group } = await createGroup(directory, { tenantId, name: `Round ${round}` });
+    const adds = userIds.map((userId) =>
+      addGroupMembers(openAsAdmin(db, tenantId), { groupId: group.id, userIds: [userId] }),
+    );
+    const deletion = deleteGroup(openAsAdmin(db, tenantId), { id: group.id, strategy: 'CASCADE' });
+    const results = await outcomes([...adds, deletion]);
+    expect(results.at(-1)).toBe('done');
+    expect(new Set(results).difference(new Set(['done', 'NOT_FOUND']))).toEqual(new Set());
+    const { removedMembershipCount } = await deletion;
+    const acknowledged = results.slice(0, -1).filter((result) => result === 'done').length;
+    expect(removedMembershipCount).toBe(acknowledged);
+    const edges = await db.sql(
+      Prisma.sql`select 1 from memberships where tenant_id = ${tenantId} and group_id = ${group.id}`,
+    );
+    expect(edges).toEqual([]);
+  }
+});
+
+test('members added while users are removed leave no edge at a removed user', async () => {
+  const { db } = database;
+  const { tenantId, userIds } = await createTenant(db, 40);
+  const directory = openAsAdmin(db, tenantId);
+  const { group } = await createGroup(directory, { tenantId, name: 'Crowd' });
+  const results = await outcomes(
+    userIds.flatMap((userId) => [
+      addGroupMembers(openAsAdmin(db, tenantId), { groupId: group.id, userIds: [userId] }),
+      removeUsers(openAsAdmin(db, tenantId), { tenantId, userIds: [userId] }),
+    ]),
+  );
+  expect(results.filter((_, at) => at % 2 === 1)).toEqual(userIds.map(() => 'done'));
+  expect(await db.sql(Prisma.sql`select 1 from memberships where tenant_id = ${tenantId}`)).toEqual([]);
+});

@@ -1,0 +1,43 @@
+// One of two processes that race: nests and moves groups of one tenant at random, and reports what came of it.
+import { openDatabase } from '../../src/database/open.ts';
+import { updateGroup } from '../../src/domain/groups.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
+import { isDirectoryError } from '../../src/model/errors.ts';
+import type { TenantId } from '../../src/model/ids.ts';
+import { openAsAdmin } from './directories.ts';
+
+export type RaceOrder = { url: string; tenantId: TenantId; groupIds: string[]; changes: number };
+export type RaceReport = { done: number; refused: Record<string, number>; unhandled: string[] };
+
+/** Changes in flight at once in this process. */
+const CONCURRENCY = 8;
+
+async function race({ url, tenantId, groupIds, changes }: RaceOrder): Promise<RaceReport> {
+  const db = await openDatabase({ url, dataDir: '', poolSize: CONCURRENCY });
+  const directory = openAsAdmin(db, tenantId);
+  const report: RaceReport = { done: 0, refused: {}, unhandled: [] };
+  const any = () => groupIds[Math.floor(Math.random() * groupIds.length)]!;
+  let left = changes;
+  const runner = async () => {
+    while (left-- > 0) {
+      const dice = Math.random();
+      try {
+        if (dice < 0.5) await addNestedGroups(directory, { groupId: any(), childGroupIds: [any()] });
+        else if (dice < 0.6) await removeNestedGroup(directory, { groupId: any(), childGroupId: any() });
+        else await updateGroup(directory, { id: any(), parentGroupId: any() });
+        report.done += 1;
+      } catch (error) {
+        if (isDirectoryError(error) && error.code !== 'UNAVAILABLE')
+          report.refused[error.code] = (report.refused[error.code] ?? 0) + 1;
+        else report.unhandled.push(String(error));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, runner));
+  await db.close();
+  return report;
+}
+
+process.once('message', async (order: RaceOrder) => {
+  process.send!(await race(order), () => process.disconnect());
+});
