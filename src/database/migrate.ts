@@ -9,7 +9,7 @@ import { type MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
 import { type Database, Prisma } from './database.ts';
 
 const PRISMA_DIR = join(import.meta.dirname, '../../prisma');
-const MIGRATIONS_DIR = join(PRISMA_DIR, 'migrations');
+export const MIGRATIONS_DIR = join(PRISMA_DIR, 'migrations');
 const SCHEMA_PATH = join(PRISMA_DIR, 'schema.prisma');
 const NO_FILTERS = { externalTables: [], externalEnums: [] };
 

@@ -14,7 +14,11 @@ const absent = !existsSync(FILE);
 if (absent) console.warn(`skipped: ${FILE} is not there`);
 
 type Expected = Record<string, string[]>;
-type Page = { edges: { node: { userId: string } }[]; pageInfo: Record<string, never>; totalCount: number };
+type Page = {
+  edges: { node: { userId: string } }[];
+  pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string; endCursor: string };
+  totalCount: number;
+};
 
 /** Groups asked in one request: 20 pages of 50 stay well below the cost limit. */
 const BATCH = 20;
@@ -60,7 +64,7 @@ async function walk(ids: string[], direction: 'forward' | 'backward') {
       entry.total = totalCount;
       entry.count = group.effectiveMemberCount;
       if (forward ? pageInfo.hasNextPage : pageInfo.hasPreviousPage) {
-        pending.set(group.id, (forward ? pageInfo.endCursor : pageInfo.startCursor) as string);
+        pending.set(group.id, forward ? pageInfo.endCursor : pageInfo.startCursor);
       } else pending.delete(group.id);
     }
   }

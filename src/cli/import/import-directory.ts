@@ -29,7 +29,7 @@ export async function importDirectory(
       .flatMap(([, faults]) => faults);
     await upsertPartners(db.sql, spooled.partners);
     const tenants: TenantReport[] = [];
-    for (const tenant of spooled.tenants) {
+    for (const tenant of new Map(spooled.tenants.map((each) => [each.id, each])).values()) {
       tenants.push(await importTenant(db, tenant, spooled));
       onTenant(tenants.length, spooled.tenants.length);
     }
@@ -88,7 +88,9 @@ async function lockTenant(sql: Query, { id, partnerId, name, slug }: Rows['tenan
     update tenants set name = ${name}, slug = ${slug} where id = ${id} and (name, slug) is distinct from (${name}, ${slug})`);
 }
 
-async function upsertPartners(sql: Query, partners: Rows['partners'][]): Promise<void> {
+async function upsertPartners(sql: Query, rows: Rows['partners'][]): Promise<void> {
+  // Named twice, the last one counts.
+  const partners = [...new Map(rows.map((partner) => [partner.id, partner])).values()];
   if (partners.length === 0) return;
   await sql(Prisma.sql`
     insert into partners (id, name)

@@ -16,7 +16,7 @@ type StoredGroup = {
 /** Every reason why the rows cannot be stored as they are; empty when they can. */
 export async function verifyTenant(sql: Query, tenantId: string, rows: TenantRows): Promise<string[]> {
   const { users, groups, memberships, nestings } = rows;
-  const faults: string[] = [];
+  const faults = [...twice('user', users), ...twice('group', groups)];
   const stored = await sql<StoredGroup>(Prisma.sql`
     select id, tenant_id as "tenantId", name, type::text as type, parent_group_id as "parentGroupId",
       deleted_at is not null as deleted
@@ -64,6 +64,13 @@ export async function verifyTenant(sql: Query, tenantId: string, rows: TenantRow
   );
   faults.push(...shapeFaults('nesting', [...pairs.values()]));
   return faults;
+}
+
+function twice(kind: string, rows: { id: string }[]): string[] {
+  const seen = new Set<string>();
+  return rows
+    .filter(({ id }) => seen.has(id) || !seen.add(id))
+    .map(({ id }) => `${kind} ${id} stands in the file twice`);
 }
 
 function verifyHierarchy(live: Map<string, { name: string; parentGroupId: string | null }>): string[] {

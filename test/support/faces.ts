@@ -1,0 +1,87 @@
+// One set of verbs over each face, so that a scenario can be run through all of them.
+import type { Database } from '../../src/database/database.ts';
+import { deleteGroup } from '../../src/domain/deletion.ts';
+import type { Directory } from '../../src/domain/directory.ts';
+import { listEffectiveMembers } from '../../src/domain/effective-members.ts';
+import { createGroup, findGroup, updateGroup } from '../../src/domain/groups.ts';
+import { groupPath } from '../../src/domain/hierarchy.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
+import { restoreGroup } from '../../src/domain/restore.ts';
+import type { DeleteStrategy } from '../../src/model/groups.ts';
+import { startApp } from './server.ts';
+
+/** Refusals are thrown as `{code, details}`. */
+export type Face = {
+  create(group: { name: string; members: string[] }): Promise<string>;
+  update(change: { id: string; name?: string; parent?: string }): Promise<unknown>;
+  nest(parent: string, child: string): Promise<unknown>;
+  unnest(parent: string, child: string): Promise<unknown>;
+  delete(id: string, strategy?: string): Promise<unknown>;
+  restore(id: string, includeDescendants: boolean): Promise<unknown>;
+  effectiveMembers(id: string): Promise<string[]>;
+  path(id: string): Promise<string | null>;
+  exists(id: string): Promise<boolean>;
+};
+
+export function domainFace(directory: Directory, tenantId: string): Face {
+  return {
+    create: async ({ name, members }) =>
+      (await createGroup(directory, { tenantId, name, initialMemberIds: members })).group.id,
+    update: ({ id, name, parent }) =>
+      updateGroup(directory, {
+        id,
+        ...(name !== undefined && { name }),
+        ...(parent !== undefined && { parentGroupId: parent }),
+      }),
+    nest: (groupId, child) => addNestedGroups(directory, { groupId, childGroupIds: [child] }),
+    unnest: (groupId, childGroupId) => removeNestedGroup(directory, { groupId, childGroupId }),
+    delete: (id, strategy) =>
+      deleteGroup(directory, { id, strategy: strategy as DeleteStrategy | undefined }),
+    restore: (id, includeDescendants) => restoreGroup(directory, { id, includeDescendants }),
+    effectiveMembers: async (id) =>
+      (await listEffectiveMembers(directory, id, { page: { first: 100 } }))!.rows.map((row) => row.userId),
+    path: (id) => groupPath(directory, id),
+    exists: async (id) => (await findGroup(directory, id)) !== null,
+  };
+}
+
+/** What a refusal may carry beside its message and code, for the mutations where it can. */
+const DETAILS: Record<string, string> = {
+  createGroup: '... on NameTakenError { names }',
+  updateGroup: '... on NameTakenError { names } ... on CycleError { path { id name } }',
+  addNestedGroups: '... on CycleError { path { id name } }',
+  deleteGroup:
+    '... on NameTakenError { names } ... on GroupNotEmptyError { counts { members children nestedGroups } }',
+  restoreGroup: '... on NameTakenError { names }',
+};
+
+export async function graphqlFace(db: Database, tenantId: string): Promise<Face> {
+  const server = await startApp(db);
+  const claims = { sub: 'usr_admin', role: 'tenant_admin', tenant_id: tenantId };
+  const mutate = async (name: string, payload: string, input: object) => {
+    const type = `${name[0]!.toUpperCase()}${name.slice(1)}`;
+    const text = `mutation ($input: ${type}Input!) { ${name}(input: $input) { ... on ${type}Payload { ${payload} } ... on Error { message code } ${DETAILS[name] ?? ''} } }`;
+    const result = (await server.data(claims, text, { input }))[name];
+    if (result.code) throw { code: result.code, details: result };
+    return result;
+  };
+  const ask = async (id: string, selection: string) =>
+    (await server.data(claims, `query ($id: ID!) { group(id: $id) { ${selection} } }`, { id })).group;
+  return {
+    create: async ({ name, members }) =>
+      (await mutate('createGroup', 'group { id }', { tenantId, name, initialMemberIds: members })).group.id,
+    update: ({ id, name, parent }) =>
+      mutate('updateGroup', 'group { id }', { id, name, parentGroupId: parent }),
+    nest: (groupId, child) => mutate('addNestedGroups', 'added', { groupId, childGroupIds: [child] }),
+    unnest: (groupId, childGroupId) => mutate('removeNestedGroup', 'group { id }', { groupId, childGroupId }),
+    delete: (id, strategy) => mutate('deleteGroup', 'deletedGroupIds', { id, strategy }),
+    restore: (id, includeDescendants) =>
+      mutate('restoreGroup', 'restoredGroupIds', { id, includeDescendants }),
+    effectiveMembers: async (id) =>
+      (
+        await ask(id, 'effectiveMembers(first: 100) { edges { node { userId } } }')
+      ).effectiveMembers.edges.map((edge: { node: { userId: string } }) => edge.node.userId),
+    path: async (id) => (await ask(id, 'path')).path,
+    exists: async (id) => (await ask(id, 'id')) !== null,
+  };
+}
