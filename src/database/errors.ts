@@ -43,6 +43,16 @@ export function isUniqueViolation(error: unknown): boolean {
   return driverCode(error) === '23505';
 }
 
+/** SQLSTATE class 08, and the end of a session by the server: nothing more comes over that connection. */
+const LOST_CODE = /^(?:08...|57P0[1-4]|25P03)$/;
+
+/** Whether the connection is gone, or waits for an answer that will not come: it must not be used again. */
+export function isLostConnection(error: unknown): boolean {
+  const code = driverCode(error) ?? '';
+  const text = error instanceof Error ? error.message : '';
+  return LOST_CODE.test(code) || UNREACHABLE.has(code) || UNAVAILABLE_TEXT.test(text);
+}
+
 /** The error as the rest of the code should see it: UNAVAILABLE for faults that pass, all else as it is. */
 export function databaseError(error: unknown): unknown {
   if (error instanceof DirectoryError) return error;

@@ -7,8 +7,8 @@ import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { lockDirectory } from './data-dir-lock.ts';
 import type { Database, Query, Sql } from './database.ts';
 import { PrismaClient } from './generated/client/client.ts';
-import { withRetries } from './retry.ts';
 import { statements } from './statements.ts';
+import { withRetries } from './transaction.ts';
 
 /** As data directory: a database that is gone when it is closed. */
 export const IN_MEMORY = 'memory://';

@@ -3,8 +3,8 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import type { Database, Query, Sql } from './database.ts';
 import { PrismaClient } from './generated/client/client.ts';
-import { withRetries } from './retry.ts';
 import { statementNames, statements } from './statements.ts';
+import { inTransaction, withRetries } from './transaction.ts';
 
 /** Milliseconds. `connect` and `query` together free a client from a server that has stalled (DESIGN §6). */
 export type Timeouts = { connect: number; statement: number; lock: number; query: number };
@@ -61,28 +61,6 @@ export function openPostgresql({
       if (!pool.ended) await pool.end();
     },
   };
-}
-
-async function inTransaction<Result>(
-  pool: pg.Pool,
-  work: (client: pg.PoolClient) => Promise<Result>,
-): Promise<Result> {
-  const client = await pool.connect();
-  let broken: Error | boolean = false;
-  try {
-    await client.query('begin isolation level read committed');
-    const result = await work(client);
-    await client.query('commit');
-    return result;
-  } catch (error) {
-    // A client that cannot roll back is in an unknown state: the pool must not hand it out again.
-    await client.query('rollback').catch((fault: Error) => {
-      broken = fault;
-    });
-    throw error;
-  } finally {
-    client.release(broken);
-  }
 }
 
 /**
