@@ -40,7 +40,8 @@ const customAttributes = z
   )
   .refine(
     (value) => levels(value) <= MAX_ATTRIBUTES_LEVELS,
-    `must have at most ${MAX_ATTRIBUTES_LEVELS} levels`,
+    // Aborts: the rules below walk the value recursively, and would overflow the stack on one that is deep enough.
+    { message: `must have at most ${MAX_ATTRIBUTES_LEVELS} levels`, abort: true },
   )
   .refine((value) => {
     const text = JSON.stringify(value);
