@@ -8,6 +8,8 @@ import { openDirectory } from './domain/directory.ts';
 import { createGraphQLHandler } from './graphql/handler.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createRouter, type Router } from './http/router.ts';
+import type { Caller } from './model/caller.ts';
+import { createRestHandler } from './rest/router.ts';
 
 export type App = {
   fetch: Router;
@@ -27,15 +29,16 @@ export async function createApp({ config, database, logger }: AppParts): Promise
   database.onStatement(metrics.statementSent);
   const developmentToken =
     signToken && (await signToken({ sub: 'usr_GraphiQL00000000', role: 'super_admin' }));
-  const graphql = createGraphQLHandler({
+  const face = {
     authenticate,
-    openDirectory: (caller) => openDirectory(database, caller),
+    openDirectory: (caller: Caller) => openDirectory(database, caller),
     limits: config.limits,
     logger,
     developmentToken,
-  });
+  };
   const fetch = createRouter({
-    graphql,
+    graphql: createGraphQLHandler(face),
+    rest: createRestHandler(face),
     ready: () => database.sql(Prisma.sql`select 1 as ready`),
     bodyBytes: config.limits.bodyBytes,
     metrics,
