@@ -41,6 +41,7 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     rest: createRestHandler(face),
     ready: () => database.sql(Prisma.sql`select 1 as ready`),
     bodyBytes: config.limits.bodyBytes,
+    restBodyBytes: config.limits.restBodyBytes,
     metrics,
     logger,
   });

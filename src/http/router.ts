@@ -10,6 +10,7 @@ export type RouterOptions = {
   /** Resolves while the database answers. */
   ready: () => Promise<unknown>;
   bodyBytes: number;
+  restBodyBytes: number;
   metrics: Metrics;
   logger: Logger;
 };
@@ -71,7 +72,10 @@ const ROUTES: Record<string, Route> = {
 /** What the REST face answers, and under which name it is counted: not by path, which holds ids. */
 const REST = /^(\/api\/v1|\/docs|\/openapi\.json)(?:\/|$)/;
 
-const rest: Route = async (request, { rest, requestId }) => rest(request, { requestId });
+const rest: Route = async (request, { rest, restBodyBytes, requestId }) => {
+  const limited = await withLimitedBody(request, restBodyBytes, (message) => ({ detail: message }));
+  return limited instanceof Response ? limited : rest(limited, { requestId });
+};
 
 const notFound: Route = async () =>
   problem(404, 'NOT_FOUND', 'Nothing answers here; GraphQL is at /graphql, the reference of REST at /docs');

@@ -1,5 +1,4 @@
-// The REST face: authenticate, limit the body, run the operation for the caller, answer in the reference's form.
-import { bodyLimit } from 'hono/body-limit';
+// The REST face: authenticate, validate, run the operation for the caller, answer in the reference's form.
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { timeout } from 'hono/timeout';
@@ -16,7 +15,7 @@ import { printOpenApi } from './openapi.ts';
 export type RestOptions = {
   authenticate: (authorization: string | null) => Promise<Caller>;
   openDirectory: (caller: Caller) => Directory;
-  limits: { restBodyBytes: number; operationMs: number };
+  limits: { operationMs: number };
   logger: Logger;
   /** Filled into the reference page; null outside development. */
   developmentToken: string | null;
@@ -24,7 +23,7 @@ export type RestOptions = {
 
 export type RestHandler = (request: Request, context: RestEnv['Bindings']) => Promise<Response>;
 
-/** Answers `/api/v1`, `/openapi.json` and `/docs`. Nothing of a call is read before its token holds. */
+/** Answers `/api/v1`, `/openapi.json` and `/docs`. Nothing of a call is parsed before its token holds. */
 export function createRestHandler(options: RestOptions): RestHandler {
   const { authenticate, openDirectory, limits, logger } = options;
   const api = createApi();
@@ -47,7 +46,6 @@ export function createRestHandler(options: RestOptions): RestHandler {
     // Answers depend on the caller and on more than the version that their ETag names.
     c.header('cache-control', 'no-store');
   });
-  api.use('/api/v1/*', bodyLimit({ maxSize: limits.restBodyBytes, onError: (c) => tooLarge(c, limits) }));
   addOperations(api);
 
   const document = printOpenApi();
@@ -58,9 +56,6 @@ export function createRestHandler(options: RestOptions): RestHandler {
 
 const tooLong = (milliseconds: number) =>
   new HTTPException(503, { message: `The operation took longer than ${milliseconds} ms` });
-
-const tooLarge = (c: { json: RestContext['json'] }, { restBodyBytes }: RestOptions['limits']) =>
-  c.json({ detail: `The body is larger than ${restBodyBytes} bytes` }, 413, { connection: 'close' });
 
 /** Refusals with their status; anything else is masked, and logged whole. */
 function answerError(error: Error, c: RestContext, logger: Logger): Response {
