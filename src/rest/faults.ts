@@ -66,7 +66,7 @@ function typeOf(issue: Issue, part: Part): string {
   switch (issue.code) {
     case 'invalid_type':
       // What a URL holds is text: a number in it is parsed, not typed.
-      return issue.expected === 'number' && part !== 'body'
+      return part !== 'body' && ['number', 'int'].includes(issue.expected)
         ? 'int_parsing'
         : (TYPE_ERRORS[issue.expected] ?? 'value_error');
     case 'too_small':
