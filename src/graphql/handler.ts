@@ -56,7 +56,10 @@ export function createGraphQLHandler(options: GraphQLOptions) {
       const context = { requestId, directory: openDirectory(caller) };
       return await currentRequest.run(requestId, async () => yoga.fetch(request, context));
     } catch (error) {
-      if (isDirectoryError(error)) return refusedResponse(error);
+      if (isDirectoryError(error)) {
+        if (error.code === 'UNAVAILABLE') logger.warn({ requestId, err: error.cause }, error.message);
+        return refusedResponse(error);
+      }
       throw error;
     }
   };

@@ -7,7 +7,7 @@ import { builder } from './builder.ts';
 import { Partner, Tenant } from './tenants.ts';
 import { User } from './users.ts';
 
-const ROLES: { [Role in Caller['role']]: { description: string } } = {
+export const ROLES: { [Role in Caller['role']]: { description: string } } = {
   SUPER_ADMIN: { description: 'Sees and changes everything.' },
   PLATFORM: {
     description: 'A service of the platform: sees everything, and changes it if its scopes allow.',

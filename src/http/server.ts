@@ -11,6 +11,9 @@ export type ListenOptions = {
   timeouts: { request: number; headers: number };
 };
 
+/** How often a stop looks for connections that have turned idle, in ms: far below what anyone waits for. */
+const IDLE_CHECK = 50;
+
 export type Listening = { url: string; stop(): Promise<void> };
 
 /** Listens; rejects if the address is taken. `stop` refuses new connections and waits for open requests. */
@@ -28,8 +31,10 @@ export async function listen(router: Router, { host, port, timeouts }: ListenOpt
     url: `http://${name}:${actual}`,
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
+      // A connection that is kept alive turns idle only when its request is answered.
+      const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK);
       await closed;
+      clearInterval(idle);
     },
   };
 }
