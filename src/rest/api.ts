@@ -6,7 +6,7 @@ import { adminGroups } from './admin-groups.ts';
 import { adminMembers } from './admin-members.ts';
 import { adminNesting } from './admin-nesting.ts';
 import type { RestContext, RestEnv } from './context.ts';
-import { type Fault, faultsOf, type Part } from './faults.ts';
+import { type Fault, faultsOf, type Part, wording } from './faults.ts';
 import { GroupType } from './group-schemas.ts';
 import { tenantGroups } from './tenant-groups.ts';
 
@@ -61,7 +61,7 @@ async function everyFault(api: Api, c: RestContext): Promise<Response> {
   for (const [part, schema, read] of parts) {
     if (!schema) continue;
     const value = await read();
-    const { error } = (schema as z.ZodType).safeParse(value);
+    const { error } = (schema as z.ZodType).safeParse(value, { error: wording });
     faults.push(...faultsOf(part, error?.issues ?? [], value));
   }
   return c.json({ detail: faults }, 422);

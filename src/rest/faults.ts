@@ -34,6 +34,34 @@ export function faultsOf(part: Part, issues: readonly Issue[], value: unknown): 
   });
 }
 
+/** FastAPI's words where the schema has none of its own: given to zod as it parses. */
+export const wording: z.core.$ZodErrorMap = (issue) => {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `Input should be a valid ${NOUNS[issue.expected] ?? issue.expected}`;
+    case 'too_small':
+      return issue.origin === 'number' || issue.origin === 'int'
+        ? `Input should be greater than or equal to ${issue.minimum}`
+        : undefined;
+    case 'too_big':
+      return issue.origin === 'number' || issue.origin === 'int'
+        ? `Input should be less than or equal to ${issue.maximum}`
+        : undefined;
+    case 'invalid_value':
+      return `Input should be ${new Intl.ListFormat('en', { type: 'disjunction' }).format(issue.values.map((value) => `'${String(value)}'`))}`;
+    default:
+      return undefined;
+  }
+};
+
+const NOUNS: Record<string, string> = {
+  int: 'integer',
+  number: 'integer',
+  array: 'list',
+  record: 'dictionary',
+  object: 'dictionary',
+};
+
 /** Faults that the domain found, which speaks of its own input: its words in the field names of the reference. */
 export function faultsOfFields(fields: readonly FieldFault[]): Fault[] {
   return fields.map(({ path, message }) => ({

@@ -52,7 +52,7 @@ test.skipIf(missing)(
       await list.getByRole('button', { name: 'Execute' }).click();
       const answer = list.locator('.live-responses-table .response').first();
       await answer.getByText('total_items').first().waitFor({ timeout: 20_000 });
-      expect(await answer.locator('.response-col_status').innerText()).toContain('200');
+      expect(await answer.locator('.response-col_status').textContent()).toContain('200');
       expect(foreign).toEqual([]);
       expect(faults).toEqual([]);
     } finally {
