@@ -48,8 +48,12 @@ export function createRestHandler(options: RestOptions): RestHandler {
   });
   addOperations(api);
 
-  const document = printOpenApi();
-  api.get('/openapi.json', (c) => c.body(document, 200, { 'content-type': 'application/json' }));
+  let document: string | undefined;
+  api.get('/openapi.json', (c) => {
+    // Generated when first asked for: it takes as long as all the rest of a start.
+    document ??= printOpenApi();
+    return c.body(document, 200, { 'content-type': 'application/json' });
+  });
   addDocs(api, options.developmentToken);
   return async (request, context) => api.fetch(request, context);
 }

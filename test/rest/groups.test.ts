@@ -1,8 +1,9 @@
 // The 19 operations as the reference describes them, each call held to the OpenAPI document by a proxy in passing.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { openApiDocument } from '../../src/rest/openapi.ts';
 import { createTenant } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
-import { type RestServer, startRest } from '../support/rest.ts';
+import { operationsOf, type RestServer, startRest } from '../support/rest.ts';
 import { type Claims, SUPER_ADMIN } from '../support/server.ts';
 
 let database: TestDatabase;
@@ -315,6 +316,10 @@ describe('an administrator', () => {
   });
 });
 
+test('the proxy has seen each operation succeed', () => {
+  expect(server.held).toEqual(new Set(operationsOf(openApiDocument())));
+});
+
 describe('HTTP', () => {
   test('both list paths answer with and without the slash', async () => {
     await create('Only');
@@ -355,6 +360,7 @@ describe('HTTP', () => {
       expect(head.headers.get('content-type')).toBe(get.headers.get('content-type'));
     }
     expect((await direct(`HEAD ${ADMIN}/grp_never`)).status).toBe(404);
+    expect((await direct(`HEAD ${ADMIN}/?page=0`)).status).toBe(422);
   });
 
   test('a method that a path does not have answers 405 and names those that it has', async () => {
@@ -403,6 +409,24 @@ describe('HTTP', () => {
       }
     }
     expect((await ask(`DELETE ${ADMIN}/${group}`, undefined, { 'if-match': '*' })).status).toBe(204);
+  });
+
+  test('a list needs as many statements for thirty groups as for three', async () => {
+    const statements: string[] = [];
+    const count = async (query: string) => {
+      statements.length = 0;
+      const { body } = await direct(`GET ${groupsOf(tenantId)}?${query}`);
+      return [body.data.length, statements.length];
+    };
+    for (let at = 0; at < 30; at += 1) await create(`Group ${at}`, { initial_members: [users[0]] });
+    const stop = database.db.onStatement((text) => statements.push(text));
+    const few = await count('per_page=3');
+    const many = await count('per_page=30');
+    stop();
+    expect([few[0], many[0]]).toEqual([3, 30]);
+    expect(many[1]).toBe(few[1]);
+    // The tenant, the page, its total, and the member counts of all its groups.
+    expect(many[1]).toBeLessThanOrEqual(4);
   });
 
   test('answers are not to be kept', async () => {
