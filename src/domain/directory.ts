@@ -1,7 +1,7 @@
 // The directory as one caller sees it: the one place where access is decided. Everything else asks it.
 import { type Database, Prisma, type Query, type Sql } from '../database/database.ts';
 import { databaseError } from '../database/errors.ts';
-import { type Caller, isUserCaller, type UserCaller } from '../model/caller.ts';
+import { type Caller, isUserCaller, type Sight, type UserCaller } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
 import { type ScopedPrisma, scopedPrisma } from './scoped-prisma.ts';
 
@@ -18,6 +18,8 @@ export type Directory = {
   readonly sql: Query;
   /** Predicate that holds for rows whose tenant column is in sight. */
   scope(tenantColumn: Sql): Sql;
+  /** The same for a column that holds a partner's id. */
+  scopePartner(partnerColumn: Sql): Sql;
   /** The value that `create` makes, once until the next change. */
   memo<Value>(key: object, create: () => Value): Value;
   /** Drops what was cached, after a change. */
@@ -36,6 +38,7 @@ export function openDirectory(db: Database, caller: Caller): Directory {
     },
     sql: (statement) => db.sql(statement).catch(rethrow) as never,
     scope: (tenantColumn) => tenantsInSight(caller, tenantColumn),
+    scopePartner: (partnerColumn) => partnersInSight(caller, partnerColumn),
     memo(key, create) {
       if (!cache.has(key)) cache.set(key, create());
       return cache.get(key) as never;
@@ -80,6 +83,18 @@ export async function change<Result>(
 
 function rethrow(error: unknown): never {
   throw databaseError(error);
+}
+
+function partnersInSight(caller: Caller, partnerColumn: Sql): Sql {
+  const sight: Sight = isUserCaller(caller) ? { kind: 'tenant', tenantId: caller.tenantId } : caller.sight;
+  switch (sight.kind) {
+    case 'tenant':
+      return Prisma.sql`${partnerColumn} in (select partner_id from tenants where id = ${sight.tenantId})`;
+    case 'partner':
+      return Prisma.sql`${partnerColumn} = ${sight.partnerId}`;
+    case 'all':
+      return Prisma.sql`${partnerColumn} is not null`;
+  }
 }
 
 function tenantsInSight(caller: Caller, tenantColumn: Sql): Sql {

@@ -35,8 +35,10 @@ const groupsById = perDirectory(
       const user = plainUser(directory);
       const visible = user ? new Set<string>(await visibleGroupIds(directory)) : null;
       const asked = visible ? ids.filter((id) => visible.has(id)) : ids;
-      const rows = await directory.prisma.group.findMany({ where: { id: { in: [...asked] } } });
-      const byId = new Map(rows.map((row) => [row.id, user ? redact(toGroupRow(row)) : toGroupRow(row)]));
+      const rows = await directory.sql<GroupRow>(Prisma.sql`
+        select ${groupColumns} from groups g
+        where g.id = any(${asked}::text[]) and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
+      const byId = new Map<string, GroupRow>(rows.map((row) => [row.id, user ? redact(row) : row]));
       return ids.map((id) => byId.get(id) ?? null);
     }),
 );
@@ -215,32 +217,3 @@ const eventData = ({ name, description, type, parentGroupId, customAttributes }:
 
 const jsonb = (value: JsonObject | null | undefined) =>
   Prisma.sql`${value == null ? null : JSON.stringify(value)}::text::jsonb`;
-
-type PrismaGroup = Awaited<ReturnType<Directory['prisma']['group']['findMany']>>[number];
-
-function toGroupRow(row: PrismaGroup): GroupRow {
-  const {
-    id,
-    tenantId,
-    name,
-    type,
-    description,
-    parentGroupId,
-    customAttributes,
-    version,
-    createdAt,
-    updatedAt,
-  } = row;
-  return {
-    id,
-    tenantId,
-    name,
-    type,
-    description,
-    parentGroupId,
-    customAttributes,
-    version,
-    createdAt,
-    updatedAt,
-  } as GroupRow;
-}

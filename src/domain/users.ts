@@ -25,13 +25,10 @@ const usersById = perDirectory(
     new DataLoader<string, UserRow | null>(async (ids) => {
       const self = plainUser(directory);
       const asked = self ? ids.filter((id) => id === self.userId) : ids;
-      const rows = await directory.prisma.user.findMany({ where: { id: { in: [...asked] } } });
-      const byId = new Map(
-        rows.map(({ id, tenantId, email, displayName }) => [
-          id,
-          { id, tenantId, email, displayName } as UserRow,
-        ]),
-      );
+      const rows = await directory.sql<UserRow>(Prisma.sql`
+        select u.id, u.tenant_id as "tenantId", u.email, u.display_name as "displayName" from users u
+        where u.id = any(${asked}::text[]) and ${directory.scope(Prisma.sql`u.tenant_id`)}`);
+      const byId = new Map<string, UserRow>(rows.map((row) => [row.id, row]));
       return ids.map((id) => byId.get(id) ?? null);
     }),
 );
