@@ -42,6 +42,7 @@ export async function openPglite(
     engine,
     prisma,
     sql: queryOn(engine),
+    change: (statement) => withRetries(() => queryOn(engine)(statement)),
     onStatement: listen,
     transaction: (work) => withRetries(() => engine.transaction((tx) => work(queryOn(tx)))),
     async close() {

@@ -54,6 +54,7 @@ export function openPostgresql({
     adapter,
     prisma,
     sql: queryOn(pool),
+    change: (statement) => withRetries(() => queryOn(pool)(statement)),
     onStatement: listen,
     transaction: (work) => withRetries(() => inTransaction(pool, (client) => work(queryOn(client)))),
     async close() {

@@ -61,10 +61,14 @@ export function plainUser(directory: Directory): UserCaller | null {
   return isUserCaller(directory.caller) ? directory.caller : null;
 }
 
+/** Whether the caller may change what it sees. */
+export function mayChange({ caller }: Directory): boolean {
+  return !isUserCaller(caller) && caller.mayChange;
+}
+
 /** Refuses callers that may only read. Call it after the target was found: what is hidden is not found first. */
 export function assertMayChange(directory: Directory): void {
-  const { caller } = directory;
-  if (isUserCaller(caller) || !caller.mayChange) throw refuse.forbidden();
+  if (!mayChange(directory)) throw refuse.forbidden();
 }
 
 /** Runs a change in one transaction and drops what this directory had cached. */
@@ -74,6 +78,17 @@ export async function change<Result>(
 ): Promise<Result> {
   try {
     return await directory.db.transaction(work);
+  } catch (error) {
+    return rethrow(error);
+  } finally {
+    directory.forget();
+  }
+}
+
+/** The same for a change that is one statement: it is its own transaction. */
+export async function changeAtOnce<Row extends object>(directory: Directory, statement: Sql): Promise<Row[]> {
+  try {
+    return await directory.db.change<Row>(statement);
   } catch (error) {
     return rethrow(error);
   } finally {

@@ -5,9 +5,11 @@ import { type GroupId, isIdOf } from '../model/ids.ts';
 import type { MembershipType } from '../model/members.ts';
 import type { Page, PageArgs } from '../model/page.ts';
 import { type Directory, perDirectory, plainUser } from './directory.ts';
+import { BY_USER, effectivePage } from './effective-pages.ts';
 import { groupColumns, groupOrdering, redact } from './group-rows.ts';
 import { list } from './lists.ts';
 import { memberUserColumns, toMemberRow } from './member-rows.ts';
+import { reachCounts } from './reach.ts';
 import type { GroupRow, MemberRow } from './rows.ts';
 import { matching, searchPattern } from './search.ts';
 
@@ -38,7 +40,7 @@ const ofType = (membershipType: MembershipType | null | undefined): Sql => {
 const effectiveMembers = list<ListArgs, MemberRow>({
   columns: Prisma.sql`${memberUserColumns}, e.added_at as "addedAt",
     case when e.added_at is null then 'INHERITED' else 'DIRECT' end as "membershipType"`,
-  order: () => ({ tag: 'user', descending: false, keys: [{ column: Prisma.sql`e.user_id`, type: 'text' }] }),
+  order: () => BY_USER,
   toRow: toMemberRow as (raw: never) => MemberRow,
   from: (directory, { search, membershipType }) => Prisma.sql`from ${reachedUsers(directory)} e
     join users u on u.id = e.user_id
@@ -56,7 +58,9 @@ export async function listEffectiveMembers(
 ): Promise<Page<MemberRow> | null> {
   if (plainUser(directory)) return null;
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
-  return effectiveMembers.page(directory, groupId, args, page);
+  return isFiltered(args)
+    ? effectiveMembers.page(directory, groupId, args, page)
+    : effectivePage(directory, groupId, page);
 }
 
 /** How many effective members there are. Null for a plain user. */
@@ -67,8 +71,16 @@ export async function countEffectiveMembers(
 ): Promise<number | null> {
   if (plainUser(directory)) return null;
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
-  return effectiveMembers.count(directory, groupId, args);
+  return isFiltered(args)
+    ? effectiveMembers.count(directory, groupId, args)
+    : effectiveCounts(directory).load(groupId);
 }
+
+const isFiltered = ({ search, membershipType }: ListArgs) => search !== null || membershipType !== null;
+
+const effectiveCounts = perDirectory(
+  (directory) => new DataLoader<string, number>((ids) => reachCounts(directory, ids)),
+);
 
 type Pair = { groupId: string; userId: string };
 

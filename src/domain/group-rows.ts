@@ -3,13 +3,24 @@ import { Prisma, type Query, type Sql } from '../database/database.ts';
 import { refuse } from '../model/errors.ts';
 import type { GroupOrder } from '../model/groups.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
+import type { Directory } from './directory.ts';
 import type { Ordering } from './lists.ts';
-import type { GroupRow } from './rows.ts';
+import type { GroupExtras, GroupRow } from './rows.ts';
 
 /** Columns of a group under the alias `g`, named as in GroupRow. */
 export const groupColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.description,
   g.parent_group_id as "parentGroupId", g.custom_attributes as "customAttributes", g.version,
-  g.created_at as "createdAt", g.updated_at as "updatedAt"`;
+  g.created_at as "createdAt", g.updated_at as "updatedAt", g.member_count as "memberCount"`;
+
+/** The columns, and what is asked for beside them. */
+export function groupColumnsWith(directory: Directory, { nestedGroupCount }: GroupExtras): Sql {
+  if (!nestedGroupCount) return groupColumns;
+  return Prisma.sql`${groupColumns}, (select count(*)::int from nestings n
+    where n.parent_group_id = g.id and ${directory.scope(Prisma.sql`n.tenant_id`)}) as "nestedGroupCount"`;
+}
+
+/** The row as it must be given back by a change that may have counted anew. */
+export const uncounted = (group: GroupRow): GroupRow => ({ ...group, memberCount: null });
 
 /** The sort order of lists of groups; by name unless told otherwise. */
 export function groupOrdering({ orderBy }: { orderBy?: GroupOrder | null | undefined }): Ordering {
@@ -30,6 +41,7 @@ export function redact(group: GroupRow): GroupRow {
     version: null,
     createdAt: null,
     updatedAt: null,
+    memberCount: null,
   };
 }
 

@@ -20,11 +20,11 @@ import { assertMayChange, change, type Directory, perDirectory, plainUser } from
 import { visibleGroupIds } from './effective-members.ts';
 import { recordEvent } from './events.ts';
 import { lockGraph } from './graph-lock.ts';
-import { groupColumns, groupOrdering, lockGroup, redact } from './group-rows.ts';
+import { groupColumns, groupColumnsWith, groupOrdering, lockGroup, redact, uncounted } from './group-rows.ts';
 import { assertHierarchyFits } from './hierarchy.ts';
 import { list, NO_PARENT } from './lists.ts';
 import { assertBatchSize, insertMemberships } from './memberships.ts';
-import type { GroupRow } from './rows.ts';
+import type { GroupExtras, GroupRow } from './rows.ts';
 import { matching, searchPattern } from './search.ts';
 import { assertNameFree } from './sibling-names.ts';
 import { assertExpectedVersion, requireGroup } from './targets.ts';
@@ -53,14 +53,22 @@ export async function findGroups(directory: Directory, ids: readonly string[]): 
   return Promise.all(ids.map((id) => findGroup(directory, id)));
 }
 
-type ListArgs = { filter?: GroupFilter | null | undefined; orderBy?: GroupOrder | null | undefined };
+type ListArgs = {
+  filter?: GroupFilter | null | undefined;
+  orderBy?: GroupOrder | null | undefined;
+  extras?: GroupExtras;
+};
 type Filter = ReturnType<typeof filterOf>;
 
-const groups = list<
-  { filter: Filter; orderBy?: GroupOrder | null | undefined; visible?: readonly string[] },
-  GroupRow
->({
-  columns: groupColumns,
+type GroupsArgs = {
+  filter: Filter;
+  orderBy?: GroupOrder | null | undefined;
+  extras?: GroupExtras;
+  visible?: readonly string[];
+};
+
+const groups = list<GroupsArgs, GroupRow>({
+  columns: (directory, { extras }) => groupColumnsWith(directory, extras ?? {}),
   order: groupOrdering,
   from(directory, { filter, visible }) {
     const { search, tenantId, partnerId, type, parentGroupId, memberUserId } = filter;
@@ -79,9 +87,13 @@ const groups = list<
 /** Groups in sight; a plain user sees those it is an effective member of, and can filter them by name and type alone. */
 export async function listGroups(
   directory: Directory,
-  { filter, orderBy, page }: ListArgs & { page: PageArgs },
+  { filter, orderBy, extras, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<GroupRow>> {
-  const args = await visibleTo(directory, { filter: filterOf(filter), orderBy: orderBy ?? null });
+  const args = await visibleTo(directory, {
+    filter: filterOf(filter),
+    orderBy: orderBy ?? null,
+    extras: extras ?? {},
+  });
   const found = await groups.page(directory, NO_PARENT, args, page);
   return plainUser(directory) ? { ...found, rows: found.rows.map(redact) } : found;
 }
@@ -99,7 +111,7 @@ function filterOf(filter: GroupFilter | null | undefined) {
   return { ...rest, search: searchPattern(search) };
 }
 
-async function visibleTo(directory: Directory, args: { filter: Filter; orderBy?: GroupOrder | null }) {
+async function visibleTo(directory: Directory, args: Omit<GroupsArgs, 'visible'>): Promise<GroupsArgs> {
   const user = plainUser(directory);
   if (!user) return args;
   const { filter } = args;
@@ -110,7 +122,7 @@ async function visibleTo(directory: Directory, args: { filter: Filter; orderBy?:
     (filter.tenantId != null && filter.tenantId !== user.tenantId) ||
     (filter.memberUserId != null && filter.memberUserId !== user.userId) ||
     args.orderBy?.field === 'CREATED_AT';
-  return { ...args, visible: hidden ? [] : await visibleGroupIds(directory) };
+  return { ...args, extras: {}, visible: hidden ? [] : await visibleGroupIds(directory) };
 }
 
 /**
@@ -144,7 +156,7 @@ export async function createGroup(
     });
     if (initialMemberIds?.length)
       await insertMemberships(directory, sql, { tenantId, groupId: id, userIds: initialMemberIds });
-    return row!;
+    return uncounted(row!);
   });
   return { group };
 }

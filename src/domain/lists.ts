@@ -16,7 +16,7 @@ export type Ordering = {
 /** A list that hangs off a parent, as SQL correlated with the parent's id `k.id`. */
 export type ListSource<Args, Row extends object> = {
   /** Selected columns, aliased as in `Row`. */
-  readonly columns: Sql;
+  readonly columns: Sql | ((directory: Directory, args: Args) => Sql);
   /** Tables and conditions: `from … where …`, with the caller's scope. */
   from(directory: Directory, args: Args): Sql;
   /** The same rows for counting, where that needs fewer tables. */
@@ -87,7 +87,7 @@ async function loadPages<Args extends object, Row extends object>(
   batches.forEach(({ members }, batch) => {
     members.forEach((member, bucket) => {
       const { args, page } = keys[member]!;
-      results[member] = toPage(source, source.order(args), page, buckets[batch]![bucket]!);
+      results[member] = toPage(source.toRow, source.order(args), page, buckets[batch]![bucket]!);
     });
   });
   return results;
@@ -129,25 +129,26 @@ function pageStatement<Args extends object, Row extends object>(
   );
   const bound = (cursor: string | null, path: string, after: boolean) => {
     if (cursor === null) return Prisma.empty;
-    const typed = decodeCursor(order, cursor, path).map((value, at) =>
+    const typed = cursorValues(order, cursor, path).map((value, at) =>
       order.keys[at]!.type === 'text' ? Prisma.sql`${value}::text` : Prisma.sql`${value}::timestamptz`,
     );
     const greater = after !== order.descending;
     return Prisma.sql` and (${columns}) ${Prisma.raw(greater ? '>' : '<')} (${Prisma.join(typed)})`;
   };
+  const columnsOf = typeof source.columns === 'function' ? source.columns(directory, args) : source.columns;
   const direction = Prisma.raw(order.descending !== page.fromEnd ? 'desc' : 'asc');
   const sorted = Prisma.join(order.keys.map((key) => Prisma.sql`${key.column} ${direction}`));
   return Prisma.sql`select ${batch}::int as batch, k.o::int as bucket, r.*
     from unnest(${parentIds}::text[]) with ordinality k(id, o)
     cross join lateral (
-      select ${source.columns}, array[${Prisma.join(values)}]::text[] as "sortValues"
+      select ${columnsOf}, array[${Prisma.join(values)}]::text[] as "sortValues"
       ${source.from(directory, args)}${bound(page.after, 'after', true)}${bound(page.before, 'before', false)}
       order by ${sorted} limit ${page.size + 1}) r`;
 }
 
 /** Puts a bucket's rows, whose order across buckets is the plan's, into the list's order and cuts the surplus row. */
-function toPage<Args, Row extends object>(
-  source: ListSource<Args, Row>,
+export function toPage<Row extends object>(
+  toRow: ((raw: never) => Row) | undefined,
   order: Ordering,
   page: PageRequest,
   bucket: BucketRow[],
@@ -156,9 +157,7 @@ function toPage<Args, Row extends object>(
   const rows = bucket.slice(0, page.size);
   if (page.fromEnd) rows.reverse();
   return {
-    rows: rows.map(({ batch, bucket, sortValues, ...row }) =>
-      source.toRow ? source.toRow(row as never) : (row as Row),
-    ),
+    rows: rows.map(({ batch, bucket, sortValues, ...row }) => (toRow ? toRow(row as never) : (row as Row))),
     cursors: rows.map((row) => encodeCursor(order, row.sortValues)),
     hasNextPage: page.fromEnd ? page.before !== null : more,
     hasPreviousPage: page.fromEnd ? more : page.after !== null,
@@ -169,7 +168,8 @@ function encodeCursor(order: Ordering, values: readonly unknown[]): string {
   return Buffer.from(JSON.stringify([order.tag, ...values])).toString('base64url');
 }
 
-function decodeCursor(order: Ordering, cursor: string, path: string): string[] {
+/** The values of a cursor, one for each key of the order; refused with VALIDATION_FAILED for a cursor of another list. */
+export function cursorValues(order: Ordering, cursor: string, path: string): string[] {
   try {
     const [tag, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
     const fits =

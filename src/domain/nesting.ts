@@ -12,6 +12,7 @@ import {
   removeNestedGroupInput,
 } from '../model/nesting.ts';
 import type { Page, PageArgs } from '../model/page.ts';
+import { noticeNestings } from './derived.ts';
 import { assertMayChange, change, type Directory, plainUser } from './directory.ts';
 import { actorOf, recordEvent, recordEvents } from './events.ts';
 import { lockGraph } from './graph-lock.ts';
@@ -121,7 +122,8 @@ export async function removeNestedGroup(
     await lockGraph(directory, sql, tenantId);
     const group = await lockGroup(sql, tenantId, groupId);
     const ended = await moveNestings(directory, sql, {
-      where: Prisma.sql`tenant_id = ${tenantId} and parent_group_id = ${groupId} and child_group_id = ${childGroupId}`,
+      tenantId,
+      where: Prisma.sql`parent_group_id = ${groupId} and child_group_id = ${childGroupId}`,
       cause: 'REMOVED',
     });
     if (ended.length === 0)
@@ -148,9 +150,12 @@ export async function insertNestings(
 ): Promise<void> {
   if (childGroupIds.length === 0) return;
   await sql(Prisma.sql`
-    insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
-    select ${tenantId}, ${parentGroupId}, id, ${actorOf(directory).id} from unnest(${[...childGroupIds]}::text[]) c(id)
-    on conflict (parent_group_id, child_group_id) do nothing`);
+    with added as (
+      insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
+      select ${tenantId}, ${parentGroupId}, id, ${actorOf(directory).id} from unnest(${[...childGroupIds]}::text[]) c(id)
+      on conflict (parent_group_id, child_group_id) do nothing returning child_group_id),
+    ${noticeNestings('added', tenantId)}
+    select from added`);
 }
 
 /** Whether a path through the new edge would have more than 32 groups. */

@@ -15,7 +15,14 @@ export type GroupRow = {
   version: number | null;
   createdAt: Date | null;
   updatedAt: Date | null;
+  /** Direct members when the row was read; null where that may have changed since, or is hidden: ask `countMembers`. */
+  memberCount: number | null;
+  /** Directly nested groups, where the reader asked for them (`GroupExtras`). */
+  nestedGroupCount?: number;
 };
+
+/** What a list of groups reads beside their own columns, where it is asked for. */
+export type GroupExtras = { nestedGroupCount?: boolean };
 
 export type UserRow = { id: UserId; tenantId: TenantId; email: string; displayName: string | null };
 export type TenantRow = { id: TenantId; partnerId: PartnerId; name: string; slug: string };

@@ -114,13 +114,19 @@ export async function removeUsers(
   await requireTenant(directory, tenantId);
   const ids = [...new Set(userIds)];
   return change(directory, async (sql) => {
+    // Groups before users, as where members are added; theirs are counted anew below.
+    await sql(Prisma.sql`
+      select id from groups where tenant_id = ${tenantId} and id in (
+        select group_id from memberships where tenant_id = ${tenantId} and user_id = any(${ids}::text[]))
+      order by id for no key update`);
     const locked = await sql<{ id: UserId }>(Prisma.sql`
       select id from users where tenant_id = ${tenantId} and id = any(${ids}::text[]) order by id for update`);
     const known = new Set(locked.map((row) => row.id));
     const unknown = ids.filter((id) => !known.has(id));
     if (unknown.length > 0) throw refuse.unknownUsers(unknown);
     const ended = await moveMemberships(directory, sql, {
-      where: Prisma.sql`tenant_id = ${tenantId} and user_id = any(${ids}::text[])`,
+      tenantId,
+      where: Prisma.sql`user_id = any(${ids}::text[])`,
       cause: 'USER_REMOVED',
     });
     await sql(Prisma.sql`delete from users where tenant_id = ${tenantId} and id = any(${ids}::text[])`);

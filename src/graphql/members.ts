@@ -94,17 +94,17 @@ builder.prismaObjectFields(Group, (t) => ({
         orderBy: t.arg({ type: MemberOrder, description: 'By user id, ascending, if not given.' }),
       },
       complexity: connectionCost,
-      resolve: ({ id }, { search, orderBy, ...page }, { directory }, info) =>
+      resolve: ({ id, memberCount }, { search, orderBy, ...page }, { directory }, info) =>
         connection(page, info, {
           list: () => listMembers(directory, id, { search, orderBy, page }),
-          count: () => countMembers(directory, id, { search }),
+          count: async () => (search ? null : memberCount) ?? countMembers(directory, id, { search }),
         }),
     },
     MemberConnection,
   ),
   memberCount: t.int({
     description: 'Number of direct members.',
-    resolve: ({ id }, _args, { directory }) => countMembers(directory, id, {}),
+    resolve: ({ id, memberCount }, _args, { directory }) => memberCount ?? countMembers(directory, id),
   }),
   effectiveMembers: t.connection(
     {

@@ -30,7 +30,8 @@ builder.prismaObjectFields(Group, (t) => ({
   ),
   nestedGroupCount: t.int({
     description: 'Number of groups nested directly in it.',
-    resolve: ({ id }, _args, { directory }) => countNestedGroups(directory, id),
+    resolve: ({ id, nestedGroupCount }, _args, { directory }) =>
+      nestedGroupCount ?? countNestedGroups(directory, id),
   }),
   parentGroups: t.connection(
     {

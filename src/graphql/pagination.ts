@@ -1,5 +1,6 @@
 // Connections over the domain's pages: what is not selected is neither listed nor counted.
 import type { FieldNode, GraphQLResolveInfo, SelectionSetNode } from 'graphql';
+import type { GroupExtras } from '../domain/rows.ts';
 import { type Page, type PageArgs, pageRequest } from '../model/page.ts';
 import { builder } from './builder.ts';
 
@@ -67,22 +68,38 @@ function unhandledYet(promise: Promise<unknown>) {
   promise.catch(() => {});
 }
 
-// Siblings share their field nodes, so a list of a hundred groups reads its selection once.
-const selections = new WeakMap<readonly FieldNode[], Set<string>>();
+/** What the rows of a connection of groups are asked for beside their columns, so that the list reads it with them. */
+export function groupExtras(info: GraphQLResolveInfo): GroupExtras {
+  return { nestedGroupCount: selectedFields(info, ['edges', 'node']).has('nestedGroupCount') };
+}
 
-/** Names of the fields selected below this one, those under `@skip` and `@include` too. */
-function selectedFields({ fieldNodes, fragments }: GraphQLResolveInfo): Set<string> {
-  const known = selections.get(fieldNodes);
-  if (known) return known;
-  const names = new Set<string>();
-  const collect = (selectionSet: SelectionSetNode | undefined) => {
-    for (const selection of selectionSet?.selections ?? []) {
-      if (selection.kind === 'Field') names.add(selection.name.value);
-      else if (selection.kind === 'InlineFragment') collect(selection.selectionSet);
-      else collect(fragments[selection.name.value]?.selectionSet);
-    }
-  };
-  for (const node of fieldNodes) collect(node.selectionSet);
-  selections.set(fieldNodes, names);
+// Siblings share their field nodes, so a list of a hundred groups reads its selection once.
+const selections = new WeakMap<readonly FieldNode[], Map<string, Set<string>>>();
+
+/** Names of the fields selected below this one at the end of a path, those under `@skip` and `@include` too. */
+function selectedFields({ fieldNodes, fragments }: GraphQLResolveInfo, path: readonly string[] = []) {
+  const known = selections.get(fieldNodes) ?? new Map<string, Set<string>>();
+  selections.set(fieldNodes, known);
+  const key = path.join('.');
+  const before = known.get(key);
+  if (before) return before;
+  let fields: readonly FieldNode[] = fieldNodes;
+  for (const step of path) fields = fieldsBelow(fields, fragments).filter(({ name }) => name.value === step);
+  const names = new Set(fieldsBelow(fields, fragments).map(({ name }) => name.value));
+  known.set(key, names);
   return names;
+}
+
+function fieldsBelow(
+  parents: readonly (FieldNode | { selectionSet?: SelectionSetNode | undefined })[],
+  fragments: GraphQLResolveInfo['fragments'],
+): FieldNode[] {
+  return parents.flatMap(({ selectionSet }) =>
+    (selectionSet?.selections ?? []).flatMap((selection) => {
+      if (selection.kind === 'Field') return [selection];
+      if (selection.kind === 'InlineFragment') return fieldsBelow([selection], fragments);
+      const fragment = fragments[selection.name.value];
+      return fragment ? fieldsBelow([fragment], fragments) : [];
+    }),
+  );
 }

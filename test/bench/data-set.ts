@@ -90,6 +90,8 @@ function statements({ users, groups, memberships, nestings, depth, tenants }: Si
      select t.id, p.id, c.id, 'bench' from bench.tenants t join bench.groups p on p.t = t.t and p.n = 0
      join bench.groups c on c.t = t.t and c.n in (1, 1 + ${depth}, 1 + 2 * ${depth}, 1 + 3 * ${depth})
      on conflict do nothing`,
+    `update groups g set member_count = m.n
+     from (select group_id, count(*)::int as n from memberships group by group_id) m where m.group_id = g.id`,
     `set session_replication_role = origin`,
     `create index on bench.users (t, n)`,
     `create index on bench.groups (t, n)`,

@@ -1,10 +1,10 @@
 -- What an engineer who serves this directory with PostGraphile would add to it: counts, lists in their order, and
 -- effective members, as functions that it turns into fields. Counts are inlined by the planner.
 
-create function groups_member_count(g groups) returns int stable language sql as
+create function groups_counted_members(g groups) returns int stable language sql as
 $$ select count(*)::int from memberships m where m.group_id = g.id $$;
 
-create function groups_nested_group_count(g groups) returns int stable language sql as
+create function groups_counted_nested_groups(g groups) returns int stable language sql as
 $$ select count(*)::int from nestings n where n.parent_group_id = g.id $$;
 
 create function groups_nested_groups(g groups) returns setof groups stable language sql rows 10 as

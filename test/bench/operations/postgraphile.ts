@@ -8,8 +8,8 @@ const GROUPS = `allGroups(first: $first, last: $last, after: $after, before: $be
 const MEMBERS = 'edges { node { rowId email } }';
 
 const TEXTS: Record<string, string> = {
-  Q1: 'query ($id: String!) { groupByRowId(rowId: $id) { rowId name memberCount } }',
-  Q2: `${PAGE} { ${GROUPS} { edges { node { rowId name memberCount nestedGroupCount } } } }`,
+  Q1: 'query ($id: String!) { groupByRowId(rowId: $id) { rowId name countedMembers } }',
+  Q2: `${PAGE} { ${GROUPS} { edges { node { rowId name countedMembers countedNestedGroups } } } }`,
   Q3: `${PAGE} { ${GROUPS} { edges { node { rowId name directMembers(first: 10) { totalCount ${MEMBERS} } } } } }`,
   Q4: `${PAGE} { ${GROUPS} { edges { node { rowId name nestedGroups(first: 5) { edges { node { rowId name
     directMembers(first: 5) { ${MEMBERS} } } } } } } } }`,
@@ -61,7 +61,7 @@ export const postgraphile: Operations = {
   read(query, { data }) {
     switch (query) {
       case 'Q1':
-        return [data.groupByRowId.rowId, data.groupByRowId.name, data.groupByRowId.memberCount];
+        return [data.groupByRowId.rowId, data.groupByRowId.name, data.groupByRowId.countedMembers];
       case 'Q5a':
       case 'Q5b':
         return [
@@ -92,7 +92,7 @@ const rows = ({ edges }: Row): Row[] => edges.map((edge: Row) => edge.node);
 const idAndName = ({ rowId, name }: Row) => [rowId, name];
 const member = ({ rowId, email }: Row) => [rowId, email];
 const groupOf: Record<string, (group: Row) => unknown> = {
-  Q2: (group) => [...idAndName(group), group.memberCount, group.nestedGroupCount],
+  Q2: (group) => [...idAndName(group), group.countedMembers, group.countedNestedGroups],
   Q3: (group) => [...idAndName(group), group.directMembers.totalCount, rows(group.directMembers).map(member)],
   Q4: (group) => [
     ...idAndName(group),
