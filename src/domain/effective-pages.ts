@@ -4,9 +4,10 @@ import DataLoader from 'dataloader';
 import { Prisma, type Sql } from '../database/database.ts';
 import type { Page, PageArgs, PageRequest } from '../model/page.ts';
 import { pageRequest } from '../model/page.ts';
+import { cursorValues, type Ordering, toPage } from './cursors.ts';
 import { type Directory, perDirectory } from './directory.ts';
-import { cursorValues, type Ordering, toPage } from './lists.ts';
-import { memberUserColumns, toMemberRow } from './member-rows.ts';
+
+import { memberUserColumns, type RawMember, toMemberRow } from './member-rows.ts';
 import { type Reach, reaches } from './reach.ts';
 import type { MemberRow } from './rows.ts';
 
@@ -14,7 +15,7 @@ import type { MemberRow } from './rows.ts';
 export const BY_USER: Ordering = {
   tag: 'user',
   descending: false,
-  keys: [{ column: Prisma.sql`e.user_id`, type: 'text' }],
+  keys: [{ column: Prisma.sql`e.user_id`, type: 'text', alias: 'userId' }],
 };
 
 /** Groups from which on users are walked in their order and probed, instead of merging a page of each group. */
@@ -27,7 +28,7 @@ const ATTEMPTS = 4;
 const END = '\u{10FFFF}';
 
 type Key = { groupId: string; page: PageRequest };
-type Row = { bucket: number; nestingVersion: string; userId: string | null; sortValues: string[] };
+type Row = RawMember & { bucket: number; nestingVersion: string };
 type Strategy = 'sparse' | 'dense';
 
 const pages = perDirectory(
@@ -56,7 +57,8 @@ async function loadPages(directory: Directory, keys: readonly Key[]): Promise<(P
         const ids = members.map((member) => keys[member]!.groupId);
         const buckets = await loadBuckets(directory, ids, page);
         members.forEach((member, at) => {
-          results[member] = toPage(toMemberRow as never, BY_USER, page, buckets[at] as never);
+          const { groupId } = keys[member]!;
+          results[member] = toPage((raw) => toMemberRow(raw, groupId), BY_USER, page, buckets[at]!);
         });
       } catch (error) {
         for (const member of members) results[member] = error as Error;
@@ -154,8 +156,7 @@ function statement(
     from k join groups g on g.id = k.id join tenants t on t.id = g.tenant_id
     left join lateral (
       select ${memberUserColumns}, d.added_at as "addedAt",
-        case when d.user_id is null then 'INHERITED' else 'DIRECT' end as "membershipType",
-        array[u.id]::text[] as "sortValues"
+        case when d.user_id is null then 'INHERITED' else 'DIRECT' end as "membershipType"
       from (${users}) e join users u on u.id = e.user_id
       left join memberships d on d.group_id = k.id and d.user_id = e.user_id
       order by e.user_id ${direction}) r on true

@@ -1,5 +1,6 @@
 // Groups: found by id, listed by filter, created and updated.
 import DataLoader from 'dataloader';
+import type { z } from 'zod';
 import { Prisma } from '../database/database.ts';
 import {
   type CreateGroupInput,
@@ -20,7 +21,15 @@ import { assertMayChange, change, type Directory, perDirectory, plainUser } from
 import { visibleGroupIds } from './effective-members.ts';
 import { recordEvent } from './events.ts';
 import { lockGraph } from './graph-lock.ts';
-import { groupColumns, groupColumnsWith, groupOrdering, lockGroup, redact, uncounted } from './group-rows.ts';
+import {
+  groupColumns,
+  groupOrdering,
+  listColumns,
+  lockGroup,
+  redact,
+  toGroupRow,
+  uncounted,
+} from './group-rows.ts';
 import { assertHierarchyFits } from './hierarchy.ts';
 import { list, NO_PARENT } from './lists.ts';
 import { assertBatchSize, insertMemberships } from './memberships.ts';
@@ -58,7 +67,7 @@ type ListArgs = {
   orderBy?: GroupOrder | null | undefined;
   extras?: GroupExtras;
 };
-type Filter = ReturnType<typeof filterOf>;
+type Filter = Omit<ReadFilter, 'search'> & { search: string | null };
 
 type GroupsArgs = {
   filter: Filter;
@@ -68,7 +77,8 @@ type GroupsArgs = {
 };
 
 const groups = list<GroupsArgs, GroupRow>({
-  columns: (directory, { extras }) => groupColumnsWith(directory, extras ?? {}),
+  columns: (directory, { extras }) => listColumns(directory, extras ?? {}),
+  toRow: toGroupRow,
   order: groupOrdering,
   from(directory, { filter, visible }) {
     const { search, tenantId, partnerId, type, parentGroupId, memberUserId } = filter;
@@ -106,10 +116,14 @@ export async function countGroups(
   return groups.count(directory, NO_PARENT, await visibleTo(directory, { filter: filterOf(filter) }));
 }
 
-function filterOf(filter: GroupFilter | null | undefined) {
-  const { search, ...rest } = readInput(groupFilter, filter ?? {});
+function filterOf(filter: GroupFilter | null | undefined): Filter {
+  if (filter == null) return NO_FILTER;
+  const { search, ...rest }: ReadFilter = readInput(groupFilter, filter);
   return { ...rest, search: searchPattern(search) };
 }
+
+type ReadFilter = z.output<typeof groupFilter>;
+const NO_FILTER: Filter = { search: null };
 
 async function visibleTo(directory: Directory, args: Omit<GroupsArgs, 'visible'>): Promise<GroupsArgs> {
   const user = plainUser(directory);

@@ -1,34 +1,26 @@
 // Lists of the directory as batched keyset pages and counts: one statement for all parents and arguments of a tick.
 import DataLoader from 'dataloader';
 import { Prisma, type Sql } from '../database/database.ts';
-import { refuse } from '../model/errors.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../model/page.ts';
+import { cursorValues, type Ordering, toPage } from './cursors.ts';
 import { type Directory, perDirectory } from './directory.ts';
-
-/** How a list is sorted: all keys in one direction, the last one unique within the list. */
-export type Ordering = {
-  /** Names the order inside cursors, so that a cursor of another order is refused. */
-  readonly tag: string;
-  readonly keys: readonly { column: Sql; type: 'text' | 'timestamptz' }[];
-  readonly descending: boolean;
-};
 
 /** A list that hangs off a parent, as SQL correlated with the parent's id `k.id`. */
 export type ListSource<Args, Row extends object> = {
-  /** Selected columns, aliased as in `Row`. */
-  readonly columns: Sql | ((directory: Directory, args: Args) => Sql);
+  /** Selected columns; whatever the arguments, as many and of the same types. */
+  columns(directory: Directory, args: Args): Sql;
   /** Tables and conditions: `from … where …`, with the caller's scope. */
   from(directory: Directory, args: Args): Sql;
   /** The same rows for counting, where that needs fewer tables. */
   fromForCount?(directory: Directory, args: Args): Sql;
   order(args: Args): Ordering;
-  /** Makes a row of what SQL gave back, where they differ. */
-  toRow?(raw: never): Row;
+  /** Makes a row of what SQL gave back for a parent. */
+  toRow(raw: never, parent: string): Row;
 };
 
 type PageKey<Args> = { parent: string; args: Args; page: PageRequest };
 type CountKey<Args> = { parent: string; args: Args };
-type BucketRow = { batch: number; bucket: number; sortValues: (string | null)[] };
+type BucketRow = { batch: number; bucket: number };
 
 /** Parent of lists that hang off no row. */
 export const NO_PARENT = '';
@@ -86,8 +78,9 @@ async function loadPages<Args extends object, Row extends object>(
   for (const row of rows) buckets[row.batch]![row.bucket - 1]!.push(row);
   batches.forEach(({ members }, batch) => {
     members.forEach((member, bucket) => {
-      const { args, page } = keys[member]!;
-      results[member] = toPage(source.toRow, source.order(args), page, buckets[batch]![bucket]!);
+      const { args, page, parent } = keys[member]!;
+      const toRow = (raw: BucketRow) => source.toRow(raw as never, parent);
+      results[member] = toPage(toRow, source.order(args), page, buckets[batch]![bucket]!);
     });
   });
   return results;
@@ -122,11 +115,12 @@ function pageStatement<Args extends object, Row extends object>(
 ): Sql {
   const order = source.order(args);
   const columns = Prisma.join(order.keys.map((key) => key.column));
-  const values = order.keys.map((key) =>
-    key.type === 'text'
-      ? key.column
-      : Prisma.sql`to_char(${key.column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MSZ')`,
-  );
+  const hidden = order.keys.find((key) => key.alias === undefined);
+  const sortValue = !hidden
+    ? Prisma.sql`null::text`
+    : hidden.type === 'text'
+      ? hidden.column
+      : Prisma.sql`to_char(${hidden.column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MSZ')`;
   const bound = (cursor: string | null, path: string, after: boolean) => {
     if (cursor === null) return Prisma.empty;
     const typed = cursorValues(order, cursor, path).map((value, at) =>
@@ -135,58 +129,14 @@ function pageStatement<Args extends object, Row extends object>(
     const greater = after !== order.descending;
     return Prisma.sql` and (${columns}) ${Prisma.raw(greater ? '>' : '<')} (${Prisma.join(typed)})`;
   };
-  const columnsOf = typeof source.columns === 'function' ? source.columns(directory, args) : source.columns;
   const direction = Prisma.raw(order.descending !== page.fromEnd ? 'desc' : 'asc');
   const sorted = Prisma.join(order.keys.map((key) => Prisma.sql`${key.column} ${direction}`));
   return Prisma.sql`select ${batch}::int as batch, k.o::int as bucket, r.*
     from unnest(${parentIds}::text[]) with ordinality k(id, o)
     cross join lateral (
-      select ${columnsOf}, array[${Prisma.join(values)}]::text[] as "sortValues"
+      select ${source.columns(directory, args)}, ${sortValue} as "sortValue"
       ${source.from(directory, args)}${bound(page.after, 'after', true)}${bound(page.before, 'before', false)}
       order by ${sorted} limit ${page.size + 1}) r`;
-}
-
-/** Puts a bucket's rows, whose order across buckets is the plan's, into the list's order and cuts the surplus row. */
-export function toPage<Row extends object>(
-  toRow: ((raw: never) => Row) | undefined,
-  order: Ordering,
-  page: PageRequest,
-  bucket: BucketRow[],
-): Page<Row> {
-  const more = bucket.length > page.size;
-  const rows = bucket.slice(0, page.size);
-  if (page.fromEnd) rows.reverse();
-  return {
-    rows: rows.map(({ batch, bucket, sortValues, ...row }) => (toRow ? toRow(row as never) : (row as Row))),
-    cursors: rows.map((row) => encodeCursor(order, row.sortValues)),
-    hasNextPage: page.fromEnd ? page.before !== null : more,
-    hasPreviousPage: page.fromEnd ? more : page.after !== null,
-  };
-}
-
-function encodeCursor(order: Ordering, values: readonly unknown[]): string {
-  return Buffer.from(JSON.stringify([order.tag, ...values])).toString('base64url');
-}
-
-/** The values of a cursor, one for each key of the order; refused with VALIDATION_FAILED for a cursor of another list. */
-export function cursorValues(order: Ordering, cursor: string, path: string): string[] {
-  try {
-    const [tag, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
-    const fits =
-      tag === order.tag &&
-      values.length === order.keys.length &&
-      values.every(
-        (value, at) =>
-          typeof value === 'string' &&
-          !value.includes('\0') &&
-          value.isWellFormed() &&
-          (order.keys[at]!.type === 'text' || !Number.isNaN(Date.parse(value))),
-      );
-    if (fits) return values as string[];
-  } catch {
-    // Falls through to the refusal: the text is no cursor at all.
-  }
-  throw refuse.validation([{ path: [path], message: 'is not a cursor of this list in this order' }]);
 }
 
 /** Positions of keys with equal arguments, one array for each distinct set of arguments. */

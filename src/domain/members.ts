@@ -12,6 +12,7 @@ import {
   updateGroupMembersInput,
 } from '../model/members.ts';
 import type { Page, PageArgs } from '../model/page.ts';
+import type { Ordering } from './cursors.ts';
 import {
   assertMayChange,
   change,
@@ -23,19 +24,23 @@ import {
 } from './directory.ts';
 import { actorOf } from './events.ts';
 import { groupColumns, uncounted } from './group-rows.ts';
-import { list, type Ordering } from './lists.ts';
-import { memberUserColumns, toMemberRow } from './member-rows.ts';
+import { list } from './lists.ts';
+import { addedAtColumn, memberUserColumns, toMemberRow } from './member-rows.ts';
 import { assertBatchSize, assertKnownUsers, endMemberships, insertMemberships } from './memberships.ts';
-import type { GroupRow, MemberRow } from './rows.ts';
+import type { GroupRow, MemberExtras, MemberRow } from './rows.ts';
 import { matching, searchPattern } from './search.ts';
 import { requireGroup } from './targets.ts';
 
 export type MemberOrder = { field: MemberOrderField; direction: OrderDirection };
-type ListArgs = { search?: string | null | undefined; orderBy?: MemberOrder | null | undefined };
+type ListArgs = {
+  search?: string | null | undefined;
+  orderBy?: MemberOrder | null | undefined;
+  extras?: MemberExtras;
+};
 
 function memberOrdering({ orderBy }: { orderBy?: MemberOrder | null | undefined }): Ordering {
   const descending = orderBy?.direction === 'DESC';
-  const id = { column: Prisma.sql`m.user_id`, type: 'text' as const };
+  const id = { column: Prisma.sql`m.user_id`, type: 'text' as const, alias: 'userId' };
   switch (orderBy?.field) {
     case 'EMAIL':
       return { tag: 'email', descending, keys: [{ column: Prisma.sql`u.search_key`, type: 'text' }, id] };
@@ -51,9 +56,10 @@ function memberOrdering({ orderBy }: { orderBy?: MemberOrder | null | undefined 
 }
 
 const members = list<ListArgs, MemberRow>({
-  columns: Prisma.sql`${memberUserColumns}, 'DIRECT' as "membershipType", m.added_at as "addedAt"`,
+  columns: (_directory, { extras = {} }) =>
+    Prisma.sql`${memberUserColumns}, ${addedAtColumn(Prisma.sql`m.added_at`, extras)}`,
   order: memberOrdering,
-  toRow: toMemberRow as (raw: never) => MemberRow,
+  toRow: toMemberRow,
   from: (directory, { search }) => Prisma.sql`from memberships m join users u on u.id = m.user_id
     where m.group_id = k.id and ${directory.scope(Prisma.sql`m.tenant_id`)}${matching(Prisma.sql`u.search_key`, search)}`,
 });
@@ -62,10 +68,15 @@ const members = list<ListArgs, MemberRow>({
 export async function listMembers(
   directory: Directory,
   groupId: string,
-  { search, orderBy, page }: ListArgs & { page: PageArgs },
+  { search, orderBy, extras, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<MemberRow> | null> {
   if (plainUser(directory)) return null;
-  return members.page(directory, groupId, { search: searchPattern(search), orderBy: orderBy ?? null }, page);
+  return members.page(
+    directory,
+    groupId,
+    { search: searchPattern(search), orderBy: orderBy ?? null, extras: extras ?? {} },
+    page,
+  );
 }
 
 /** How many direct members there are. Null for a plain user. */

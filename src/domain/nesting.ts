@@ -16,15 +16,16 @@ import { noticeNestings } from './derived.ts';
 import { assertMayChange, change, type Directory, plainUser } from './directory.ts';
 import { actorOf, recordEvent, recordEvents } from './events.ts';
 import { lockGraph } from './graph-lock.ts';
-import { groupColumns, groupOrdering, lockGroup } from './group-rows.ts';
+import { groupOrdering, listColumns, lockGroup, toGroupRow } from './group-rows.ts';
 import { list } from './lists.ts';
 import { moveNestings } from './memberships.ts';
 import { loadNestingGraph, type NestingGraph } from './nesting-graph.ts';
-import type { GroupRow } from './rows.ts';
+import type { GroupExtras, GroupRow } from './rows.ts';
 import { foreign, requireGroup } from './targets.ts';
 
-const nestedGroups = list<object, GroupRow>({
-  columns: groupColumns,
+const nestedGroups = list<GroupExtras, GroupRow>({
+  columns: listColumns,
+  toRow: toGroupRow,
   order: () => groupOrdering({}),
   from: (directory) => Prisma.sql`from nestings n join groups g on g.id = n.child_group_id
     where n.parent_group_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
@@ -32,8 +33,9 @@ const nestedGroups = list<object, GroupRow>({
     Prisma.sql`from nestings n where n.parent_group_id = k.id and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
 });
 
-const parentGroups = list<object, GroupRow>({
-  columns: groupColumns,
+const parentGroups = list<GroupExtras, GroupRow>({
+  columns: listColumns,
+  toRow: toGroupRow,
   order: () => groupOrdering({}),
   from: (directory) => Prisma.sql`from nestings n join groups g on g.id = n.parent_group_id
     where n.child_group_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
@@ -41,15 +43,16 @@ const parentGroups = list<object, GroupRow>({
     Prisma.sql`from nestings n where n.child_group_id = k.id and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
 });
 
+type ListArgs = { page: PageArgs; extras?: GroupExtras };
 type GroupPage = Promise<Page<GroupRow> | null>;
 
 /** Groups nested directly in this one, by name. Null for a plain user. */
 export async function listNestedGroups(
   directory: Directory,
   id: string,
-  { page }: { page: PageArgs },
+  { page, extras = {} }: ListArgs,
 ): GroupPage {
-  return plainUser(directory) ? null : nestedGroups.page(directory, id, {}, page);
+  return plainUser(directory) ? null : nestedGroups.page(directory, id, extras, page);
 }
 
 /** How many groups are nested directly in this one. Null for a plain user. */
@@ -61,9 +64,9 @@ export async function countNestedGroups(directory: Directory, id: string): Promi
 export async function listParentGroups(
   directory: Directory,
   id: string,
-  { page }: { page: PageArgs },
+  { page, extras = {} }: ListArgs,
 ): GroupPage {
-  return plainUser(directory) ? null : parentGroups.page(directory, id, {}, page);
+  return plainUser(directory) ? null : parentGroups.page(directory, id, extras, page);
 }
 
 /** How many groups this one is nested in directly. Null for a plain user. */

@@ -50,13 +50,14 @@ export async function findPartner(directory: Directory, id: string): Promise<Par
 }
 
 const tenants = list<object, TenantRow>({
-  columns: Prisma.sql`t.id, t.partner_id as "partnerId", t.name, t.slug`,
+  columns: () => Prisma.sql`t.id, t.partner_id as "partnerId", t.name, t.slug`,
+  toRow: ({ id, partnerId, name, slug }: TenantRow) => ({ id, partnerId, name, slug }),
   order: () => ({
     tag: 'name',
     descending: false,
     keys: [
-      { column: Prisma.sql`t.name`, type: 'text' },
-      { column: Prisma.sql`t.id`, type: 'text' },
+      { column: Prisma.sql`t.name`, type: 'text', alias: 'name' },
+      { column: Prisma.sql`t.id`, type: 'text', alias: 'id' },
     ],
   }),
   from: (directory) =>

@@ -44,8 +44,13 @@ export async function findUsers(directory: Directory, ids: readonly string[]): P
 }
 
 const users = list<{ search: string | null }, UserRow>({
-  columns: Prisma.sql`u.id, u.tenant_id as "tenantId", u.email, u.display_name as "displayName"`,
-  order: () => ({ tag: 'user', descending: false, keys: [{ column: Prisma.sql`u.id`, type: 'text' }] }),
+  columns: () => Prisma.sql`u.id, u.tenant_id as "tenantId", u.email, u.display_name as "displayName"`,
+  toRow: ({ id, tenantId, email, displayName }: UserRow) => ({ id, tenantId, email, displayName }),
+  order: () => ({
+    tag: 'user',
+    descending: false,
+    keys: [{ column: Prisma.sql`u.id`, type: 'text', alias: 'id' }],
+  }),
   from: (directory, { search }) => Prisma.sql`from users u
     where u.tenant_id = k.id and ${directory.scope(Prisma.sql`u.tenant_id`)}${matching(Prisma.sql`u.search_key`, search)}`,
 });

@@ -12,7 +12,7 @@ import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { typedErrors } from './error-types.ts';
 import { Group, GroupConnection } from './groups.ts';
-import { connection } from './pagination.ts';
+import { connection, groupExtras } from './pagination.ts';
 
 builder.prismaObjectFields(Group, (t) => ({
   nestedGroups: t.connection(
@@ -22,7 +22,7 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: () => listNestedGroups(directory, id, { page }),
+          list: () => listNestedGroups(directory, id, { page, extras: groupExtras(info) }),
           count: () => countNestedGroups(directory, id),
         }),
     },
@@ -41,7 +41,7 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: () => listParentGroups(directory, id, { page }),
+          list: () => listParentGroups(directory, id, { page, extras: groupExtras(info) }),
           count: () => countParentGroups(directory, id),
         }),
     },

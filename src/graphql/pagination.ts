@@ -1,6 +1,6 @@
 // Connections over the domain's pages: what is not selected is neither listed nor counted.
 import type { FieldNode, GraphQLResolveInfo, SelectionSetNode } from 'graphql';
-import type { GroupExtras } from '../domain/rows.ts';
+import type { GroupExtras, MemberExtras } from '../domain/rows.ts';
 import { type Page, type PageArgs, pageRequest } from '../model/page.ts';
 import { builder } from './builder.ts';
 
@@ -14,7 +14,8 @@ builder.globalConnectionField('totalCount', (t) =>
 /** A list and its count, as the domain offers them; each null where the list is hidden from the caller. */
 export type Listing<Row> = {
   list: () => Promise<Page<Row> | null>;
-  count: () => Promise<number | null>;
+  /** The number itself where the parent's row holds it already. */
+  count: () => number | null | Promise<number | null>;
 };
 
 /**
@@ -48,29 +49,63 @@ export async function connection<Row>(
 
 const LISTING_FIELDS = ['edges', 'pageInfo'];
 
-const edgesOf = <Row>({ rows, cursors }: Page<Row>) =>
-  rows.map((node, index) => ({ node, cursor: cursors[index]! }));
+class Edge<Row> {
+  readonly node: Row;
+  readonly #page: Page<Row>;
+  readonly #at: number;
 
-const pageInfoOf = ({ cursors, hasNextPage, hasPreviousPage }: Page<unknown>) => ({
-  hasNextPage,
-  hasPreviousPage,
-  startCursor: cursors.at(0) ?? null,
-  endCursor: cursors.at(-1) ?? null,
+  constructor(page: Page<Row>, node: Row, at: number) {
+    this.node = node;
+    this.#page = page;
+    this.#at = at;
+  }
+
+  /** Made when it is selected. */
+  get cursor(): string {
+    return this.#page.cursors[this.#at]!;
+  }
+}
+
+const edgesOf = <Row>(page: Page<Row>) => page.rows.map((node, at) => new Edge(page, node, at));
+
+const pageInfoOf = (page: Page<unknown>) => ({
+  hasNextPage: page.hasNextPage,
+  hasPreviousPage: page.hasPreviousPage,
+  get startCursor() {
+    return page.cursors.at(0) ?? null;
+  },
+  get endCursor() {
+    return page.cursors.at(-1) ?? null;
+  },
 });
 
-function once<Value>(load: () => Promise<Value>): () => Promise<Value> {
-  let loading: Promise<Value> | undefined;
-  return () => (loading ??= load());
+function once<Value>(load: () => Value): () => Value {
+  let loading: Value | undefined;
+  return () => {
+    loading ??= load();
+    return loading;
+  };
 }
 
 /** Its rejection is reported by the field that awaits it later; until then it must not end the process. */
-function unhandledYet(promise: Promise<unknown>) {
-  promise.catch(() => {});
+function unhandledYet(value: unknown) {
+  if (value instanceof Promise) value.catch(() => {});
 }
 
 /** What the rows of a connection of groups are asked for beside their columns, so that the list reads it with them. */
 export function groupExtras(info: GraphQLResolveInfo): GroupExtras {
-  return { nestedGroupCount: selectedFields(info, ['edges', 'node']).has('nestedGroupCount') };
+  const selected = selectedFields(info, ['edges', 'node']);
+  return {
+    nestedGroupCount: selected.has('nestedGroupCount'),
+    brief: !BESIDES.some((field) => selected.has(field)),
+  };
+}
+
+const BESIDES = ['description', 'customAttributes', 'createdAt', 'updatedAt'];
+
+/** The same for a connection of members. */
+export function memberExtras(info: GraphQLResolveInfo): MemberExtras {
+  return { addedAt: selectedFields(info, ['edges', 'node']).has('addedAt') };
 }
 
 // Siblings share their field nodes, so a list of a hundred groups reads its selection once.

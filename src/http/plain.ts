@@ -32,9 +32,14 @@ export function createListener(options: RouterOptions): RequestListener {
       found.headers.set(REQUEST_ID_HEADER, requestId);
       await send(response, found);
     } else {
-      const bytes = Buffer.from(found.body);
-      const headers = { ...HEADERS, 'content-type': found.contentType, 'content-length': bytes.length };
-      response.writeHead(200, { ...headers, [REQUEST_ID_HEADER]: requestId }).end(bytes);
+      response.writeHead(200, {
+        ...HEADERS,
+        'content-type': found.contentType,
+        'content-length': Buffer.byteLength(found.body),
+        [REQUEST_ID_HEADER]: requestId,
+      });
+      // As text, which node:http sends together with the headers: a buffer would be a second write.
+      response.end(found.body);
     }
     const { status } = found instanceof Response ? found : { status: 200 };
     reportDone(
