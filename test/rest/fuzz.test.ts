@@ -7,26 +7,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createGroup } from '../../src/domain/groups.ts';
 import { openApiDocument } from '../../src/rest/openapi.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
+import { anything, damaged, type Kind, nearly, type Schema, valid } from '../support/openapi-arbitraries.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { type Claims, SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
 
 const REQUESTS = 2_500;
 
-type Schema = {
-  $ref?: string;
-  type?: string | string[];
-  enum?: unknown[];
-  pattern?: string;
-  minLength?: number;
-  minimum?: number;
-  maximum?: number;
-  items?: Schema;
-  properties?: Record<string, Schema>;
-  required?: string[];
-  allOf?: Schema[];
-  anyOf?: Schema[];
-  additionalProperties?: Schema;
-};
 type Parameter = { name: string; in: 'path' | 'query' | 'header'; required: boolean; schema: Schema };
 type Responses = Record<string, { content?: Record<string, { schema: Schema }> }>;
 type Operation = {
@@ -58,13 +44,10 @@ ajv.addSchema(document, 'openapi.json');
 const pointer = (...steps: string[]) =>
   steps.map((step) => encodeURIComponent(step.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/');
 
-type Kind = 'group' | 'user' | 'tenant' | 'partner';
 /** Ids that exist in each of the two tenants, so that requests get past the first check; kept in step by `learn`. */
 const known: Record<Kind, string[]>[] = [];
 /** Nestings that exist, as path parameters: two ids at random are hardly ever nested. */
 let nestings: Record<string, unknown>[] = [];
-const PREFIXES: Record<string, Kind> = { grp: 'group', usr: 'user', tnt: 'tenant', prt: 'partner' };
-
 let database: TestDatabase;
 let server: TestApp;
 let callers: Claims[];
@@ -96,93 +79,6 @@ beforeAll(async () => {
   ];
 });
 afterAll(() => database.close());
-
-const awkward = fc.constantFrom(
-  ' ',
-  '%',
-  '%00',
-  'null',
-  '-1',
-  '1e3',
-  '0x1',
-  '\u0000',
-  '\u{1f600}',
-  '\ud800',
-  "'",
-  '$&',
-);
-const anything = fc.oneof(
-  awkward,
-  fc.string({ maxLength: 20 }),
-  fc.string({ unit: 'binary', maxLength: 10 }),
-  fc.string({ minLength: 250, maxLength: 300 }),
-);
-
-/** An id of the kind that the pattern names: one that exists (picked when it is sent), or one of the right form. */
-const idOf = (pattern: string) => {
-  const kind = PREFIXES[/^\^([a-z]{3})_/.exec(pattern)?.[1] ?? ''];
-  const wellFormed = fc.stringMatching(new RegExp(pattern));
-  if (!kind) return wellFormed;
-  const existing = fc.nat({ max: 50 }).map((at) => `pick:${kind}:${at}`);
-  return fc.oneof({ weight: 8, arbitrary: existing }, { weight: 1, arbitrary: wellFormed });
-};
-
-/** Values that the schema describes. */
-function valid(schema: Schema): fc.Arbitrary<unknown> {
-  if (schema.$ref) return valid(document.components.schemas[schema.$ref.split('/').at(-1)!]);
-  if (schema.allOf) {
-    const parts = schema.allOf.map((part) =>
-      part.$ref || part.type || part.properties ? valid(part) : null,
-    );
-    const real = parts.filter((part) => part !== null);
-    return real.length === 1
-      ? real[0]!
-      : fc.tuple(...real).map((values) => Object.assign({}, ...(values as object[])));
-  }
-  if (schema.anyOf) return fc.oneof(...schema.anyOf.map(valid));
-  if (schema.enum) return fc.constantFrom(...schema.enum);
-  const types = [schema.type].flat();
-  return fc.oneof(
-    ...types.map((type): fc.Arbitrary<unknown> => {
-      switch (type) {
-        case 'null':
-          return fc.constant(null);
-        case 'string':
-          if (schema.pattern) return idOf(schema.pattern);
-          return fc.oneof(
-            fc.string({ minLength: schema.minLength ?? 0, maxLength: 30 }),
-            fc.constantFrom('Alpha', 'Beta'),
-          );
-        case 'integer':
-          return fc.integer({ min: schema.minimum ?? 0, max: Math.min(schema.maximum ?? 100, 100) });
-        case 'array':
-          return fc.array(valid(schema.items!), { maxLength: 4 });
-        case 'object':
-          return schema.properties
-            ? fc.record(
-                Object.fromEntries(
-                  Object.entries(schema.properties).map(([name, field]) => [name, valid(field)]),
-                ),
-                { requiredKeys: schema.required ?? [] },
-              )
-            : fc.dictionary(fc.string({ maxLength: 5 }), fc.jsonValue({ maxDepth: 3 }), { maxKeys: 4 });
-        default:
-          return fc.jsonValue();
-      }
-    }),
-  );
-}
-
-/** Mostly what the schema describes, now and then something else. */
-const nearly = (schema: Schema, else_: fc.Arbitrary<unknown>) =>
-  fc.oneof({ weight: 9, arbitrary: valid(schema) }, { weight: 1, arbitrary: else_ });
-
-/** A body of the schema with one field replaced by anything. */
-const damaged = (schema: Schema) =>
-  fc.tuple(valid(schema), fc.nat(), fc.jsonValue({ maxDepth: 2 })).map(([body, at, value]) => {
-    const fields = Object.keys(body as object);
-    return fields.length === 0 ? value : { ...(body as object), [fields[at % fields.length]!]: value };
-  });
 
 type Call = {
   operation: Operation;
