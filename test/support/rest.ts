@@ -14,6 +14,8 @@ export type RestServer = Omit<TestApp, 'ask'> & {
     body?: unknown,
     headers?: Record<string, string>,
   ): Promise<RestAnswer>;
+  /** Where the server itself listens, behind the proxy. */
+  url: string;
   /** Operations that were carried out through the proxy, as in `GET /api/v1/admin/groups/`. */
   held: Set<string>;
   stop(): Promise<void>;
@@ -69,6 +71,7 @@ export async function startRest(
     ...app,
     ask,
     held,
+    url: server.url,
     async stop() {
       await prism.stop();
       await server.stop();
