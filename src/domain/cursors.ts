@@ -22,17 +22,45 @@ export function toPage<Raw extends object, Row extends object>(
   const more = bucket.length > page.size;
   const raws = more ? bucket.slice(0, page.size) : bucket;
   if (page.fromEnd) raws.reverse();
-  let cursors: string[] | undefined;
-  return {
-    rows: raws.map(toRow),
-    // Most clients select none, or only the last.
-    get cursors() {
-      cursors ??= raws.map((raw) => encodeCursor(order, raw as Record<string, unknown>));
-      return cursors;
-    },
-    hasNextPage: page.fromEnd ? page.before !== null : more,
-    hasPreviousPage: page.fromEnd ? more : page.after !== null || page.offset > 0,
-  };
+  const hasNextPage = page.fromEnd ? page.before !== null : more;
+  const hasPreviousPage = page.fromEnd ? more : page.after !== null || page.offset > 0;
+  return new SortedPage(raws.map(toRow), raws, order, hasNextPage, hasPreviousPage);
+}
+
+/** A page whose cursors are made when they are asked for: most clients select none, or only the last. */
+class SortedPage<Raw extends object, Row> implements Page<Row> {
+  readonly rows: readonly Row[];
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+  private readonly raws: readonly Raw[];
+  private readonly order: Ordering;
+  private made: string[] | undefined;
+
+  constructor(
+    rows: readonly Row[],
+    raws: readonly Raw[],
+    order: Ordering,
+    hasNextPage: boolean,
+    hasPreviousPage: boolean,
+  ) {
+    this.rows = rows;
+    this.raws = raws;
+    this.order = order;
+    this.hasNextPage = hasNextPage;
+    this.hasPreviousPage = hasPreviousPage;
+  }
+
+  // On the prototype: an accessor of a literal gives each object a hidden class of its own, which keeps what it closes over.
+  get cursors(): readonly string[] {
+    this.made ??= this.raws.map((raw) => encodeCursor(this.order, raw as Record<string, unknown>));
+    return this.made;
+  }
+}
+
+/** The page with other rows in the same places. */
+export function withRows<Row>(page: Page<Row>, rows: readonly Row[]): Page<Row> {
+  const { cursors, hasNextPage, hasPreviousPage } = page;
+  return { rows, cursors, hasNextPage, hasPreviousPage };
 }
 
 function encodeCursor(order: Ordering, raw: Record<string, unknown>): string {

@@ -27,26 +27,47 @@ export type Directory = {
 };
 
 export function openDirectory(db: Database, caller: Caller): Directory {
-  let cache = new Map<object, unknown>();
-  let prisma: ScopedPrisma | undefined;
-  return {
-    caller,
-    db,
-    get prisma() {
-      prisma ??= scopedPrisma(db, caller);
-      return prisma;
-    },
-    sql: (statement) => db.sql(statement).catch(rethrow) as never,
-    scope: (tenantColumn) => tenantsInSight(caller, tenantColumn),
-    scopePartner: (partnerColumn) => partnersInSight(caller, partnerColumn),
-    memo(key, create) {
-      if (!cache.has(key)) cache.set(key, create());
-      return cache.get(key) as never;
-    },
-    forget() {
-      cache = new Map();
-    },
-  };
+  return new OpenDirectory(db, caller);
+}
+
+// A class, since one is made for each request: a literal with an accessor would have a hidden class of its own each time.
+class OpenDirectory implements Directory {
+  readonly caller: Caller;
+  readonly db: Database;
+  private cache = new Map<object, unknown>();
+  private scoped: ScopedPrisma | undefined;
+
+  constructor(db: Database, caller: Caller) {
+    this.db = db;
+    this.caller = caller;
+  }
+
+  get prisma(): ScopedPrisma {
+    this.scoped ??= scopedPrisma(this.db, this.caller);
+    return this.scoped;
+  }
+
+  readonly sql: Query = (statement) => this.db.sql(statement).catch(rethrow) as never;
+
+  scope(tenantColumn: Sql): Sql {
+    return tenantsInSight(this.caller, tenantColumn);
+  }
+
+  scopePartner(partnerColumn: Sql): Sql {
+    return partnersInSight(this.caller, partnerColumn);
+  }
+
+  memo<Value>(key: object, create: () => Value): Value {
+    const known = this.cache.get(key);
+    if (known !== undefined) return known as Value;
+    const created = create();
+    this.cache.set(key, created);
+    return created;
+  }
+
+  forget(): void {
+    this.cache = new Map();
+  }
 }
 
 /** One instance of what `create` makes for each directory, e.g. a DataLoader. */

@@ -4,6 +4,7 @@ import { Prisma, type Sql } from '../database/database.ts';
 import { type GroupId, isIdOf } from '../model/ids.ts';
 import type { MembershipType } from '../model/members.ts';
 import type { Page, PageArgs } from '../model/page.ts';
+import { withRows } from './cursors.ts';
 import { type Directory, perDirectory, plainUser } from './directory.ts';
 import { BY_USER, effectivePage } from './effective-pages.ts';
 import { groupOrdering, listColumns, redact, toGroupRow } from './group-rows.ts';
@@ -195,7 +196,7 @@ async function pageOfUser(
 ): Promise<Page<GroupRow> | null> {
   if (isHiddenUser(directory, userId)) return null;
   const page = await groups.page(directory, userId, extras, pageArgs);
-  return plainUser(directory) ? { ...page, rows: page.rows.map(redact) } : page;
+  return plainUser(directory) ? withRows(page, page.rows.map(redact)) : page;
 }
 
 function isHiddenUser(directory: Directory, userId: string): boolean {

@@ -17,6 +17,7 @@ import {
 import { isIdOf, newId } from '../model/ids.ts';
 import { readInput } from '../model/input.ts';
 import type { Page, PageArgs } from '../model/page.ts';
+import { withRows } from './cursors.ts';
 import { assertMayChange, change, type Directory, perDirectory, plainUser } from './directory.ts';
 import { visibleGroupIds } from './effective-members.ts';
 import { recordEvent } from './events.ts';
@@ -105,7 +106,7 @@ export async function listGroups(
     extras: extras ?? {},
   });
   const found = await groups.page(directory, NO_PARENT, args, page);
-  return plainUser(directory) ? { ...found, rows: found.rows.map(redact) } : found;
+  return plainUser(directory) ? withRows(found, found.rows.map(redact)) : found;
 }
 
 /** How many groups `listGroups` would list. */

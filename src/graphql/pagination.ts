@@ -36,48 +36,74 @@ export async function connection<Row>(
   const onlyTotal = selected.has('totalCount') && !LISTING_FIELDS.some((field) => selected.has(field));
   const loaded = onlyTotal ? null : await page();
   if (onlyTotal ? (await total()) === null : loaded === null) return null;
-  return {
-    countTotal: total,
-    get edges() {
-      return loaded ? edgesOf(loaded) : page().then((late) => edgesOf(late!));
-    },
-    get pageInfo() {
-      return loaded ? pageInfoOf(loaded) : page().then((late) => pageInfoOf(late!));
-    },
-  };
+  return new Connection(loaded, page, total);
+}
+
+// Classes, since many of each are made for a request: an accessor of a literal costs a hidden class each time.
+class Connection<Row> {
+  readonly countTotal: () => number | null | Promise<number | null>;
+  private readonly loaded: Page<Row> | null;
+  private readonly load: () => Promise<Page<Row> | null>;
+
+  constructor(
+    loaded: Page<Row> | null,
+    load: () => Promise<Page<Row> | null>,
+    countTotal: () => number | null | Promise<number | null>,
+  ) {
+    this.loaded = loaded;
+    this.load = load;
+    this.countTotal = countTotal;
+  }
+
+  get edges() {
+    return this.loaded ? edgesOf(this.loaded) : this.load().then((late) => edgesOf(late!));
+  }
+
+  get pageInfo() {
+    return this.loaded ? new PageInfo(this.loaded) : this.load().then((late) => new PageInfo(late!));
+  }
 }
 
 const LISTING_FIELDS = ['edges', 'pageInfo'];
 
 class Edge<Row> {
   readonly node: Row;
-  readonly #page: Page<Row>;
-  readonly #at: number;
+  private readonly page: Page<Row>;
+  private readonly at: number;
 
   constructor(page: Page<Row>, node: Row, at: number) {
     this.node = node;
-    this.#page = page;
-    this.#at = at;
+    this.page = page;
+    this.at = at;
   }
 
   /** Made when it is selected. */
   get cursor(): string {
-    return this.#page.cursors[this.#at]!;
+    return this.page.cursors[this.at]!;
   }
 }
 
 const edgesOf = <Row>(page: Page<Row>) => page.rows.map((node, at) => new Edge(page, node, at));
 
-const pageInfoOf = (page: Page<unknown>) => ({
-  hasNextPage: page.hasNextPage,
-  hasPreviousPage: page.hasPreviousPage,
-  get startCursor() {
-    return page.cursors.at(0) ?? null;
-  },
-  get endCursor() {
-    return page.cursors.at(-1) ?? null;
-  },
-});
+class PageInfo {
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+  private readonly page: Page<unknown>;
+
+  constructor(page: Page<unknown>) {
+    this.page = page;
+    this.hasNextPage = page.hasNextPage;
+    this.hasPreviousPage = page.hasPreviousPage;
+  }
+
+  get startCursor(): string | null {
+    return this.page.cursors.at(0) ?? null;
+  }
+
+  get endCursor(): string | null {
+    return this.page.cursors.at(-1) ?? null;
+  }
+}
 
 function once<Value>(load: () => Value): () => Value {
   let loading: Value | undefined;
