@@ -9,12 +9,16 @@ import type { Context } from './context.ts';
 import { maskError, refusedResponse } from './errors.ts';
 import { graphiqlPage } from './graphiql.ts';
 import { type Limits, limitPlugins } from './limits.ts';
+import { DOCUMENT_ID, persistedOperations } from './persisted-operations.ts';
 import { schema } from './schema.ts';
+import type { TrustedDocuments } from './trusted-documents.ts';
 
 export type GraphQLOptions = {
   authenticate: (authorization: string | null) => Promise<Caller>;
   openDirectory: (caller: Caller) => Directory;
   limits: Limits;
+  /** The only operations that are answered; null: any. */
+  trustedDocuments: TrustedDocuments | null;
   logger: Logger;
   /** Filled into GraphiQL; null outside development. */
   developmentToken: string | null;
@@ -28,7 +32,7 @@ export type RequestContext = { requestId: string };
  * GraphiQL. Since a token travels in the Authorization header alone, no other site can make a browser send one.
  */
 export function createGraphQLHandler(options: GraphQLOptions) {
-  const { authenticate, openDirectory, limits, logger, developmentToken } = options;
+  const { authenticate, openDirectory, limits, trustedDocuments, logger, developmentToken } = options;
   // Yoga's maskError is told the error alone; this tells it whose request it was.
   const currentRequest = new AsyncLocalStorage<string>();
   const yoga = createYoga<RequestContext & Context>({
@@ -43,7 +47,8 @@ export function createGraphQLHandler(options: GraphQLOptions) {
     maskedErrors: {
       maskError: (error) => maskError(error, { requestId: currentRequest.getStore() ?? '', logger }),
     },
-    plugins: limitPlugins(limits) as never,
+    extraParamNames: [DOCUMENT_ID],
+    plugins: [persistedOperations(trustedDocuments), ...limitPlugins(limits)] as never,
   });
   return async (request: Request, { requestId }: RequestContext): Promise<Response> => {
     if (wantsPage(request)) {
