@@ -4,7 +4,7 @@ import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { deepestBracket } from '../../src/graphql/limits.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
-import { SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
+import { type Answer, SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
 
 let database: TestDatabase;
 let server: TestApp;
@@ -73,6 +73,34 @@ test('a body above 256 KiB answers 413', async () => {
   const { status, body } = await server.ask(SUPER_ADMIN, `{ viewer { id } } #${'x'.repeat(256 * 1_024)}`);
   expect(status).toBe(413);
   expect(body.errors?.[0]?.extensions).toMatchObject({ code: 'LIMIT_EXCEEDED', limit: 256 * 1_024 });
+});
+
+const CREATE = `mutation ($c: JSONObject) {
+  createGroup(input: { tenantId: "tnt_x", name: "x", customAttributes: $c }) {
+    ... on ValidationError { fields { path message } }
+  }
+}`;
+
+test.each([
+  ['50,000 levels deep', `{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`, 'must have at most 8 levels'],
+  ['9 levels deep', `${'{"a":'.repeat(9)}1${'}'.repeat(9)}`, 'must have at most 8 levels'],
+  ['too long', JSON.stringify({ a: 'x'.repeat(16 * 1_024) }), 'must have at most 16384 bytes as JSON'],
+  ['with a NUL', JSON.stringify({ a: ['\0'] }), 'must not contain NUL or half characters'],
+  ['with half a character', '{"\\ud800":1}', 'must not contain NUL or half characters'],
+  ['with a number out of range', '{"a":[1e400]}', 'must not contain numbers beyond double precision'],
+])('custom attributes %s are refused by name', async (_case, attributes, message) => {
+  const response = await post(`{"query":${JSON.stringify(CREATE)},"variables":{"c":${attributes}}}`, {
+    'content-type': 'application/json',
+  });
+  const { data } = (await response.json()) as Answer['body'];
+  expect(data).toEqual({ createGroup: { fields: [{ path: ['customAttributes'], message }] } });
+});
+
+test('introspection cannot fan out', async () => {
+  const fields = (levels: number): string =>
+    levels === 0 ? 'name' : `fields { type { ${fields(levels - 1)} } }`;
+  const { body } = await server.ask(SUPER_ADMIN, `{ __schema { types { ${fields(8)} } } }`);
+  expect(body.errors?.[0]?.message).toBe('Maximum introspection depth exceeded');
 });
 
 async function post(body: BodyInit, headers: Record<string, string>) {
