@@ -5,23 +5,25 @@ import { parse } from 'graphql';
 
 export type Subgraph = { name: string; url: string; sdl: string };
 
-/** Each composer by name. They throw with every error, and with every hint, that composition gave. */
+export type Composed = { supergraph: string; hints: string[] };
+
+/** Each composer by name. They throw with every error of a composition. */
 export const COMPOSERS = {
-  '@apollo/composition': (subgraphs: readonly Subgraph[]): string => {
-    const services = subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) }));
-    const { supergraphSdl, errors, hints } = composeByApollo(services);
-    return composed(supergraphSdl, errors ?? hints);
+  '@apollo/composition': (subgraphs: readonly Subgraph[]): Composed => {
+    const { supergraphSdl, errors, hints = [] } = composeByApollo(subgraphs.map(parsed));
+    return { supergraph: composed(supergraphSdl, errors), hints: hints.map(({ message }) => message) };
   },
-  '@theguild/federation-composition': (subgraphs: readonly Subgraph[]): string => {
-    const services = subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) }));
-    const { supergraphSdl, errors } = composeByTheGuild(services);
-    return composed(supergraphSdl, errors);
+  '@theguild/federation-composition': (subgraphs: readonly Subgraph[]): Composed => {
+    const { supergraphSdl, errors } = composeByTheGuild(subgraphs.map(parsed));
+    return { supergraph: composed(supergraphSdl, errors), hints: [] };
   },
 };
 
 export type Composer = keyof typeof COMPOSERS;
 
-function composed(sdl: string | undefined, faults: readonly { message: string }[] = []): string {
-  if (!sdl || faults.length > 0) throw new Error(faults.map(({ message }) => message).join('\n'));
+const parsed = ({ name, url, sdl }: Subgraph) => ({ name, url, typeDefs: parse(sdl) });
+
+function composed(sdl: string | undefined, errors: readonly { message: string }[] = []): string {
+  if (!sdl) throw new Error(errors.map(({ message }) => message).join('\n'));
   return sdl;
 }

@@ -61,7 +61,7 @@ async function startSupergraphs() {
     { name: 'documents', url: files.url, sdl: DOCUMENTS },
   ];
   for (const [router, composer] of PAIRS) {
-    const listening = await ROUTERS[router](COMPOSERS[composer](subgraphs));
+    const listening = await ROUTERS[router](COMPOSERS[composer](subgraphs).supergraph);
     open.push(listening);
     routers.set(`${router} ${composer}`, listening.url);
   }
