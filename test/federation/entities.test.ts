@@ -142,7 +142,12 @@ test('in production nothing is told without a token that holds: no entity, no SD
     await signed(stranger.privateKey),
     await signed(keys.privateKey, mine.tenantId, 'other'),
   ];
-  const questions = ['{ _service { sdl } }', '{ __schema { types { name } } }', '{ viewr { id } }', ENTITIES];
+  const questions = [
+    '{ _service { sdl } }',
+    '{ __schema { types { name } } }',
+    '{ viewr { role } }',
+    ENTITIES,
+  ];
   for (const token of untrusted) {
     for (const query of questions) {
       const { status, body } = await ask(token, query, { refs: [ref('Group', groupIds[0]!)] });

@@ -19,11 +19,11 @@ const repeat = (count: number, text: (at: number) => string) =>
 const nested = (levels: number): string => (levels === 0 ? 'id' : `parent { ${nested(levels - 1)} }`);
 
 test.each([
-  ['tokens', `{ ${repeat(400, () => 'viewer { id }')} }`, /Token limit of 1000/],
+  ['tokens', `{ ${repeat(400, () => 'viewer { subject }')} }`, /Token limit of 1000/],
   ['bracket depth', '{a'.repeat(5_000), /brackets deeper than 60/],
   ['depth', `{ groups { edges { node { ${nested(10)} } } } }`, /depth limit of 12/],
   ['aliases', `{ ${repeat(31, (at) => `a${at}: __typename`)} }`, /Aliases limit of 30/],
-  ['directives', `{ viewer ${repeat(6, () => '@include(if: true)')} { id } }`, /Directives limit of 5/],
+  ['directives', `{ viewer ${repeat(6, () => '@include(if: true)')} { subject } }`, /Directives limit of 5/],
   [
     'cost',
     '{ groups(first: 100) { edges { node { members(first: 100) { edges { node { email } } } } } } }',
@@ -70,7 +70,10 @@ test('more than 1,000 ids in a call are refused', async () => {
 });
 
 test('a body above 256 KiB answers 413', async () => {
-  const { status, body } = await server.ask(SUPER_ADMIN, `{ viewer { id } } #${'x'.repeat(256 * 1_024)}`);
+  const { status, body } = await server.ask(
+    SUPER_ADMIN,
+    `{ viewer { subject } } #${'x'.repeat(256 * 1_024)}`,
+  );
   expect(status).toBe(413);
   expect(body.errors?.[0]?.extensions).toMatchObject({ code: 'LIMIT_EXCEEDED', limit: 256 * 1_024 });
 });
@@ -115,7 +118,7 @@ async function post(body: BodyInit, headers: Record<string, string>) {
 }
 
 test('batches and multipart bodies are refused', async () => {
-  const query = { query: '{ viewer { id } }' };
+  const query = { query: '{ viewer { subject } }' };
   const batch = await post(JSON.stringify([query, query]), { 'content-type': 'application/json' });
   expect(batch.status).toBe(400);
   const form = new FormData();

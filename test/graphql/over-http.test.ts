@@ -48,7 +48,7 @@ test.each([null, 7, true, { a: 1 }, ['{ __typename }']])(
 // graphql 16 has no incremental delivery: a document that asks for it is refused whole, not answered in one piece,
 // so that a client learns it at once instead of waiting for parts that never come.
 test.each([
-  ['@defer', '{ viewer { ... @defer { id } } }'],
+  ['@defer', '{ viewer { ... @defer { subject } } }'],
   ['@stream', '{ tenants { edges @stream(initialCount: 1) { cursor } } }'],
 ])('%s is refused by name', async (directive, query) => {
   const { status, body } = await server.ask(

@@ -121,7 +121,7 @@ describe('trusted documents', () => {
   test('are the only ones that are answered', async () => {
     const server = await startTrusting(manifests["Relay's"]);
     for (const params of [
-      { query: '{ viewer { id } }' },
+      { query: '{ viewer { subject } }' },
       { query: who },
       { query: who, documentId: 'who' },
       { query: who, ...byHash(hashOf(who)) },
