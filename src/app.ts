@@ -9,6 +9,8 @@ import { createGraphQLHandler } from './graphql/handler.ts';
 import { readTrustedDocuments } from './graphql/trusted-documents.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createRouter, type Router } from './http/router.ts';
+import type { Caller } from './model/caller.ts';
+import { createRestHandler } from './rest/router.ts';
 
 export type App = {
   fetch: Router;
@@ -28,18 +30,20 @@ export async function createApp({ config, database, logger }: AppParts): Promise
   database.onStatement(metrics.statementSent);
   const developmentToken =
     signToken && (await signToken({ sub: 'usr_GraphiQL00000000', role: 'super_admin' }));
-  const graphql = createGraphQLHandler({
+  const face = {
     authenticate,
-    openDirectory: (caller) => openDirectory(database, caller),
+    openDirectory: (caller: Caller) => openDirectory(database, caller),
     limits: config.limits,
     trustedDocuments: config.trustedDocuments ? await readTrustedDocuments(config.trustedDocuments) : null,
     logger,
     developmentToken,
-  });
+  };
   const fetch = createRouter({
-    graphql,
+    graphql: createGraphQLHandler(face),
+    rest: createRestHandler(face),
     ready: () => database.sql(Prisma.sql`select 1 as ready`),
     bodyBytes: config.limits.bodyBytes,
+    restBodyBytes: config.limits.restBodyBytes,
     metrics,
     logger,
   });

@@ -27,6 +27,7 @@ const environment = z.object({
   SEED_DEMO: flag.optional(),
   TRUSTED_DOCUMENTS: z.string().optional(),
   LIMIT_BODY_BYTES: count(256 * 1_024),
+  LIMIT_REST_BODY_BYTES: count(1_024 * 1_024),
   LIMIT_TOKENS: count(1_000),
   LIMIT_BRACKETS: count(60),
   LIMIT_DEPTH: count(12),
@@ -81,6 +82,7 @@ export function readConfig(variables: NodeJS.ProcessEnv = process.env) {
     trustedDocuments: env.TRUSTED_DOCUMENTS ?? null,
     limits: {
       bodyBytes: env.LIMIT_BODY_BYTES,
+      restBodyBytes: env.LIMIT_REST_BODY_BYTES,
       tokens: env.LIMIT_TOKENS,
       brackets: env.LIMIT_BRACKETS,
       depth: env.LIMIT_DEPTH,

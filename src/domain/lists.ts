@@ -30,6 +30,9 @@ type PageKey<Args> = { parent: string; args: Args; page: PageRequest };
 type CountKey<Args> = { parent: string; args: Args };
 type BucketRow = { batch: number; bucket: number; sortValues: (string | null)[] };
 
+/** The longest list that is given whole: about 2 MB of JSON, and still one statement well inside its timeout. */
+export const MAX_WHOLE_LIST = 10_000;
+
 /** Parent of lists that hang off no row. */
 export const NO_PARENT = '';
 
@@ -55,6 +58,16 @@ export function list<Args extends object, Row extends object>(source: ListSource
     /** Rejects with VALIDATION_FAILED for page arguments that do not hold. */
     async page(directory: Directory, parent: string, args: Args, page: PageArgs): Promise<Page<Row>> {
       return pages(directory).load({ parent, args, page: pageRequest(page) });
+    },
+    /** The whole list; refused with LIMIT_EXCEEDED if it is longer than `MAX_WHOLE_LIST`, never cut. */
+    async whole(directory: Directory, parent: string, args: Args): Promise<readonly Row[]> {
+      const page = { size: MAX_WHOLE_LIST, fromEnd: false, after: null, before: null, offset: 0 };
+      const { rows, hasNextPage } = await pages(directory).load({ parent, args, page });
+      if (!hasNextPage) return rows;
+      throw refuse.limit(
+        MAX_WHOLE_LIST,
+        `The list is longer than ${MAX_WHOLE_LIST}: read it a page at a time`,
+      );
     },
     async count(directory: Directory, parent: string, args: Args): Promise<number> {
       return counts(directory).load({ parent, args });
@@ -142,7 +155,7 @@ function pageStatement<Args extends object, Row extends object>(
     cross join lateral (
       select ${source.columns}, array[${Prisma.join(values)}]::text[] as "sortValues"
       ${source.from(directory, args)}${bound(page.after, 'after', true)}${bound(page.before, 'before', false)}
-      order by ${sorted} limit ${page.size + 1}) r`;
+      order by ${sorted} limit ${page.size + 1}${page.offset > 0 ? Prisma.sql` offset ${page.offset}::bigint` : Prisma.empty}) r`;
 }
 
 /** Puts a bucket's rows, whose order across buckets is the plan's, into the list's order and cuts the surplus row. */
@@ -161,7 +174,7 @@ function toPage<Args, Row extends object>(
     ),
     cursors: rows.map((row) => encodeCursor(order, row.sortValues)),
     hasNextPage: page.fromEnd ? page.before !== null : more,
-    hasPreviousPage: page.fromEnd ? more : page.after !== null,
+    hasPreviousPage: page.fromEnd ? more : page.after !== null || page.offset > 0,
   };
 }
 

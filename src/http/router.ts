@@ -6,9 +6,11 @@ import { REQUEST_ID_HEADER, requestIdOf } from './request-id.ts';
 
 export type RouterOptions = {
   graphql: (request: Request, context: { requestId: string }) => Promise<Response>;
+  rest: (request: Request, context: { requestId: string }) => Promise<Response>;
   /** Resolves while the database answers. */
   ready: () => Promise<unknown>;
   bodyBytes: number;
+  restBodyBytes: number;
   metrics: Metrics;
   logger: Logger;
 };
@@ -22,7 +24,8 @@ export function createRouter(options: RouterOptions): Router {
     const started = performance.now();
     const requestId = requestIdOf(request);
     const { pathname } = new URL(request.url);
-    const route = ROUTES[pathname];
+    const name = Object.hasOwn(ROUTES, pathname) ? pathname : REST.exec(pathname)?.[1];
+    const route = name === undefined ? undefined : (ROUTES[name] ?? rest);
     let response: Response;
     try {
       response = await (route ?? notFound)(request, { ...options, requestId });
@@ -31,7 +34,7 @@ export function createRouter(options: RouterOptions): Router {
       response = problem(500, 'INTERNAL_SERVER_ERROR', 'Unexpected error', { requestId });
     }
     const seconds = (performance.now() - started) / 1_000;
-    metrics.requestDone(route ? pathname : 'other', response.status, seconds);
+    metrics.requestDone(name ?? 'other', response.status, seconds);
     logger.info(
       { requestId, method: request.method, path: pathname, status: response.status, seconds },
       'request',
@@ -66,7 +69,16 @@ const ROUTES: Record<string, Route> = {
   '/': async () => new Response(null, { status: 302, headers: { location: '/graphql' } }),
 };
 
-const notFound: Route = async () => problem(404, 'NOT_FOUND', 'Nothing answers here; GraphQL is at /graphql');
+/** What the REST face answers, and under which name it is counted: not by path, which holds ids. */
+const REST = /^(\/api\/v1|\/docs|\/openapi\.json)(?:\/|$)/;
+
+const rest: Route = async (request, { rest, restBodyBytes, requestId }) => {
+  const limited = await withLimitedBody(request, restBodyBytes, (message) => ({ detail: message }));
+  return limited instanceof Response ? limited : rest(limited, { requestId });
+};
+
+const notFound: Route = async () =>
+  problem(404, 'NOT_FOUND', 'Nothing answers here; GraphQL is at /graphql, the reference of REST at /docs');
 
 function problem(status: number, code: string, message: string, more: object = {}): Response {
   return Response.json({ errors: [{ message, extensions: { code, ...more } }] }, { status });

@@ -50,7 +50,7 @@ test('the schema breaks none of them', async () => {
 
 test.each([
   ['relay-connection-types', 'pageInfo: PageInfo!', 'pageInfo: PageInfo'],
-  ['relay-edge-types', 'cursor: String!', 'cursor: Int!'],
+  ['relay-edge-types', 'cursor: String!', 'cursor: [String!]'],
   ['relay-page-info', 'hasNextPage: Boolean!', 'hasNextPage: Boolean'],
   ['relay-arguments', 'first: Int', 'first: String'],
 ])('%s finds what breaks it', async (rule, text, instead) => {
