@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import { type Database, Prisma } from './database/database.ts';
 import { openDirectory } from './domain/directory.ts';
 import { createGraphQLHandler } from './graphql/handler.ts';
+import { readTrustedDocuments } from './graphql/trusted-documents.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createListener } from './http/plain.ts';
 import { createRouter, type Router, type RouterOptions } from './http/router.ts';
@@ -23,7 +24,7 @@ export type App = {
 };
 
 export type AppParts = {
-  config: Pick<Config, 'issuer' | 'dataDir' | 'limits'>;
+  config: Pick<Config, 'issuer' | 'dataDir' | 'limits' | 'trustedDocuments'>;
   database: Database;
   logger: Logger;
 };
@@ -38,6 +39,7 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     authenticate,
     openDirectory: (caller: Caller) => openDirectory(database, caller),
     limits: config.limits,
+    trustedDocuments: config.trustedDocuments ? await readTrustedDocuments(config.trustedDocuments) : null,
     logger,
     developmentToken,
   };

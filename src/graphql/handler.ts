@@ -10,12 +10,16 @@ import { maskError, refusedResponse } from './errors.ts';
 import { createFastPath, type PlainRequest } from './fast-path.ts';
 import { graphiqlPage } from './graphiql.ts';
 import { type Limits, limitPlugins } from './limits.ts';
+import { DOCUMENT_ID, persistedOperations } from './persisted-operations.ts';
 import { schema } from './schema.ts';
+import type { TrustedDocuments } from './trusted-documents.ts';
 
 export type GraphQLOptions = {
   authenticate: (authorization: string | null) => Promise<Caller>;
   openDirectory: (caller: Caller) => Directory;
   limits: Limits;
+  /** The only operations that are answered; null: any. */
+  trustedDocuments: TrustedDocuments | null;
   logger: Logger;
   /** Filled into GraphiQL; null outside development. */
   developmentToken: string | null;
@@ -26,10 +30,11 @@ export type RequestContext = { requestId: string };
 
 /**
  * Answers requests to `/graphql`: `fastPath` the plain operations that are well, `fetch` everything. Nothing is parsed
- * before the token holds; a browser that asks for a page gets GraphiQL. Since a token travels in the Authorization header alone, no other site can make a browser send one.
+ * before the token holds; a browser that asks for a page gets GraphiQL. Since a token travels in the Authorization
+ * header alone, no other site can make a browser send one.
  */
 export function createGraphQLHandler(options: GraphQLOptions) {
-  const { authenticate, openDirectory, limits, logger, developmentToken } = options;
+  const { authenticate, openDirectory, limits, trustedDocuments, logger, developmentToken } = options;
   // Yoga's maskError is told the error alone; this tells it whose request it was.
   const currentRequest = new AsyncLocalStorage<string>();
   const yoga = createYoga<RequestContext & Context>({
@@ -46,7 +51,8 @@ export function createGraphQLHandler(options: GraphQLOptions) {
     maskedErrors: {
       maskError: (error) => maskError(error, { requestId: currentRequest.getStore() ?? '', logger }),
     },
-    plugins: limitPlugins(limits) as never,
+    extraParamNames: [DOCUMENT_ID],
+    plugins: [persistedOperations(trustedDocuments), ...limitPlugins(limits)] as never,
   });
   const fastPath = createFastPath({
     schema,
@@ -69,7 +75,9 @@ export function createGraphQLHandler(options: GraphQLOptions) {
   return {
     fetch: (request: Request, context: RequestContext) =>
       fetch(request, context).catch(refusalOf(context, logger)),
-    fastPath: (request: PlainRequest) => fastPath(request).catch(refusalOf(request, logger)),
+    // Where only registered operations are answered, the long way alone knows them.
+    fastPath: async (request: PlainRequest) =>
+      trustedDocuments ? null : fastPath(request).catch(refusalOf(request, logger)),
   };
 }
 

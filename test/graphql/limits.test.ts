@@ -34,7 +34,7 @@ describe.each(WAYS)('%s', (way) => {
     startApp(db, variables, { inProcess: way === 'in process' });
 
   test.each([
-    ['tokens', `{ ${repeat(400, () => 'viewer { id }')} }`, /Token limit of 1000/],
+    ['tokens', `{ ${repeat(400, () => 'viewer { subject }')} }`, /Token limit of 1000/],
     ['bracket depth', '{a'.repeat(5_000), /brackets deeper than 60/],
     ['depth', `{ groups { edges { node { ${nested(10)} } } } }`, /depth limit of 12/],
     ['aliases', `{ ${repeat(31, (at) => `a${at}: __typename`)} }`, /Aliases limit of 30/],
@@ -85,7 +85,10 @@ describe.each(WAYS)('%s', (way) => {
   });
 
   test('a body above 256 KiB answers 413', async () => {
-    const { status, body } = await server.ask(SUPER_ADMIN, `{ viewer { id } } #${'x'.repeat(256 * 1_024)}`);
+    const { status, body } = await server.ask(
+      SUPER_ADMIN,
+      `{ viewer { subject } } #${'x'.repeat(256 * 1_024)}`,
+    );
     expect(status).toBe(413);
     expect(body.errors?.[0]?.extensions).toMatchObject({ code: 'LIMIT_EXCEEDED', limit: 256 * 1_024 });
   });
@@ -102,7 +105,7 @@ describe.each(WAYS)('%s', (way) => {
   }
 
   test('batches and multipart bodies are refused', async () => {
-    const query = { query: '{ viewer { id } }' };
+    const query = { query: '{ viewer { subject } }' };
     const batch = await post(JSON.stringify([query, query]), { 'content-type': 'application/json' });
     expect(batch.status).toBe(400);
     const form = new FormData();

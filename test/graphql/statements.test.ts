@@ -35,10 +35,10 @@ beforeAll(async () => {
 afterAll(() => database.close());
 
 /** The data, and the statements that it took. */
-async function counted(text: string, variables: object) {
+async function counted(text: string, variables: object, app = server) {
   const statements: string[] = [];
   const stop = database.db.onStatement((statement) => statements.push(statement));
-  const data = await server.data(claims, text, variables as Record<string, unknown>);
+  const data = await app.data(claims, text, variables as Record<string, unknown>);
   stop();
   return { data, statements };
 }
@@ -66,14 +66,24 @@ const EVERYTHING = `query ($first: Int!) {
   }
 }`;
 
+/** A server that knows nothing yet of what groups reach. */
+const fresh = () => startApp({ ...database.db }, { LIMIT_COST: '1000000' });
+
 test('a query that walks every edge takes as many statements for 2 groups as for 50', async () => {
-  const few = await counted(EVERYTHING, { first: 2 });
-  const many = await counted(EVERYTHING, { first: 50 });
-  expect(few.data.groups.edges).toHaveLength(2);
-  expect(many.data.groups.edges).toHaveLength(50);
-  expect(many.statements.length).toBe(few.statements.length);
-  // One for the page, one for its total, and at most one for each list, count and lookup below.
-  expect(few.statements.length).toBeLessThanOrEqual(26);
+  const cold = [
+    await counted(EVERYTHING, { first: 2 }, await fresh()),
+    await counted(EVERYTHING, { first: 50 }, await fresh()),
+  ];
+  // Asked again, what groups reach is known, and only looked after.
+  await counted(EVERYTHING, { first: 50 });
+  const warm = [await counted(EVERYTHING, { first: 2 }), await counted(EVERYTHING, { first: 50 })];
+  for (const [few, many] of [cold, warm]) {
+    expect(few!.data.groups.edges).toHaveLength(2);
+    expect(many!.data.groups.edges).toHaveLength(50);
+    expect(many!.statements.length).toBe(few!.statements.length);
+    // One for the page, one for its total, and at most two for each list, count and lookup below.
+    expect(few!.statements.length).toBeLessThanOrEqual(26);
+  }
 });
 
 test('the answers of a batch are those of each group alone', async () => {
@@ -104,10 +114,11 @@ test('aliases of one field with other arguments share a statement too', async ()
 
 test('nodes and entities of 50 groups take one statement, and what hangs off them one more', async () => {
   const ids = { ids: groupIds };
-  const nodes = 'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Group { name memberCount } } }';
+  const nodes =
+    'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Group { name memberCount parentGroups { totalCount } } } }';
   expect((await counted(nodes, ids)).statements).toHaveLength(2);
   const representations = groupIds.map((id) => ({ __typename: 'Group', id }));
   const entities =
-    'query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Group { name memberCount } } }';
+    'query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Group { name memberCount parentGroups { totalCount } } } }';
   expect((await counted(entities, { representations })).statements).toHaveLength(2);
 });

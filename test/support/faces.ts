@@ -49,8 +49,8 @@ export function domainFace(directory: Directory, tenantId: string): Face {
 /** What a refusal may carry beside its message and code, for the mutations where it can. */
 const DETAILS: Record<string, string> = {
   createGroup: '... on NameTakenError { names }',
-  updateGroup: '... on NameTakenError { names } ... on CycleError { path { id name } }',
-  addNestedGroups: '... on CycleError { path { id name } }',
+  updateGroup: '... on NameTakenError { names } ... on CycleError { path { id: groupId name } }',
+  addNestedGroups: '... on CycleError { path { id: groupId name } }',
   deleteGroup:
     '... on NameTakenError { names } ... on GroupNotEmptyError { counts { members children nestedGroups } }',
   restoreGroup: '... on NameTakenError { names }',

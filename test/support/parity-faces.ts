@@ -108,7 +108,7 @@ export const graphqlFace =
           ...fields,
         };
         const details =
-          '... on NameTakenError { names } ... on CycleError { path { id name } } ... on VersionConflictError { currentVersion }';
+          '... on NameTakenError { names } ... on CycleError { path { id: groupId name } } ... on VersionConflictError { currentVersion }';
         return fromGraphQL.group((await mutate(`group { ${GROUP} }`, input, details)).group);
       }
       case 'deleteGroup': {
@@ -137,7 +137,7 @@ export const graphqlFace =
         return mutate(
           'added unchanged',
           { groupId: id, childGroupIds: idsOf(world, more.children) },
-          '... on CycleError { path { id name } } ... on LimitError { limit }',
+          '... on CycleError { path { id: groupId name } } ... on LimitError { limit }',
         );
       case 'removeNestedGroup':
         await mutate('group { id }', { groupId: id, childGroupId: idOf(world, more.child) });
