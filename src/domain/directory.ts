@@ -1,7 +1,7 @@
 // The directory as one caller sees it: the one place where access is decided. Everything else asks it.
 import { type Database, Prisma, type Query, type Sql } from '../database/database.ts';
 import { databaseError } from '../database/errors.ts';
-import { type Caller, isUserCaller, type UserCaller } from '../model/caller.ts';
+import { type Caller, isUserCaller, type Sight, type UserCaller } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
 import { type ScopedPrisma, scopedPrisma } from './scoped-prisma.ts';
 
@@ -18,6 +18,8 @@ export type Directory = {
   readonly sql: Query;
   /** Predicate that holds for rows whose tenant column is in sight. */
   scope(tenantColumn: Sql): Sql;
+  /** The same for a column that holds a partner's id. */
+  scopePartner(partnerColumn: Sql): Sql;
   /** The value that `create` makes, once until the next change. */
   memo<Value>(key: object, create: () => Value): Value;
   /** Drops what was cached, after a change. */
@@ -25,25 +27,47 @@ export type Directory = {
 };
 
 export function openDirectory(db: Database, caller: Caller): Directory {
-  let cache = new Map<object, unknown>();
-  let prisma: ScopedPrisma | undefined;
-  return {
-    caller,
-    db,
-    get prisma() {
-      prisma ??= scopedPrisma(db, caller);
-      return prisma;
-    },
-    sql: (statement) => db.sql(statement).catch(rethrow) as never,
-    scope: (tenantColumn) => tenantsInSight(caller, tenantColumn),
-    memo(key, create) {
-      if (!cache.has(key)) cache.set(key, create());
-      return cache.get(key) as never;
-    },
-    forget() {
-      cache = new Map();
-    },
-  };
+  return new OpenDirectory(db, caller);
+}
+
+// A class, since one is made for each request: a literal with an accessor would have a hidden class of its own each time.
+class OpenDirectory implements Directory {
+  readonly caller: Caller;
+  readonly db: Database;
+  private cache = new Map<object, unknown>();
+  private scoped: ScopedPrisma | undefined;
+
+  constructor(db: Database, caller: Caller) {
+    this.db = db;
+    this.caller = caller;
+  }
+
+  get prisma(): ScopedPrisma {
+    this.scoped ??= scopedPrisma(this.db, this.caller);
+    return this.scoped;
+  }
+
+  readonly sql: Query = (statement) => this.db.sql(statement).catch(rethrow) as never;
+
+  scope(tenantColumn: Sql): Sql {
+    return tenantsInSight(this.caller, tenantColumn);
+  }
+
+  scopePartner(partnerColumn: Sql): Sql {
+    return partnersInSight(this.caller, partnerColumn);
+  }
+
+  memo<Value>(key: object, create: () => Value): Value {
+    const known = this.cache.get(key);
+    if (known !== undefined) return known as Value;
+    const created = create();
+    this.cache.set(key, created);
+    return created;
+  }
+
+  forget(): void {
+    this.cache = new Map();
+  }
 }
 
 /** One instance of what `create` makes for each directory, e.g. a DataLoader. */
@@ -58,10 +82,14 @@ export function plainUser(directory: Directory): UserCaller | null {
   return isUserCaller(directory.caller) ? directory.caller : null;
 }
 
+/** Whether the caller may change what it sees. */
+export function mayChange({ caller }: Directory): boolean {
+  return !isUserCaller(caller) && caller.mayChange;
+}
+
 /** Refuses callers that may only read. Call it after the target was found: what is hidden is not found first. */
 export function assertMayChange(directory: Directory): void {
-  const { caller } = directory;
-  if (isUserCaller(caller) || !caller.mayChange) throw refuse.forbidden();
+  if (!mayChange(directory)) throw refuse.forbidden();
 }
 
 /** Runs a change in one transaction and drops what this directory had cached. */
@@ -78,8 +106,31 @@ export async function change<Result>(
   }
 }
 
+/** The same for a change that is one statement: it is its own transaction. */
+export async function changeAtOnce<Row extends object>(directory: Directory, statement: Sql): Promise<Row[]> {
+  try {
+    return await directory.db.change<Row>(statement);
+  } catch (error) {
+    return rethrow(error);
+  } finally {
+    directory.forget();
+  }
+}
+
 function rethrow(error: unknown): never {
   throw databaseError(error);
+}
+
+function partnersInSight(caller: Caller, partnerColumn: Sql): Sql {
+  const sight: Sight = isUserCaller(caller) ? { kind: 'tenant', tenantId: caller.tenantId } : caller.sight;
+  switch (sight.kind) {
+    case 'tenant':
+      return Prisma.sql`${partnerColumn} in (select partner_id from tenants where id = ${sight.tenantId})`;
+    case 'partner':
+      return Prisma.sql`${partnerColumn} = ${sight.partnerId}`;
+    case 'all':
+      return Prisma.sql`${partnerColumn} is not null`;
+  }
 }
 
 function tenantsInSight(caller: Caller, tenantColumn: Sql): Sql {

@@ -11,9 +11,10 @@ import './users.ts';
 import './viewer.ts';
 import { builder } from './builder.ts';
 import { completeEntities } from './entities.ts';
+import { readPlainFields } from './plain-fields.ts';
 
 /** The newest version that both Apollo's and The Guild's composers know. */
 const FEDERATION = 'https://specs.apollo.dev/federation/v2.9';
 
 /** Built once: the schema knows no caller, the context brings it. */
-export const schema = completeEntities(builder.toSubGraphSchema({ linkUrl: FEDERATION }));
+export const schema = readPlainFields(completeEntities(builder.toSubGraphSchema({ linkUrl: FEDERATION })));

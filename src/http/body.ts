@@ -1,7 +1,13 @@
 // Bodies up to a limit: read whole, so that nothing behind this ever meets a larger one.
 
 /**
- * The request with its body read, or a 413 as soon as more than `limit` bytes are announced or have come, in the form
+ * How many times the limit is still read and thrown away: who is cut off while sending never sees the 413, since node
+ * closes the connection of a body that is left half read.
+ */
+const DRAINED = 8;
+
+/**
+ * The request with its body read, or a 413 if more than `limit` bytes are announced or have come, in the form
  * of the face that was asked.
  */
 export async function withLimitedBody(
@@ -15,9 +21,10 @@ export async function withLimitedBody(
   let size = 0;
   for await (const chunk of request.body) {
     size += chunk.byteLength;
-    if (size > limit) return tooLarge(limit, bodyOf);
-    chunks.push(chunk);
+    if (size <= limit) chunks.push(chunk);
+    else if (size > limit * DRAINED) break;
   }
+  if (size > limit) return tooLarge(limit, bodyOf);
   const { url, method, headers, signal } = request;
   return new Request(url, { method, headers, signal, body: Buffer.concat(chunks) });
 }

@@ -36,11 +36,17 @@ export const GroupCreate = z
       .openapi({ description: 'Users to add as direct members; at most 1,000.' }),
     custom_attributes: attributes(created.customAttributes),
   })
-  .openapi('GroupCreate', { description: 'Schema for creating a group.' });
+  .openapi('GroupCreate', {
+    description: 'Schema for creating a group.',
+    examples: [{ name: 'Book club', description: 'Reads on Thursdays' }],
+  });
 
 export const AdminGroupCreate = GroupCreate.extend({
   tenant_id: tenantId.meta({ description: 'The tenant that the group belongs to.' }),
-}).openapi('AdminGroupCreate', { description: 'Schema for creating a group in a tenant.' });
+}).openapi('AdminGroupCreate', {
+  description: 'Schema for creating a group in a tenant.',
+  examples: [{ tenant_id: 'tnt_Northwind0000000', name: 'Book club', description: 'Reads on Thursdays' }],
+});
 
 export const GroupUpdate = z
   .object({
@@ -51,7 +57,10 @@ export const GroupUpdate = z
       .meta({ description: 'The group to file it under; null makes it a root.' }),
     custom_attributes: attributes(updated.customAttributes),
   })
-  .openapi('GroupUpdate', { description: 'Schema for updating a group: absent stays, null clears.' });
+  .openapi('GroupUpdate', {
+    description: 'Schema for updating a group: absent stays, null clears.',
+    examples: [{ description: 'Reads on Fridays' }],
+  });
 
 const userList = z.array(userId).optional();
 

@@ -47,6 +47,7 @@ export const includeQuery = z.object({
     .optional()
     .openapi({
       type: 'string',
+      pattern: `^((${INCLUDES.join('|')})(,|$))*$`,
       description: `What to add, as a comma list of ${INCLUDES.map((name) => `\`${name}\``).join(', ')}. A list above 10,000 entries is refused, not cut.`,
     }),
 });

@@ -1,4 +1,5 @@
 // A listening server over a small directory, and a count of what its clients sent: for scripted sessions of real clients.
+import { createServerAdapter } from '@whatwg-node/server';
 import { createGroup } from '../../src/domain/groups.ts';
 import { addNestedGroups } from '../../src/domain/nesting.ts';
 import { listen } from '../../src/http/server.ts';
@@ -30,7 +31,7 @@ export async function startListening() {
     if (request.method === 'POST') requests.push(((await request.clone().json()) as { query: string }).query);
     return app.app.fetch(request);
   };
-  const server = await listen(counting, {
+  const server = await listen(createServerAdapter(counting), {
     host: '127.0.0.1',
     port: 0,
     timeouts: { request: 10_000, headers: 10_000 },

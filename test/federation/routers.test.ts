@@ -49,7 +49,7 @@ afterAll(async () => {
 
 async function startSupergraphs() {
   const timeouts = { request: 10_000, headers: 10_000 };
-  const own = await listen(server.app.fetch, { host: '127.0.0.1', port: 0, timeouts });
+  const own = await listen(server.app.listener, { host: '127.0.0.1', port: 0, timeouts });
   const accounts = await startAccounts();
   const files = await startDocuments(documents);
   open.push({ close: own.stop }, accounts, files);

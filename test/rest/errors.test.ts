@@ -1,4 +1,5 @@
 // Every way a REST request is refused: the status, and the body as FastAPI's clients parse it.
+import { ReadableStream } from 'node:stream/web';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
@@ -216,6 +217,24 @@ describe('before a request is read', () => {
     expect([status, answer]).toEqual([413, { detail: 'The body is larger than 1048576 bytes' }]);
     const fits = await server.rest(admin, `POST ${groups}`, `{"name": "x"${' '.repeat(1_024 * 1_024 - 13)}}`);
     expect(fits.status).toBe(201);
+  });
+
+  test('413 reaches a client that does not say how much it will send', async () => {
+    const chunk = new Uint8Array(64 * 1_024).fill(0x20);
+    const body = ReadableStream.from(Array.from({ length: 32 }, () => chunk));
+    const response = await fetch(`${server.url}${groups}`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${await server.tokenFor(admin)}`,
+        'content-type': 'application/json',
+      },
+      body,
+      duplex: 'half',
+    } as unknown as RequestInit);
+    expect([response.status, await response.json()]).toEqual([
+      413,
+      { detail: 'The body is larger than 1048576 bytes' },
+    ]);
   });
 });
 

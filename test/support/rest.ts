@@ -14,6 +14,8 @@ export type RestServer = Omit<TestApp, 'ask'> & {
     body?: unknown,
     headers?: Record<string, string>,
   ): Promise<RestAnswer>;
+  /** Where the server itself listens, behind the proxy. */
+  url: string;
   /** Operations that were carried out through the proxy, as in `GET /api/v1/admin/groups/`. */
   held: Set<string>;
   stop(): Promise<void>;
@@ -33,7 +35,11 @@ export async function startRest(
   variables: Record<string, string> = {},
 ): Promise<RestServer> {
   const app = await startApp(database, variables);
-  const server = await listen(app.app.fetch, { host: '127.0.0.1', port: 0, timeouts: app.config.timeouts });
+  const server = await listen(app.app.listener, {
+    host: '127.0.0.1',
+    port: 0,
+    timeouts: app.config.timeouts,
+  });
   const prism = await startPrism(server.url);
   const held = new Set<string>();
   const operations = operationsOf(openApiDocument()).map((name) => ({
@@ -65,6 +71,7 @@ export async function startRest(
     ...app,
     ask,
     held,
+    url: server.url,
     async stop() {
       await prism.stop();
       await server.stop();
