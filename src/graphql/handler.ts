@@ -75,7 +75,7 @@ export function createGraphQLHandler(options: GraphQLOptions) {
   return {
     fetch: (request: Request, context: RequestContext) =>
       fetch(request, context).catch(refusalOf(context, logger)),
-    // Where only registered operations are answered, the long way alone knows them.
+    // The short way answers any text that is valid: where only registered operations are answered, there is none.
     fastPath: async (request: PlainRequest) =>
       trustedDocuments ? null : fastPath(request).catch(refusalOf(request, logger)),
   };

@@ -17,15 +17,15 @@ afterAll(() => database.close());
 const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
 const byHash = (hash: string) => ({ extensions: { persistedQuery: { version: 1, sha256Hash: hash } } });
 
-async function post({ app, tokenFor }: TestApp, params: object, accept = 'application/json') {
+async function post({ send, url, tokenFor }: TestApp, params: object, accept = 'application/json') {
   const authorization = `Bearer ${await tokenFor(SUPER_ADMIN)}`;
   const headers = { authorization, accept, 'content-type': 'application/json' };
-  const request = new Request('http://coterie.test/graphql', {
+  const request = new Request(`${url}/graphql`, {
     method: 'POST',
     headers,
     body: JSON.stringify(params),
   });
-  const response = await app.fetch(request);
+  const response = await send(request);
   return { status: response.status, body: (await response.json()) as Answer['body'] };
 }
 
