@@ -1,4 +1,5 @@
 // Wires the rooms: from configuration and database to something that answers requests. It does not listen.
+import type { RequestListener } from 'node:http';
 import type { Logger } from 'pino';
 import { type Authenticate, authenticateDevelopment, authenticateIssued } from './auth/caller.ts';
 import { developmentKey, signDevelopmentToken } from './auth/development-key.ts';
@@ -7,12 +8,16 @@ import { type Database, Prisma } from './database/database.ts';
 import { openDirectory } from './domain/directory.ts';
 import { createGraphQLHandler } from './graphql/handler.ts';
 import { createMetrics } from './http/metrics.ts';
-import { createRouter, type Router } from './http/router.ts';
+import { createListener } from './http/plain.ts';
+import { createRouter, type Router, type RouterOptions } from './http/router.ts';
 import type { Caller } from './model/caller.ts';
 import { createRestHandler } from './rest/router.ts';
 
 export type App = {
+  /** Answers a request, without a server. */
   fetch: Router;
+  /** The same for node:http, with the short way for plain operations. */
+  listener: RequestListener;
   /** Signs a token for these claims; null when an identity provider issues them. */
   signToken: ((claims: Record<string, unknown>) => Promise<string>) | null;
 };
@@ -36,16 +41,18 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     logger,
     developmentToken,
   };
-  const fetch = createRouter({
-    graphql: createGraphQLHandler(face),
+  const { fetch: graphql, fastPath: plainGraphQL } = createGraphQLHandler(face);
+  const routes: RouterOptions = {
+    graphql,
+    plainGraphQL,
     rest: createRestHandler(face),
     ready: () => database.sql(Prisma.sql`select 1 as ready`),
     bodyBytes: config.limits.bodyBytes,
     restBodyBytes: config.limits.restBodyBytes,
     metrics,
     logger,
-  });
-  return { fetch, signToken };
+  };
+  return { fetch: createRouter(routes), listener: createListener(routes), signToken };
 }
 
 async function tokens({ issuer, dataDir }: AppParts['config']) {

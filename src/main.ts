@@ -20,7 +20,11 @@ async function start(): Promise<void> {
     await seedDemo(database);
   }
   const app = await createApp({ config, database, logger });
-  const server = await listen(app.fetch, { host: config.host, port: config.port, timeouts: config.timeouts });
+  const server = await listen(app.listener, {
+    host: config.host,
+    port: config.port,
+    timeouts: config.timeouts,
+  });
   process.stdout.write(await welcome(server.url, app, config));
 
   const stop = async (signal: string) => {

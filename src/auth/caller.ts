@@ -19,6 +19,10 @@ const CLOCK_SKEW = 60;
 /** Keys are asked for again at most this often for an unknown key id, in ms: a flood of bad tokens must not become one. */
 const JWKS_COOLDOWN = 30_000;
 const JWKS_TIMEOUT = 2_000;
+/** A token that held is believed this long, in ms: a key that is withdrawn must not be honoured much longer. */
+const KEPT_FOR = 60_000;
+/** Tokens that are believed at once: with the longest ones, 8 MB. */
+const MAX_KEPT = 1_000;
 
 export type Issuer = { issuers: readonly string[]; audiences: readonly string[]; jwksUrl: string };
 export type Authenticate = (authorization: string | null) => Promise<Caller>;
@@ -40,14 +44,25 @@ export function authenticateDevelopment({ publicJwk }: DevelopmentKey): Authenti
 
 /** Rejects with UNAUTHENTICATED for a token that does not hold, UNAVAILABLE when the keys cannot be had. */
 function authenticator(issuers: RegExp[], audience: string[], keys: JWTVerifyGetKey): Authenticate {
+  const kept = new Map<string, Kept>();
   return async (authorization) => {
     const token = bearerToken(authorization);
+    const now = Date.now();
+    const known = kept.get(token);
+    if (known && now < known.until) return known.caller;
+    kept.delete(token);
     const payload = await verified(token, audience, keys);
     const match = issuers.map((issuer) => issuer.exec(payload.iss ?? '')).find((found) => found !== null);
     if (!match) throw refuse.unauthenticated('The token comes from an issuer that is not trusted here');
-    return callerOf(payload, match[1] ?? null);
+    const caller = callerOf(payload, match[1] ?? null);
+    kept.set(token, { caller, until: Math.min(now + KEPT_FOR, (payload.exp! + CLOCK_SKEW) * 1_000) });
+    if (kept.size > MAX_KEPT) kept.delete(kept.keys().next().value!);
+    return caller;
   };
 }
+
+/** A token that held: it is not verified again until then. */
+type Kept = { caller: Caller; until: number };
 
 function bearerToken(authorization: string | null): string {
   if (authorization === null) throw refuse.unauthenticated('A bearer token is required');

@@ -17,6 +17,8 @@ export type Database = {
   readonly prisma: PrismaClient;
   /** Runs a statement outside any transaction, as a named prepared statement on a server. */
   readonly sql: Query;
+  /** Runs one statement that is a transaction of its own, again under the same rule as `transaction`. */
+  readonly change: Query;
   /**
    * Runs `work` in one READ COMMITTED transaction, again from its start (up to 5 times, with jitter) when the
    * database ends it with 40001 or 40P01. `work` must therefore have no other effect than its statements.

@@ -43,6 +43,7 @@ export async function openPglite(dataDir: string): Promise<Database & Migratable
     engine,
     prisma,
     sql: queryOn(engine),
+    change: (statement) => withRetries(() => queryOn(engine)(statement)),
     onStatement: listen,
     transaction: (work) => withRetries(() => engine.transaction((tx) => work(queryOn(tx)))),
     withMigrationAdapter: (use) => use(adapter),

@@ -53,6 +53,7 @@ export function openPostgresql({ url, poolSize = 10, timeouts }: ServerOptions):
     kind: 'postgresql',
     prisma,
     sql: queryOn(pool),
+    change: (statement) => withRetries(() => queryOn(pool)(statement)),
     onStatement: listen,
     transaction: (work) => withRetries(() => inTransaction(pool, (client) => work(queryOn(client)))),
     withMigrationAdapter: (use) => withMigrationAdapter(url, use),

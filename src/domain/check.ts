@@ -56,6 +56,7 @@ export async function checkDirectory(db: Database, tenantId: string | null = nul
     select parent_group_id as parent, id as child from groups
     where parent_group_id is not null and deleted_at is null and ${inTenant('tenant_id')}`);
   const derived = await staleColumns(sql, tenantId);
+  const counts = await staleCounts(sql, tenantId);
   return [
     ...shape('nesting', nesting),
     ...shape('hierarchy', hierarchy),
@@ -63,6 +64,10 @@ export async function checkDirectory(db: Database, tenantId: string | null = nul
     ...derived.map(({ table, id }) => ({
       kind: 'derived-column' as const,
       message: `${table} ${id}: the keys for names and search do not match its text`,
+    })),
+    ...counts.map(({ id, stored, counted }) => ({
+      kind: 'derived-column' as const,
+      message: `group ${id}: its member count is ${stored}, and it has ${counted} members`,
     })),
   ];
 }
@@ -79,7 +84,27 @@ export async function repairDirectory(db: Database): Promise<number> {
       );
     }
   });
-  return stale.length;
+  // Under the lock of its row no member comes or goes between counting and storing.
+  const counts = await staleCounts(db.sql, null);
+  await db.transaction(async (sql) => {
+    for (const { id } of counts) {
+      await sql(Prisma.sql`select id from groups where id = ${id} for update`);
+      await sql(Prisma.sql`
+        update groups set membership_version = membership_version + 1,
+          member_count = (select count(*)::int from memberships m where m.group_id = groups.id)
+        where id = ${id}`);
+    }
+  });
+  return stale.length + counts.length;
+}
+
+async function staleCounts(sql: Query, tenantId: string | null) {
+  const scoped = tenantId === null ? Prisma.empty : Prisma.sql`where tenant_id = ${tenantId}`;
+  return sql<{ id: string; stored: number; counted: number }>(Prisma.sql`
+    select g.id, g.member_count as stored, coalesce(m.n, 0) as counted
+    from (select id, member_count from groups ${scoped}) g
+    left join (select group_id, count(*)::int as n from memberships ${scoped} group by group_id) m on m.group_id = g.id
+    where g.member_count <> coalesce(m.n, 0) order by g.id`);
 }
 
 function shape(relation: 'nesting' | 'hierarchy', edges: GraphEdge[]): Fault[] {

@@ -4,6 +4,7 @@ import { type NotEmptyCounts, refuse } from '../model/errors.ts';
 import { type DeleteGroupInput, deleteGroupInput } from '../model/groups.ts';
 import { type DeletionId, type GroupId, newId } from '../model/ids.ts';
 import { readInput } from '../model/input.ts';
+import { noticeNestings } from './derived.ts';
 import { assertMayChange, change, type Directory } from './directory.ts';
 import { actorOf, recordEvents } from './events.ts';
 import { lockGraph } from './graph-lock.ts';
@@ -66,13 +67,14 @@ async function finish(
   const { tenantId } = group;
   await markDeleted(sql, group, ids, deletionId);
   const memberships = await moveMemberships(directory, sql, {
-    where: Prisma.sql`tenant_id = ${tenantId} and group_id = any(${ids}::text[])`,
+    tenantId,
+    where: Prisma.sql`group_id = any(${ids}::text[])`,
     cause: 'GROUP_DELETED',
     deletionId,
   });
   await moveNestings(directory, sql, {
-    where: Prisma.sql`tenant_id = ${tenantId}
-      and (parent_group_id = any(${ids}::text[]) or child_group_id = any(${ids}::text[]))`,
+    tenantId,
+    where: Prisma.sql`(parent_group_id = any(${ids}::text[]) or child_group_id = any(${ids}::text[]))`,
     cause: 'GROUP_DELETED',
     deletionId,
   });
@@ -127,12 +129,15 @@ async function assertNamesFree(sql: Query, { id, tenantId, parentGroupId }: Grou
 /** Nests each nested group into every group that this one is nested in, so that nobody loses a membership. */
 async function nestThrough(directory: Directory, sql: Query, { id, tenantId }: GroupRow): Promise<void> {
   const edges = await sql<{ parentGroupId: GroupId; childGroupId: GroupId }>(Prisma.sql`
-    insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
-    select above.tenant_id, above.parent_group_id, below.child_group_id, ${actorOf(directory).id}
-    from nestings above join nestings below on below.parent_group_id = above.child_group_id
-    where above.child_group_id = ${id} and above.tenant_id = ${tenantId}
-    on conflict (parent_group_id, child_group_id) do nothing
-    returning parent_group_id as "parentGroupId", child_group_id as "childGroupId"`);
+    with added as (
+      insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
+      select above.tenant_id, above.parent_group_id, below.child_group_id, ${actorOf(directory).id}
+      from nestings above join nestings below on below.parent_group_id = above.child_group_id
+      where above.child_group_id = ${id} and above.tenant_id = ${tenantId}
+      on conflict (parent_group_id, child_group_id) do nothing
+      returning parent_group_id, child_group_id),
+    ${noticeNestings('added', tenantId)}
+    select parent_group_id as "parentGroupId", child_group_id as "childGroupId" from added`);
   const byParent = Map.groupBy(edges, (edge) => edge.parentGroupId);
   await recordEvents(
     directory,

@@ -1,7 +1,7 @@
 // The directory as one caller sees it: the one place where access is decided. Everything else asks it.
 import { type Database, Prisma, type Query, type Sql } from '../database/database.ts';
 import { databaseError } from '../database/errors.ts';
-import { type Caller, isUserCaller, type UserCaller } from '../model/caller.ts';
+import { type Caller, isUserCaller, type Sight, type UserCaller } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
 import { type ScopedPrisma, scopedPrisma } from './scoped-prisma.ts';
 
@@ -18,6 +18,8 @@ export type Directory = {
   readonly sql: Query;
   /** Predicate that holds for rows whose tenant column is in sight. */
   scope(tenantColumn: Sql): Sql;
+  /** The same for a column that holds a partner's id. */
+  scopePartner(partnerColumn: Sql): Sql;
   /** The value that `create` makes, once until the next change. */
   memo<Value>(key: object, create: () => Value): Value;
   /** Drops what was cached, after a change. */
@@ -36,6 +38,7 @@ export function openDirectory(db: Database, caller: Caller): Directory {
     },
     sql: (statement) => db.sql(statement).catch(rethrow) as never,
     scope: (tenantColumn) => tenantsInSight(caller, tenantColumn),
+    scopePartner: (partnerColumn) => partnersInSight(caller, partnerColumn),
     memo(key, create) {
       if (!cache.has(key)) cache.set(key, create());
       return cache.get(key) as never;
@@ -58,10 +61,14 @@ export function plainUser(directory: Directory): UserCaller | null {
   return isUserCaller(directory.caller) ? directory.caller : null;
 }
 
+/** Whether the caller may change what it sees. */
+export function mayChange({ caller }: Directory): boolean {
+  return !isUserCaller(caller) && caller.mayChange;
+}
+
 /** Refuses callers that may only read. Call it after the target was found: what is hidden is not found first. */
 export function assertMayChange(directory: Directory): void {
-  const { caller } = directory;
-  if (isUserCaller(caller) || !caller.mayChange) throw refuse.forbidden();
+  if (!mayChange(directory)) throw refuse.forbidden();
 }
 
 /** Runs a change in one transaction and drops what this directory had cached. */
@@ -78,8 +85,31 @@ export async function change<Result>(
   }
 }
 
+/** The same for a change that is one statement: it is its own transaction. */
+export async function changeAtOnce<Row extends object>(directory: Directory, statement: Sql): Promise<Row[]> {
+  try {
+    return await directory.db.change<Row>(statement);
+  } catch (error) {
+    return rethrow(error);
+  } finally {
+    directory.forget();
+  }
+}
+
 function rethrow(error: unknown): never {
   throw databaseError(error);
+}
+
+function partnersInSight(caller: Caller, partnerColumn: Sql): Sql {
+  const sight: Sight = isUserCaller(caller) ? { kind: 'tenant', tenantId: caller.tenantId } : caller.sight;
+  switch (sight.kind) {
+    case 'tenant':
+      return Prisma.sql`${partnerColumn} in (select partner_id from tenants where id = ${sight.tenantId})`;
+    case 'partner':
+      return Prisma.sql`${partnerColumn} = ${sight.partnerId}`;
+    case 'all':
+      return Prisma.sql`${partnerColumn} is not null`;
+  }
 }
 
 function tenantsInSight(caller: Caller, tenantColumn: Sql): Sql {

@@ -5,10 +5,12 @@ import { type GroupId, isIdOf } from '../model/ids.ts';
 import type { MembershipType } from '../model/members.ts';
 import type { Page, PageArgs } from '../model/page.ts';
 import { type Directory, perDirectory, plainUser } from './directory.ts';
-import { groupColumns, groupOrdering, redact } from './group-rows.ts';
+import { BY_USER, effectivePage } from './effective-pages.ts';
+import { groupOrdering, listColumns, redact, toGroupRow } from './group-rows.ts';
 import { list } from './lists.ts';
 import { memberUserColumns, toMemberRow } from './member-rows.ts';
-import type { GroupRow, MemberRow } from './rows.ts';
+import { reachCounts } from './reach.ts';
+import type { GroupExtras, GroupRow, MemberRow } from './rows.ts';
 import { matching, searchPattern } from './search.ts';
 
 type ListArgs = { search?: string | null | undefined; membershipType?: MembershipType | null | undefined };
@@ -36,10 +38,10 @@ const ofType = (membershipType: MembershipType | null | undefined): Sql => {
 };
 
 const effectiveMembers = list<ListArgs, MemberRow>({
-  columns: Prisma.sql`${memberUserColumns}, e.added_at as "addedAt",
+  columns: () => Prisma.sql`${memberUserColumns}, e.added_at as "addedAt",
     case when e.added_at is null then 'INHERITED' else 'DIRECT' end as "membershipType"`,
-  order: () => ({ tag: 'user', descending: false, keys: [{ column: Prisma.sql`e.user_id`, type: 'text' }] }),
-  toRow: toMemberRow as (raw: never) => MemberRow,
+  order: () => BY_USER,
+  toRow: toMemberRow,
   from: (directory, { search, membershipType }) => Prisma.sql`from ${reachedUsers(directory)} e
     join users u on u.id = e.user_id
     where ${directory.scope(Prisma.sql`u.tenant_id`)}${ofType(membershipType)}${matching(Prisma.sql`u.search_key`, search)}`,
@@ -56,7 +58,10 @@ export async function listEffectiveMembers(
 ): Promise<Page<MemberRow> | null> {
   if (plainUser(directory)) return null;
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
-  return effectiveMembers.page(directory, groupId, args, page);
+  // A page by its number skips rows, for which all of them must be gathered.
+  return isFiltered(args) || page.offset
+    ? effectiveMembers.page(directory, groupId, args, page)
+    : effectivePage(directory, groupId, page);
 }
 
 /** How many effective members there are. Null for a plain user. */
@@ -67,8 +72,16 @@ export async function countEffectiveMembers(
 ): Promise<number | null> {
   if (plainUser(directory)) return null;
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
-  return effectiveMembers.count(directory, groupId, args);
+  return isFiltered(args)
+    ? effectiveMembers.count(directory, groupId, args)
+    : effectiveCounts(directory).load(groupId);
 }
+
+const isFiltered = ({ search, membershipType }: ListArgs) => search !== null || membershipType !== null;
+
+const effectiveCounts = perDirectory(
+  (directory) => new DataLoader<string, number>((ids) => reachCounts(directory, ids)),
+);
 
 type Pair = { groupId: string; userId: string };
 
@@ -129,15 +142,17 @@ export async function visibleGroupIds(directory: Directory): Promise<GroupId[]> 
   return visibleIds(directory);
 }
 
-const effectiveGroups = list<object, GroupRow>({
-  columns: groupColumns,
+const effectiveGroups = list<GroupExtras, GroupRow>({
+  columns: listColumns,
+  toRow: toGroupRow,
   order: () => groupOrdering({}),
   from: (directory) => Prisma.sql`from ${reachedGroups(directory)} e join groups g on g.id = e.id
     where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`,
 });
 
-const directGroups = list<object, GroupRow>({
-  columns: groupColumns,
+const directGroups = list<GroupExtras, GroupRow>({
+  columns: listColumns,
+  toRow: toGroupRow,
   order: () => groupOrdering({}),
   from: (directory) => Prisma.sql`from memberships m join groups g on g.id = m.group_id
     where m.user_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`m.tenant_id`)}
@@ -150,9 +165,9 @@ type GroupList = typeof effectiveGroups;
 export async function listEffectiveGroups(
   directory: Directory,
   userId: string,
-  { page }: { page: PageArgs },
+  args: { page: PageArgs; extras?: GroupExtras },
 ) {
-  return pageOfUser(effectiveGroups, directory, userId, page);
+  return pageOfUser(effectiveGroups, directory, userId, args);
 }
 
 export async function countEffectiveGroups(directory: Directory, userId: string): Promise<number | null> {
@@ -160,8 +175,12 @@ export async function countEffectiveGroups(directory: Directory, userId: string)
 }
 
 /** Groups that the user is a direct member of, by name. Null when a plain user asks about somebody else. */
-export async function listUserGroups(directory: Directory, userId: string, { page }: { page: PageArgs }) {
-  return pageOfUser(directGroups, directory, userId, page);
+export async function listUserGroups(
+  directory: Directory,
+  userId: string,
+  args: { page: PageArgs; extras?: GroupExtras },
+) {
+  return pageOfUser(directGroups, directory, userId, args);
 }
 
 export async function countUserGroups(directory: Directory, userId: string): Promise<number | null> {
@@ -172,10 +191,10 @@ async function pageOfUser(
   groups: GroupList,
   directory: Directory,
   userId: string,
-  pageArgs: PageArgs,
+  { page: pageArgs, extras = {} }: { page: PageArgs; extras?: GroupExtras },
 ): Promise<Page<GroupRow> | null> {
   if (isHiddenUser(directory, userId)) return null;
-  const page = await groups.page(directory, userId, {}, pageArgs);
+  const page = await groups.page(directory, userId, extras, pageArgs);
   return plainUser(directory) ? { ...page, rows: page.rows.map(redact) } : page;
 }
 

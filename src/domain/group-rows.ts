@@ -3,18 +3,55 @@ import { Prisma, type Query, type Sql } from '../database/database.ts';
 import { refuse } from '../model/errors.ts';
 import type { GroupOrder } from '../model/groups.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
-import type { Ordering } from './lists.ts';
-import type { GroupRow } from './rows.ts';
+import type { Ordering } from './cursors.ts';
+import type { Directory } from './directory.ts';
+
+import type { GroupExtras, GroupRow } from './rows.ts';
 
 /** Columns of a group under the alias `g`, named as in GroupRow. */
 export const groupColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.description,
   g.parent_group_id as "parentGroupId", g.custom_attributes as "customAttributes", g.version,
-  g.created_at as "createdAt", g.updated_at as "updatedAt"`;
+  g.created_at as "createdAt", g.updated_at as "updatedAt", g.member_count as "memberCount"`;
+
+/** The columns of a list: as many whatever is asked for, so that lists can be read in one statement. */
+export function listColumns(directory: Directory, { nestedGroupCount, brief }: GroupExtras): Sql {
+  const columns = brief
+    ? Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, null::text as description,
+        g.parent_group_id as "parentGroupId", null::jsonb as "customAttributes", g.version,
+        null::timestamptz as "createdAt", null::timestamptz as "updatedAt", g.member_count as "memberCount"`
+    : groupColumns;
+  const nested = nestedGroupCount
+    ? Prisma.sql`(select count(*)::int from nestings n
+        where n.parent_group_id = g.id and ${directory.scope(Prisma.sql`n.tenant_id`)})`
+    : Prisma.sql`null::int`;
+  return Prisma.sql`${columns}, ${nested} as "nestedGroupCount"`;
+}
+
+/** A group of a list, without what the list needed beside it. */
+export function toGroupRow(raw: GroupRow): GroupRow {
+  return {
+    id: raw.id,
+    tenantId: raw.tenantId,
+    name: raw.name,
+    type: raw.type,
+    description: raw.description,
+    parentGroupId: raw.parentGroupId,
+    customAttributes: raw.customAttributes,
+    version: raw.version,
+    createdAt: raw.createdAt,
+    updatedAt: raw.updatedAt,
+    memberCount: raw.memberCount,
+    ...(raw.nestedGroupCount != null && { nestedGroupCount: raw.nestedGroupCount }),
+  };
+}
+
+/** The row as it must be given back by a change that may have counted anew. */
+export const uncounted = (group: GroupRow): GroupRow => ({ ...group, memberCount: null });
 
 /** The sort order of lists of groups; by name unless told otherwise. */
 export function groupOrdering({ orderBy }: { orderBy?: GroupOrder | null | undefined }): Ordering {
   const descending = orderBy?.direction === 'DESC';
-  const id = { column: Prisma.sql`g.id`, type: 'text' as const };
+  const id = { column: Prisma.sql`g.id`, type: 'text' as const, alias: 'id' };
   return orderBy?.field === 'CREATED_AT'
     ? { tag: 'created', descending, keys: [{ column: Prisma.sql`g.created_at`, type: 'timestamptz' }, id] }
     : { tag: 'name', descending, keys: [{ column: Prisma.sql`g.name_key`, type: 'text' }, id] };
@@ -30,6 +67,7 @@ export function redact(group: GroupRow): GroupRow {
     version: null,
     createdAt: null,
     updatedAt: null,
+    memberCount: null,
   };
 }
 

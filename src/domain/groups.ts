@@ -1,5 +1,6 @@
 // Groups: found by id, listed by filter, created and updated.
 import DataLoader from 'dataloader';
+import type { z } from 'zod';
 import { Prisma } from '../database/database.ts';
 import {
   type CreateGroupInput,
@@ -20,11 +21,19 @@ import { assertMayChange, change, type Directory, perDirectory, plainUser } from
 import { visibleGroupIds } from './effective-members.ts';
 import { recordEvent } from './events.ts';
 import { lockGraph } from './graph-lock.ts';
-import { groupColumns, groupOrdering, lockGroup, redact } from './group-rows.ts';
+import {
+  groupColumns,
+  groupOrdering,
+  listColumns,
+  lockGroup,
+  redact,
+  toGroupRow,
+  uncounted,
+} from './group-rows.ts';
 import { assertHierarchyFits } from './hierarchy.ts';
 import { list, NO_PARENT } from './lists.ts';
 import { assertBatchSize, insertMemberships } from './memberships.ts';
-import type { GroupRow } from './rows.ts';
+import type { GroupExtras, GroupRow } from './rows.ts';
 import { matching, searchPattern } from './search.ts';
 import { assertNameFree } from './sibling-names.ts';
 import { assertExpectedVersion, requireGroup } from './targets.ts';
@@ -35,8 +44,10 @@ const groupsById = perDirectory(
       const user = plainUser(directory);
       const visible = user ? new Set<string>(await visibleGroupIds(directory)) : null;
       const asked = visible ? ids.filter((id) => visible.has(id)) : ids;
-      const rows = await directory.prisma.group.findMany({ where: { id: { in: [...asked] } } });
-      const byId = new Map(rows.map((row) => [row.id, user ? redact(toGroupRow(row)) : toGroupRow(row)]));
+      const rows = await directory.sql<GroupRow>(Prisma.sql`
+        select ${groupColumns} from groups g
+        where g.id = any(${asked}::text[]) and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
+      const byId = new Map<string, GroupRow>(rows.map((row) => [row.id, user ? redact(row) : row]));
       return ids.map((id) => byId.get(id) ?? null);
     }),
 );
@@ -51,14 +62,23 @@ export async function findGroups(directory: Directory, ids: readonly string[]): 
   return Promise.all(ids.map((id) => findGroup(directory, id)));
 }
 
-type ListArgs = { filter?: GroupFilter | null | undefined; orderBy?: GroupOrder | null | undefined };
-type Filter = ReturnType<typeof filterOf>;
+type ListArgs = {
+  filter?: GroupFilter | null | undefined;
+  orderBy?: GroupOrder | null | undefined;
+  extras?: GroupExtras;
+};
+type Filter = Omit<ReadFilter, 'search'> & { search: string | null };
 
-const groups = list<
-  { filter: Filter; orderBy?: GroupOrder | null | undefined; visible?: readonly string[] },
-  GroupRow
->({
-  columns: groupColumns,
+type GroupsArgs = {
+  filter: Filter;
+  orderBy?: GroupOrder | null | undefined;
+  extras?: GroupExtras;
+  visible?: readonly string[];
+};
+
+const groups = list<GroupsArgs, GroupRow>({
+  columns: (directory, { extras }) => listColumns(directory, extras ?? {}),
+  toRow: toGroupRow,
   order: groupOrdering,
   from(directory, { filter, visible }) {
     const { search, tenantId, partnerId, type, parentGroupId, memberUserId } = filter;
@@ -77,9 +97,13 @@ const groups = list<
 /** Groups in sight; a plain user sees those it is an effective member of, and can filter them by name and type alone. */
 export async function listGroups(
   directory: Directory,
-  { filter, orderBy, page }: ListArgs & { page: PageArgs },
+  { filter, orderBy, extras, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<GroupRow>> {
-  const args = await visibleTo(directory, { filter: filterOf(filter), orderBy: orderBy ?? null });
+  const args = await visibleTo(directory, {
+    filter: filterOf(filter),
+    orderBy: orderBy ?? null,
+    extras: extras ?? {},
+  });
   const found = await groups.page(directory, NO_PARENT, args, page);
   return plainUser(directory) ? { ...found, rows: found.rows.map(redact) } : found;
 }
@@ -92,12 +116,16 @@ export async function countGroups(
   return groups.count(directory, NO_PARENT, await visibleTo(directory, { filter: filterOf(filter) }));
 }
 
-function filterOf(filter: GroupFilter | null | undefined) {
-  const { search, ...rest } = readInput(groupFilter, filter ?? {});
+function filterOf(filter: GroupFilter | null | undefined): Filter {
+  if (filter == null) return NO_FILTER;
+  const { search, ...rest }: ReadFilter = readInput(groupFilter, filter);
   return { ...rest, search: searchPattern(search) };
 }
 
-async function visibleTo(directory: Directory, args: { filter: Filter; orderBy?: GroupOrder | null }) {
+type ReadFilter = z.output<typeof groupFilter>;
+const NO_FILTER: Filter = { search: null };
+
+async function visibleTo(directory: Directory, args: Omit<GroupsArgs, 'visible'>): Promise<GroupsArgs> {
   const user = plainUser(directory);
   if (!user) return args;
   const { filter } = args;
@@ -108,7 +136,7 @@ async function visibleTo(directory: Directory, args: { filter: Filter; orderBy?:
     (filter.tenantId != null && filter.tenantId !== user.tenantId) ||
     (filter.memberUserId != null && filter.memberUserId !== user.userId) ||
     args.orderBy?.field === 'CREATED_AT';
-  return { ...args, visible: hidden ? [] : await visibleGroupIds(directory) };
+  return { ...args, extras: {}, visible: hidden ? [] : await visibleGroupIds(directory) };
 }
 
 /**
@@ -142,7 +170,7 @@ export async function createGroup(
     });
     if (initialMemberIds?.length)
       await insertMemberships(directory, sql, { tenantId, groupId: id, userIds: initialMemberIds });
-    return row!;
+    return uncounted(row!);
   });
   return { group };
 }
@@ -215,32 +243,3 @@ const eventData = ({ name, description, type, parentGroupId, customAttributes }:
 
 const jsonb = (value: JsonObject | null | undefined) =>
   Prisma.sql`${value == null ? null : JSON.stringify(value)}::text::jsonb`;
-
-type PrismaGroup = Awaited<ReturnType<Directory['prisma']['group']['findMany']>>[number];
-
-function toGroupRow(row: PrismaGroup): GroupRow {
-  const {
-    id,
-    tenantId,
-    name,
-    type,
-    description,
-    parentGroupId,
-    customAttributes,
-    version,
-    createdAt,
-    updatedAt,
-  } = row;
-  return {
-    id,
-    tenantId,
-    name,
-    type,
-    description,
-    parentGroupId,
-    customAttributes,
-    version,
-    createdAt,
-    updatedAt,
-  } as GroupRow;
-}

@@ -6,14 +6,15 @@ import { MAX_DEPTH } from '../model/groups.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
 import type { Page, PageArgs } from '../model/page.ts';
 import { type Directory, perDirectory, plainUser } from './directory.ts';
-import { groupColumns, groupOrdering } from './group-rows.ts';
+import { groupOrdering, listColumns, toGroupRow } from './group-rows.ts';
 import { findGroup, findGroups } from './groups.ts';
 import { list } from './lists.ts';
-import type { GroupRow } from './rows.ts';
+import type { GroupExtras, GroupRow } from './rows.ts';
 import { foreign } from './targets.ts';
 
-const children = list<object, GroupRow>({
-  columns: groupColumns,
+const children = list<GroupExtras, GroupRow>({
+  columns: listColumns,
+  toRow: toGroupRow,
   order: () => groupOrdering({}),
   from: (directory) => Prisma.sql`from groups g
     where g.parent_group_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`,
@@ -23,9 +24,9 @@ const children = list<object, GroupRow>({
 export async function listChildren(
   directory: Directory,
   id: string,
-  { page }: { page: PageArgs },
+  { page, extras = {} }: { page: PageArgs; extras?: GroupExtras },
 ): Promise<Page<GroupRow> | null> {
-  return plainUser(directory) ? null : children.page(directory, id, {}, page);
+  return plainUser(directory) ? null : children.page(directory, id, extras, page);
 }
 
 /** How many groups are filed directly below. Null for a plain user. */

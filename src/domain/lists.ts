@@ -3,32 +3,25 @@ import DataLoader from 'dataloader';
 import { Prisma, type Sql } from '../database/database.ts';
 import { refuse } from '../model/errors.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../model/page.ts';
+import { cursorValues, type Ordering, toPage } from './cursors.ts';
 import { type Directory, perDirectory } from './directory.ts';
-
-/** How a list is sorted: all keys in one direction, the last one unique within the list. */
-export type Ordering = {
-  /** Names the order inside cursors, so that a cursor of another order is refused. */
-  readonly tag: string;
-  readonly keys: readonly { column: Sql; type: 'text' | 'timestamptz' }[];
-  readonly descending: boolean;
-};
 
 /** A list that hangs off a parent, as SQL correlated with the parent's id `k.id`. */
 export type ListSource<Args, Row extends object> = {
-  /** Selected columns, aliased as in `Row`. */
-  readonly columns: Sql;
+  /** Selected columns; whatever the arguments, as many and of the same types. */
+  columns(directory: Directory, args: Args): Sql;
   /** Tables and conditions: `from … where …`, with the caller's scope. */
   from(directory: Directory, args: Args): Sql;
   /** The same rows for counting, where that needs fewer tables. */
   fromForCount?(directory: Directory, args: Args): Sql;
   order(args: Args): Ordering;
-  /** Makes a row of what SQL gave back, where they differ. */
-  toRow?(raw: never): Row;
+  /** Makes a row of what SQL gave back for a parent. */
+  toRow(raw: never, parent: string): Row;
 };
 
 type PageKey<Args> = { parent: string; args: Args; page: PageRequest };
 type CountKey<Args> = { parent: string; args: Args };
-type BucketRow = { batch: number; bucket: number; sortValues: (string | null)[] };
+type BucketRow = { batch: number; bucket: number };
 
 /** The longest list that is given whole: about 2 MB of JSON, and still one statement well inside its timeout. */
 export const MAX_WHOLE_LIST = 10_000;
@@ -99,8 +92,9 @@ async function loadPages<Args extends object, Row extends object>(
   for (const row of rows) buckets[row.batch]![row.bucket - 1]!.push(row);
   batches.forEach(({ members }, batch) => {
     members.forEach((member, bucket) => {
-      const { args, page } = keys[member]!;
-      results[member] = toPage(source, source.order(args), page, buckets[batch]![bucket]!);
+      const { args, page, parent } = keys[member]!;
+      const toRow = (raw: BucketRow) => source.toRow(raw as never, parent);
+      results[member] = toPage(toRow, source.order(args), page, buckets[batch]![bucket]!);
     });
   });
   return results;
@@ -135,14 +129,15 @@ function pageStatement<Args extends object, Row extends object>(
 ): Sql {
   const order = source.order(args);
   const columns = Prisma.join(order.keys.map((key) => key.column));
-  const values = order.keys.map((key) =>
-    key.type === 'text'
-      ? key.column
-      : Prisma.sql`to_char(${key.column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MSZ')`,
-  );
+  const hidden = order.keys.find((key) => key.alias === undefined);
+  const sortValue = !hidden
+    ? Prisma.sql`null::text`
+    : hidden.type === 'text'
+      ? hidden.column
+      : Prisma.sql`to_char(${hidden.column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MSZ')`;
   const bound = (cursor: string | null, path: string, after: boolean) => {
     if (cursor === null) return Prisma.empty;
-    const typed = decodeCursor(order, cursor, path).map((value, at) =>
+    const typed = cursorValues(order, cursor, path).map((value, at) =>
       order.keys[at]!.type === 'text' ? Prisma.sql`${value}::text` : Prisma.sql`${value}::timestamptz`,
     );
     const greater = after !== order.descending;
@@ -153,53 +148,9 @@ function pageStatement<Args extends object, Row extends object>(
   return Prisma.sql`select ${batch}::int as batch, k.o::int as bucket, r.*
     from unnest(${parentIds}::text[]) with ordinality k(id, o)
     cross join lateral (
-      select ${source.columns}, array[${Prisma.join(values)}]::text[] as "sortValues"
+      select ${source.columns(directory, args)}, ${sortValue} as "sortValue"
       ${source.from(directory, args)}${bound(page.after, 'after', true)}${bound(page.before, 'before', false)}
       order by ${sorted} limit ${page.size + 1}${page.offset > 0 ? Prisma.sql` offset ${page.offset}::bigint` : Prisma.empty}) r`;
-}
-
-/** Puts a bucket's rows, whose order across buckets is the plan's, into the list's order and cuts the surplus row. */
-function toPage<Args, Row extends object>(
-  source: ListSource<Args, Row>,
-  order: Ordering,
-  page: PageRequest,
-  bucket: BucketRow[],
-): Page<Row> {
-  const more = bucket.length > page.size;
-  const rows = bucket.slice(0, page.size);
-  if (page.fromEnd) rows.reverse();
-  return {
-    rows: rows.map(({ batch, bucket, sortValues, ...row }) =>
-      source.toRow ? source.toRow(row as never) : (row as Row),
-    ),
-    cursors: rows.map((row) => encodeCursor(order, row.sortValues)),
-    hasNextPage: page.fromEnd ? page.before !== null : more,
-    hasPreviousPage: page.fromEnd ? more : page.after !== null || page.offset > 0,
-  };
-}
-
-function encodeCursor(order: Ordering, values: readonly unknown[]): string {
-  return Buffer.from(JSON.stringify([order.tag, ...values])).toString('base64url');
-}
-
-function decodeCursor(order: Ordering, cursor: string, path: string): string[] {
-  try {
-    const [tag, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
-    const fits =
-      tag === order.tag &&
-      values.length === order.keys.length &&
-      values.every(
-        (value, at) =>
-          typeof value === 'string' &&
-          !value.includes('\0') &&
-          value.isWellFormed() &&
-          (order.keys[at]!.type === 'text' || !Number.isNaN(Date.parse(value))),
-      );
-    if (fits) return values as string[];
-  } catch {
-    // Falls through to the refusal: the text is no cursor at all.
-  }
-  throw refuse.validation([{ path: [path], message: 'is not a cursor of this list in this order' }]);
 }
 
 /** Positions of keys with equal arguments, one array for each distinct set of arguments. */

@@ -3,6 +3,7 @@ import { Prisma, type Query, type Sql } from '../database/database.ts';
 import { refuse } from '../model/errors.ts';
 import { MAX_IDS_PER_CALL } from '../model/groups.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
+import { countMemberships, noticeNestings } from './derived.ts';
 import type { Directory } from './directory.ts';
 import { actorOf, recordEvent } from './events.ts';
 
@@ -42,10 +43,13 @@ export async function insertMemberships(directory: Directory, sql: Query, batch:
   await assertKnownUsers(sql, tenantId, userIds);
   if (userIds.length === 0) return [];
   const rows = await sql<{ id: string }>(Prisma.sql`
-    insert into memberships (tenant_id, group_id, user_id, added_by)
-    select ${tenantId}, ${groupId}, id, ${actorOf(directory).id}
-    from (select distinct unnest(${[...userIds]}::text[]) as id order by 1) u
-    on conflict (group_id, user_id) do nothing returning user_id as id`);
+    with added as (
+      insert into memberships (tenant_id, group_id, user_id, added_by)
+      select ${tenantId}, ${groupId}, id, ${actorOf(directory).id}
+      from (select distinct unnest(${[...userIds]}::text[]) as id order by 1) u
+      on conflict (group_id, user_id) do nothing returning group_id, user_id),
+    ${countMemberships('added', tenantId)}
+    select user_id as id from added`);
   const added = inOrder(userIds, rows);
   if (added.length > 0) {
     await recordEvent(directory, sql, {
@@ -63,7 +67,8 @@ export async function endMemberships(directory: Directory, sql: Query, batch: Ba
   const { tenantId, groupId, userIds } = batch;
   if (userIds.length === 0) return [];
   const rows = await moveMemberships(directory, sql, {
-    where: Prisma.sql`tenant_id = ${tenantId} and group_id = ${groupId} and user_id = any(${[...userIds]}::text[])`,
+    tenantId,
+    where: Prisma.sql`group_id = ${groupId} and user_id = any(${[...userIds]}::text[])`,
     cause: 'REMOVED',
   });
   const removed = inOrder(
@@ -81,21 +86,29 @@ export async function endMemberships(directory: Directory, sql: Query, batch: Ba
   return removed;
 }
 
-type Ending = { where: Sql; cause: EndCause; deletionId?: string };
+type Ending = { tenantId: TenantId; where: Sql; cause: EndCause; deletionId?: string };
 
-/** Moves the memberships that match to the history; gives whom they joined to what. */
-export function moveMemberships(directory: Directory, sql: Query, { where, cause, deletionId }: Ending) {
+/** Moves the memberships of the tenant that match to the history; gives whom they joined to what. */
+export function moveMemberships(directory: Directory, sql: Query, ending: Ending) {
+  const { tenantId, where, cause, deletionId } = ending;
   return sql<{ groupId: GroupId; userId: string }>(Prisma.sql`
-    with ended as (delete from memberships where ${where} returning tenant_id, group_id, user_id, added_at, added_by)
+    with ended as (
+      delete from memberships where tenant_id = ${tenantId} and ${where}
+      returning tenant_id, group_id, user_id, added_at, added_by),
+    ${countMemberships('ended', tenantId)}
     insert into membership_history (tenant_id, group_id, user_id, added_at, added_by, ended_at, ended_by, cause, deletion_id)
     select tenant_id, group_id, user_id, added_at, added_by, now(), ${actorOf(directory).id}, ${cause}, ${deletionId ?? null}
     from ended returning group_id as "groupId", user_id as "userId"`);
 }
 
-/** Moves the nestings that match to the history; gives their ends. */
-export function moveNestings(directory: Directory, sql: Query, { where, cause, deletionId }: Ending) {
+/** Moves the nestings of the tenant that match to the history; gives their ends. */
+export function moveNestings(directory: Directory, sql: Query, ending: Ending) {
+  const { tenantId, where, cause, deletionId } = ending;
   return sql<{ parentGroupId: GroupId; childGroupId: GroupId }>(Prisma.sql`
-    with ended as (delete from nestings where ${where} returning tenant_id, parent_group_id, child_group_id, created_at, created_by)
+    with ended as (
+      delete from nestings where tenant_id = ${tenantId} and ${where}
+      returning tenant_id, parent_group_id, child_group_id, created_at, created_by),
+    ${noticeNestings('ended', tenantId)}
     insert into nesting_history
       (tenant_id, parent_group_id, child_group_id, created_at, created_by, ended_at, ended_by, cause, deletion_id)
     select tenant_id, parent_group_id, child_group_id, created_at, created_by, now(), ${actorOf(directory).id}, ${cause},

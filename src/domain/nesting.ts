@@ -12,18 +12,20 @@ import {
   removeNestedGroupInput,
 } from '../model/nesting.ts';
 import type { Page, PageArgs } from '../model/page.ts';
+import { noticeNestings } from './derived.ts';
 import { assertMayChange, change, type Directory, plainUser } from './directory.ts';
 import { actorOf, recordEvent, recordEvents } from './events.ts';
 import { lockGraph } from './graph-lock.ts';
-import { groupColumns, groupOrdering, lockGroup } from './group-rows.ts';
+import { groupOrdering, listColumns, lockGroup, toGroupRow } from './group-rows.ts';
 import { list } from './lists.ts';
 import { moveNestings } from './memberships.ts';
 import { loadNestingGraph, type NestingGraph } from './nesting-graph.ts';
-import type { GroupRow } from './rows.ts';
+import type { GroupExtras, GroupRow } from './rows.ts';
 import { foreign, requireGroup } from './targets.ts';
 
-const nestedGroups = list<object, GroupRow>({
-  columns: groupColumns,
+const nestedGroups = list<GroupExtras, GroupRow>({
+  columns: listColumns,
+  toRow: toGroupRow,
   order: () => groupOrdering({}),
   from: (directory) => Prisma.sql`from nestings n join groups g on g.id = n.child_group_id
     where n.parent_group_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
@@ -31,8 +33,9 @@ const nestedGroups = list<object, GroupRow>({
     Prisma.sql`from nestings n where n.parent_group_id = k.id and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
 });
 
-const parentGroups = list<object, GroupRow>({
-  columns: groupColumns,
+const parentGroups = list<GroupExtras, GroupRow>({
+  columns: listColumns,
+  toRow: toGroupRow,
   order: () => groupOrdering({}),
   from: (directory) => Prisma.sql`from nestings n join groups g on g.id = n.parent_group_id
     where n.child_group_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
@@ -40,15 +43,16 @@ const parentGroups = list<object, GroupRow>({
     Prisma.sql`from nestings n where n.child_group_id = k.id and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
 });
 
+type ListArgs = { page: PageArgs; extras?: GroupExtras };
 type GroupPage = Promise<Page<GroupRow> | null>;
 
 /** Groups nested directly in this one, by name. Null for a plain user. */
 export async function listNestedGroups(
   directory: Directory,
   id: string,
-  { page }: { page: PageArgs },
+  { page, extras = {} }: ListArgs,
 ): GroupPage {
-  return plainUser(directory) ? null : nestedGroups.page(directory, id, {}, page);
+  return plainUser(directory) ? null : nestedGroups.page(directory, id, extras, page);
 }
 
 /** All groups nested directly in this one, by name. Null for a plain user; refused with LIMIT_EXCEEDED above 10,000. */
@@ -68,9 +72,9 @@ export async function countNestedGroups(directory: Directory, id: string): Promi
 export async function listParentGroups(
   directory: Directory,
   id: string,
-  { page }: { page: PageArgs },
+  { page, extras = {} }: ListArgs,
 ): GroupPage {
-  return plainUser(directory) ? null : parentGroups.page(directory, id, {}, page);
+  return plainUser(directory) ? null : parentGroups.page(directory, id, extras, page);
 }
 
 /** How many groups this one is nested in directly. Null for a plain user. */
@@ -129,7 +133,8 @@ export async function removeNestedGroup(
     await lockGraph(directory, sql, tenantId);
     const group = await lockGroup(sql, tenantId, groupId);
     const ended = await moveNestings(directory, sql, {
-      where: Prisma.sql`tenant_id = ${tenantId} and parent_group_id = ${groupId} and child_group_id = ${childGroupId}`,
+      tenantId,
+      where: Prisma.sql`parent_group_id = ${groupId} and child_group_id = ${childGroupId}`,
       cause: 'REMOVED',
     });
     if (ended.length === 0)
@@ -156,9 +161,12 @@ export async function insertNestings(
 ): Promise<void> {
   if (childGroupIds.length === 0) return;
   await sql(Prisma.sql`
-    insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
-    select ${tenantId}, ${parentGroupId}, id, ${actorOf(directory).id} from unnest(${[...childGroupIds]}::text[]) c(id)
-    on conflict (parent_group_id, child_group_id) do nothing`);
+    with added as (
+      insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
+      select ${tenantId}, ${parentGroupId}, id, ${actorOf(directory).id} from unnest(${[...childGroupIds]}::text[]) c(id)
+      on conflict (parent_group_id, child_group_id) do nothing returning child_group_id),
+    ${noticeNestings('added', tenantId)}
+    select from added`);
 }
 
 /** Whether a path through the new edge would have more than 32 groups. */

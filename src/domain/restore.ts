@@ -4,6 +4,7 @@ import { refuse } from '../model/errors.ts';
 import { MAX_DEPTH, RESTORE_DAYS, type RestoreGroupInput, restoreGroupInput } from '../model/groups.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
 import { readInput } from '../model/input.ts';
+import { countMemberships, noticeNestings } from './derived.ts';
 import { assertMayChange, change, type Directory, plainUser } from './directory.ts';
 import { actorOf, recordEvents } from './events.ts';
 import { lockGraph } from './graph-lock.ts';
@@ -111,11 +112,12 @@ async function restoreMemberships(directory: Directory, sql: Query, edges: Edges
       where h.tenant_id = ${tenantId} and h.deletion_id = ${deletionId} and h.group_id = any(${ids}::text[])),
     known as (
       select id from users where tenant_id = ${tenantId} and id in (select user_id from ended) order by id for key share),
-    back as (
+    added as (
       insert into memberships (tenant_id, group_id, user_id, added_by)
       select ${tenantId}, ended.group_id, ended.user_id, ${actorOf(directory).id}
       from ended join known on known.id = ended.user_id
-      on conflict (group_id, user_id) do nothing)
+      on conflict (group_id, user_id) do nothing returning group_id),
+    ${countMemberships('added', tenantId)}
     select group_id as "groupId", user_id as "userId" from ended
     where user_id not in (select id from known) order by user_id, group_id`);
   for (const { groupId, userId } of lost) {
@@ -162,8 +164,11 @@ async function restoreNestings(directory: Directory, sql: Query, edges: Edges): 
   }
   if (back.length === 0) return;
   await sql(Prisma.sql`
-    insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
-    select ${tenantId}, e.parent, e.child, ${actorOf(directory).id}
-    from unnest(${back.map((edge) => edge.parent)}::text[], ${back.map((edge) => edge.child)}::text[]) e(parent, child)
-    on conflict (parent_group_id, child_group_id) do nothing`);
+    with added as (
+      insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
+      select ${tenantId}, e.parent, e.child, ${actorOf(directory).id}
+      from unnest(${back.map((edge) => edge.parent)}::text[], ${back.map((edge) => edge.child)}::text[]) e(parent, child)
+      on conflict (parent_group_id, child_group_id) do nothing returning child_group_id),
+    ${noticeNestings('added', tenantId)}
+    select from added`);
 }

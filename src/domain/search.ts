@@ -5,6 +5,7 @@ import { readInput } from '../model/input.ts';
 
 /** The LIKE pattern of a search text, which is taken literally; null for none. Refused with VALIDATION_FAILED. */
 export function searchPattern(search: string | null | undefined): string | null {
+  if (search == null) return null;
   const text = nameKey(readInput(searchText.nullish(), search)?.trim() ?? '');
   return text === '' ? null : `%${text.replaceAll(/[\\%_]/g, (wildcard) => `\\${wildcard}`)}%`;
 }

@@ -12,10 +12,10 @@ const tenantsById = perDirectory(
   (directory) =>
     new DataLoader<string, TenantRow | null>(async (ids) => {
       if (plainUser(directory)) return ids.map(() => null);
-      const rows = await directory.prisma.tenant.findMany({ where: { id: { in: [...ids] } } });
-      const byId = new Map(
-        rows.map(({ id, partnerId, name, slug }) => [id, { id, partnerId, name, slug } as TenantRow]),
-      );
+      const rows = await directory.sql<TenantRow>(Prisma.sql`
+        select t.id, t.partner_id as "partnerId", t.name, t.slug from tenants t
+        where t.id = any(${ids}::text[]) and ${directory.scope(Prisma.sql`t.id`)}`);
+      const byId = new Map<string, TenantRow>(rows.map((row) => [row.id, row]));
       return ids.map((id) => byId.get(id) ?? null);
     }),
 );
@@ -47,8 +47,10 @@ const partnersById = perDirectory(
   (directory) =>
     new DataLoader<string, PartnerRow | null>(async (ids) => {
       if (plainUser(directory)) return ids.map(() => null);
-      const rows = await directory.prisma.partner.findMany({ where: { id: { in: [...ids] } } });
-      const byId = new Map(rows.map(({ id, name }) => [id, { id, name } as PartnerRow]));
+      const rows = await directory.sql<PartnerRow>(Prisma.sql`
+        select p.id, p.name from partners p
+        where p.id = any(${ids}::text[]) and ${directory.scopePartner(Prisma.sql`p.id`)}`);
+      const byId = new Map<string, PartnerRow>(rows.map((row) => [row.id, row]));
       return ids.map((id) => byId.get(id) ?? null);
     }),
 );
@@ -59,13 +61,14 @@ export async function findPartner(directory: Directory, id: string): Promise<Par
 }
 
 const tenants = list<object, TenantRow>({
-  columns: Prisma.sql`t.id, t.partner_id as "partnerId", t.name, t.slug`,
+  columns: () => Prisma.sql`t.id, t.partner_id as "partnerId", t.name, t.slug`,
+  toRow: ({ id, partnerId, name, slug }: TenantRow) => ({ id, partnerId, name, slug }),
   order: () => ({
     tag: 'name',
     descending: false,
     keys: [
-      { column: Prisma.sql`t.name`, type: 'text' },
-      { column: Prisma.sql`t.id`, type: 'text' },
+      { column: Prisma.sql`t.name`, type: 'text', alias: 'name' },
+      { column: Prisma.sql`t.id`, type: 'text', alias: 'id' },
     ],
   }),
   from: (directory) =>

@@ -25,13 +25,10 @@ const usersById = perDirectory(
     new DataLoader<string, UserRow | null>(async (ids) => {
       const self = plainUser(directory);
       const asked = self ? ids.filter((id) => id === self.userId) : ids;
-      const rows = await directory.prisma.user.findMany({ where: { id: { in: [...asked] } } });
-      const byId = new Map(
-        rows.map(({ id, tenantId, email, displayName }) => [
-          id,
-          { id, tenantId, email, displayName } as UserRow,
-        ]),
-      );
+      const rows = await directory.sql<UserRow>(Prisma.sql`
+        select u.id, u.tenant_id as "tenantId", u.email, u.display_name as "displayName" from users u
+        where u.id = any(${asked}::text[]) and ${directory.scope(Prisma.sql`u.tenant_id`)}`);
+      const byId = new Map<string, UserRow>(rows.map((row) => [row.id, row]));
       return ids.map((id) => byId.get(id) ?? null);
     }),
 );
@@ -47,8 +44,13 @@ export async function findUsers(directory: Directory, ids: readonly string[]): P
 }
 
 const users = list<{ search: string | null }, UserRow>({
-  columns: Prisma.sql`u.id, u.tenant_id as "tenantId", u.email, u.display_name as "displayName"`,
-  order: () => ({ tag: 'user', descending: false, keys: [{ column: Prisma.sql`u.id`, type: 'text' }] }),
+  columns: () => Prisma.sql`u.id, u.tenant_id as "tenantId", u.email, u.display_name as "displayName"`,
+  toRow: ({ id, tenantId, email, displayName }: UserRow) => ({ id, tenantId, email, displayName }),
+  order: () => ({
+    tag: 'user',
+    descending: false,
+    keys: [{ column: Prisma.sql`u.id`, type: 'text', alias: 'id' }],
+  }),
   from: (directory, { search }) => Prisma.sql`from users u
     where u.tenant_id = k.id and ${directory.scope(Prisma.sql`u.tenant_id`)}${matching(Prisma.sql`u.search_key`, search)}`,
 });
@@ -117,13 +119,19 @@ export async function removeUsers(
   await requireTenant(directory, tenantId);
   const ids = [...new Set(userIds)];
   return change(directory, async (sql) => {
+    // Groups before users, as where members are added; theirs are counted anew below.
+    await sql(Prisma.sql`
+      select id from groups where tenant_id = ${tenantId} and id in (
+        select group_id from memberships where tenant_id = ${tenantId} and user_id = any(${ids}::text[]))
+      order by id for no key update`);
     const locked = await sql<{ id: UserId }>(Prisma.sql`
       select id from users where tenant_id = ${tenantId} and id = any(${ids}::text[]) order by id for update`);
     const known = new Set(locked.map((row) => row.id));
     const unknown = ids.filter((id) => !known.has(id));
     if (unknown.length > 0) throw refuse.unknownUsers(unknown);
     const ended = await moveMemberships(directory, sql, {
-      where: Prisma.sql`tenant_id = ${tenantId} and user_id = any(${ids}::text[])`,
+      tenantId,
+      where: Prisma.sql`user_id = any(${ids}::text[])`,
       cause: 'USER_REMOVED',
     });
     await sql(Prisma.sql`delete from users where tenant_id = ${tenantId} and id = any(${ids}::text[])`);

@@ -31,7 +31,7 @@ export const builder = new SchemaBuilder<{
     DateTime: { Input: Date; Output: Date };
     JSONObject: { Input: JsonObject; Output: JsonObject };
   };
-  Connection: { countTotal: () => Promise<number | null> };
+  Connection: { countTotal: () => number | null | Promise<number | null> };
   DefaultEdgesNullability: { list: false; items: false };
   DefaultNodeNullability: false;
 }>({

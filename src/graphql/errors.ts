@@ -22,11 +22,22 @@ export const STATUS = {
 /** A refusal as GraphQL error: its message, its code and what it carries. */
 export function toGraphQLError(error: DirectoryError, at?: GraphQLError): GraphQLError {
   const { message, code, details } = error;
-  return new GraphQLError(message, {
-    nodes: at?.nodes ?? null,
-    path: at?.path ?? null,
-    extensions: { code, ...details },
-  });
+  return placed(
+    new GraphQLError(message, {
+      nodes: at?.nodes ?? null,
+      path: at?.path ?? null,
+      extensions: { code, ...details },
+    }),
+    at,
+  );
+}
+
+/** A compiled operation knows where its fields stand, but keeps no nodes to compute it from. */
+function placed(error: GraphQLError, at?: GraphQLError): GraphQLError {
+  if (!error.locations && at?.locations) {
+    Object.defineProperty(error, 'locations', { value: at.locations, enumerable: true });
+  }
+  return error;
 }
 
 /** A limit of the server that the request exceeds: the message names the limit. */
@@ -50,11 +61,15 @@ export function maskError(
   }
   if (error instanceof GraphQLError && (!original || original instanceof GraphQLError)) return error;
   logger.error({ requestId, err: original ?? error }, 'unexpected error');
-  return new GraphQLError('Unexpected error', {
-    nodes: error instanceof GraphQLError ? (error.nodes ?? null) : null,
-    path: error instanceof GraphQLError ? (error.path ?? null) : null,
-    extensions: { code: 'INTERNAL_SERVER_ERROR', requestId },
-  });
+  const at = error instanceof GraphQLError ? error : undefined;
+  return placed(
+    new GraphQLError('Unexpected error', {
+      nodes: at?.nodes ?? null,
+      path: at?.path ?? null,
+      extensions: { code: 'INTERNAL_SERVER_ERROR', requestId },
+    }),
+    at,
+  );
 }
 
 /** The answer to a request that is refused before it is read, in GraphQL's form. */

@@ -8,7 +8,7 @@ import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { typedErrors } from './error-types.ts';
 import { GroupFilter, GroupOrder, GroupType } from './group-inputs.ts';
-import { connection } from './pagination.ts';
+import { connection, groupExtras } from './pagination.ts';
 import { Tenant } from './tenants.ts';
 
 export const Group = builder.prismaObject('Group', {
@@ -83,7 +83,7 @@ builder.queryFields((t) => ({
       complexity: connectionCost,
       resolve: (_root, { filter, orderBy, ...page }, { directory }, info) =>
         connection(page, info, {
-          list: () => listGroups(directory, { filter, orderBy, page }),
+          list: () => listGroups(directory, { filter, orderBy, extras: groupExtras(info), page }),
           count: () => countGroups(directory, { filter }),
         }),
     },
@@ -109,7 +109,7 @@ builder.prismaObjectField(Tenant, 'groups', (t) =>
         }
         const ofTenant = { ...filter, tenantId: id };
         return connection(page, info, {
-          list: () => listGroups(directory, { filter: ofTenant, orderBy, page }),
+          list: () => listGroups(directory, { filter: ofTenant, orderBy, extras: groupExtras(info), page }),
           count: () => countGroups(directory, { filter: ofTenant }),
         });
       },

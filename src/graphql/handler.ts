@@ -7,6 +7,7 @@ import type { Caller } from '../model/caller.ts';
 import { isDirectoryError } from '../model/errors.ts';
 import type { Context } from './context.ts';
 import { maskError, refusedResponse } from './errors.ts';
+import { createFastPath, type PlainRequest } from './fast-path.ts';
 import { graphiqlPage } from './graphiql.ts';
 import { type Limits, limitPlugins } from './limits.ts';
 import { schema } from './schema.ts';
@@ -24,8 +25,8 @@ export type GraphQLOptions = {
 export type RequestContext = { requestId: string };
 
 /**
- * Answers requests to `/graphql`. Nothing is parsed before the token holds; a browser that asks for a page gets
- * GraphiQL. Since a token travels in the Authorization header alone, no other site can make a browser send one.
+ * Answers requests to `/graphql`: `fastPath` the plain operations that are well, `fetch` everything. Nothing is parsed
+ * before the token holds; a browser that asks for a page gets GraphiQL. Since a token travels in the Authorization header alone, no other site can make a browser send one.
  */
 export function createGraphQLHandler(options: GraphQLOptions) {
   const { authenticate, openDirectory, limits, logger, developmentToken } = options;
@@ -40,30 +41,46 @@ export function createGraphQLHandler(options: GraphQLOptions) {
     multipart: false,
     logging: false,
     cors: false,
+    // The short way keeps what is valid; kept errors would come back without their code.
+    parserAndValidationCache: false,
     maskedErrors: {
       maskError: (error) => maskError(error, { requestId: currentRequest.getStore() ?? '', logger }),
     },
     plugins: limitPlugins(limits) as never,
   });
-  return async (request: Request, { requestId }: RequestContext): Promise<Response> => {
+  const fastPath = createFastPath({
+    schema,
+    steps: () => yoga.getEnveloped() as never,
+    authenticate,
+    openDirectory,
+    limits,
+    logger,
+  });
+  const fetch = async (request: Request, { requestId }: RequestContext): Promise<Response> => {
     if (wantsPage(request)) {
       return new Response(graphiqlPage(developmentToken), {
         headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' },
       });
     }
-    try {
-      const caller = await authenticate(request.headers.get('authorization'));
-      const context = { requestId, directory: openDirectory(caller) };
-      return await currentRequest.run(requestId, async () => yoga.fetch(request, context));
-    } catch (error) {
-      if (isDirectoryError(error)) {
-        if (error.code === 'UNAVAILABLE') logger.warn({ requestId, err: error.cause }, error.message);
-        return refusedResponse(error);
-      }
-      throw error;
-    }
+    const caller = await authenticate(request.headers.get('authorization'));
+    const context = { requestId, directory: openDirectory(caller) };
+    return currentRequest.run(requestId, async () => yoga.fetch(request, context));
+  };
+  return {
+    fetch: (request: Request, context: RequestContext) =>
+      fetch(request, context).catch(refusalOf(context, logger)),
+    fastPath: (request: PlainRequest) => fastPath(request).catch(refusalOf(request, logger)),
   };
 }
+
+/** Answers refusals of a request as a whole, and passes everything else on. */
+const refusalOf =
+  ({ requestId }: RequestContext, logger: Logger) =>
+  (error: unknown): Response => {
+    if (!isDirectoryError(error)) throw error;
+    if (error.code === 'UNAVAILABLE') logger.warn({ requestId, err: error.cause }, error.message);
+    return refusedResponse(error);
+  };
 
 function wantsPage(request: Request): boolean {
   const { searchParams } = new URL(request.url);

@@ -4,7 +4,7 @@ import { MAX_DEPTH } from '../model/groups.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { Group, GroupConnection } from './groups.ts';
-import { connection } from './pagination.ts';
+import { connection, groupExtras } from './pagination.ts';
 
 builder.prismaObjectFields(Group, (t) => ({
   parent: t.field({
@@ -30,7 +30,7 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: () => listChildren(directory, id, { page }),
+          list: () => listChildren(directory, id, { page, extras: groupExtras(info) }),
           count: () => countChildren(directory, id),
         }),
     },

@@ -75,7 +75,7 @@ function cost(limit: number): Plugin {
   return {
     onExecute({ args, setResultAndStopExecution }) {
       const requested = operationCost(args);
-      const extensions = { cost: { requested, limit } };
+      const extensions = costExtension(requested, limit);
       if (requested > limit) {
         const message = `The operation could return ${requested} objects, and the limit is ${limit}: ask for smaller pages`;
         const error = new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED', limit, requested } });
@@ -92,26 +92,42 @@ function cost(limit: number): Plugin {
   };
 }
 
+/** What every answer tells of its cost. */
+export const costExtension = (requested: number, limit: number) => ({ cost: { requested, limit } });
+
 /** Answers in time, whatever the operation waits for; its statements end by their own timeouts. */
 function operationTimeout(milliseconds: number): Plugin {
   return {
     onExecute({ executeFn, setExecuteFn }) {
-      setExecuteFn(async (args) => {
-        let timer: NodeJS.Timeout | undefined;
-        const timeout = new Promise((resolve) => {
-          timer = setTimeout(() => {
-            const error = new GraphQLError(`The operation took longer than ${milliseconds} ms`, {
-              extensions: { code: 'TIMEOUT', limit: milliseconds },
-            });
-            resolve({ errors: [error] });
-          }, milliseconds);
-        });
-        try {
-          return await Promise.race([executeFn(args), timeout]);
-        } finally {
-          clearTimeout(timer);
-        }
-      });
+      setExecuteFn((args) => withinTime(milliseconds, () => executeFn(args)));
     },
   };
 }
+
+/** What `work` gives, or a result that holds only the error TIMEOUT, as soon as it takes longer. */
+export async function withinTime<Result>(
+  milliseconds: number,
+  work: () => Result | Promise<Result>,
+): Promise<Result | TimedOut> {
+  const result = work();
+  if (!isPromise(result)) return result;
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<TimedOut>((resolve) => {
+    timer = setTimeout(() => {
+      const error = new GraphQLError(`The operation took longer than ${milliseconds} ms`, {
+        extensions: { code: 'TIMEOUT', limit: milliseconds },
+      });
+      resolve({ errors: [error] });
+    }, milliseconds);
+  });
+  try {
+    return await Promise.race([result, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export type TimedOut = { errors: [GraphQLError] };
+
+const isPromise = <Value>(value: Value | Promise<Value>): value is Promise<Value> =>
+  typeof (value as { then?: unknown } | null)?.then === 'function';

@@ -16,7 +16,7 @@ import { connectionCost } from './complexity.ts';
 import { enumValues } from './enums.ts';
 import { OrderDirection } from './group-inputs.ts';
 import { Group, GroupConnection } from './groups.ts';
-import { connection } from './pagination.ts';
+import { connection, groupExtras, memberExtras } from './pagination.ts';
 import { User } from './users.ts';
 
 const MembershipType = builder.enumType('MembershipType', {
@@ -94,17 +94,17 @@ builder.prismaObjectFields(Group, (t) => ({
         orderBy: t.arg({ type: MemberOrder, description: 'By user id, ascending, if not given.' }),
       },
       complexity: connectionCost,
-      resolve: ({ id }, { search, orderBy, ...page }, { directory }, info) =>
+      resolve: ({ id, memberCount }, { search, orderBy, ...page }, { directory }, info) =>
         connection(page, info, {
-          list: () => listMembers(directory, id, { search, orderBy, page }),
-          count: () => countMembers(directory, id, { search }),
+          list: () => listMembers(directory, id, { search, orderBy, extras: memberExtras(info), page }),
+          count: () => (search ? null : memberCount) ?? countMembers(directory, id, { search }),
         }),
     },
     MemberConnection,
   ),
   memberCount: t.int({
     description: 'Number of direct members.',
-    resolve: ({ id }, _args, { directory }) => countMembers(directory, id, {}),
+    resolve: ({ id, memberCount }, _args, { directory }) => memberCount ?? countMembers(directory, id),
   }),
   effectiveMembers: t.connection(
     {
@@ -146,7 +146,7 @@ builder.prismaObjectFields(User, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: () => listUserGroups(directory, id, { page }),
+          list: () => listUserGroups(directory, id, { page, extras: groupExtras(info) }),
           count: () => countUserGroups(directory, id),
         }),
     },
@@ -159,7 +159,7 @@ builder.prismaObjectFields(User, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: () => listEffectiveGroups(directory, id, { page }),
+          list: () => listEffectiveGroups(directory, id, { page, extras: groupExtras(info) }),
           count: () => countEffectiveGroups(directory, id),
         }),
     },

@@ -12,7 +12,7 @@ import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { typedErrors } from './error-types.ts';
 import { Group, GroupConnection } from './groups.ts';
-import { connection } from './pagination.ts';
+import { connection, groupExtras } from './pagination.ts';
 
 builder.prismaObjectFields(Group, (t) => ({
   nestedGroups: t.connection(
@@ -22,7 +22,7 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: () => listNestedGroups(directory, id, { page }),
+          list: () => listNestedGroups(directory, id, { page, extras: groupExtras(info) }),
           count: () => countNestedGroups(directory, id),
         }),
     },
@@ -30,7 +30,8 @@ builder.prismaObjectFields(Group, (t) => ({
   ),
   nestedGroupCount: t.int({
     description: 'Number of groups nested directly in it.',
-    resolve: ({ id }, _args, { directory }) => countNestedGroups(directory, id),
+    resolve: ({ id, nestedGroupCount }, _args, { directory }) =>
+      nestedGroupCount ?? countNestedGroups(directory, id),
   }),
   parentGroups: t.connection(
     {
@@ -40,7 +41,7 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: () => listParentGroups(directory, id, { page }),
+          list: () => listParentGroups(directory, id, { page, extras: groupExtras(info) }),
           count: () => countParentGroups(directory, id),
         }),
     },

@@ -1,5 +1,6 @@
 // Connections over the domain's pages: what is not selected is neither listed nor counted.
 import type { FieldNode, GraphQLResolveInfo, SelectionSetNode } from 'graphql';
+import type { GroupExtras, MemberExtras } from '../domain/rows.ts';
 import { type Page, type PageArgs, pageRequest } from '../model/page.ts';
 import { builder } from './builder.ts';
 
@@ -13,7 +14,8 @@ builder.globalConnectionField('totalCount', (t) =>
 /** A list and its count, as the domain offers them; each null where the list is hidden from the caller. */
 export type Listing<Row> = {
   list: () => Promise<Page<Row> | null>;
-  count: () => Promise<number | null>;
+  /** The number itself where the parent's row holds it already. */
+  count: () => number | null | Promise<number | null>;
 };
 
 /**
@@ -47,42 +49,92 @@ export async function connection<Row>(
 
 const LISTING_FIELDS = ['edges', 'pageInfo'];
 
-const edgesOf = <Row>({ rows, cursors }: Page<Row>) =>
-  rows.map((node, index) => ({ node, cursor: cursors[index]! }));
+class Edge<Row> {
+  readonly node: Row;
+  readonly #page: Page<Row>;
+  readonly #at: number;
 
-const pageInfoOf = ({ cursors, hasNextPage, hasPreviousPage }: Page<unknown>) => ({
-  hasNextPage,
-  hasPreviousPage,
-  startCursor: cursors.at(0) ?? null,
-  endCursor: cursors.at(-1) ?? null,
+  constructor(page: Page<Row>, node: Row, at: number) {
+    this.node = node;
+    this.#page = page;
+    this.#at = at;
+  }
+
+  /** Made when it is selected. */
+  get cursor(): string {
+    return this.#page.cursors[this.#at]!;
+  }
+}
+
+const edgesOf = <Row>(page: Page<Row>) => page.rows.map((node, at) => new Edge(page, node, at));
+
+const pageInfoOf = (page: Page<unknown>) => ({
+  hasNextPage: page.hasNextPage,
+  hasPreviousPage: page.hasPreviousPage,
+  get startCursor() {
+    return page.cursors.at(0) ?? null;
+  },
+  get endCursor() {
+    return page.cursors.at(-1) ?? null;
+  },
 });
 
-function once<Value>(load: () => Promise<Value>): () => Promise<Value> {
-  let loading: Promise<Value> | undefined;
-  return () => (loading ??= load());
+function once<Value>(load: () => Value): () => Value {
+  let loading: Value | undefined;
+  return () => {
+    loading ??= load();
+    return loading;
+  };
 }
 
 /** Its rejection is reported by the field that awaits it later; until then it must not end the process. */
-function unhandledYet(promise: Promise<unknown>) {
-  promise.catch(() => {});
+function unhandledYet(value: unknown) {
+  if (value instanceof Promise) value.catch(() => {});
+}
+
+/** What the rows of a connection of groups are asked for beside their columns, so that the list reads it with them. */
+export function groupExtras(info: GraphQLResolveInfo): GroupExtras {
+  const selected = selectedFields(info, ['edges', 'node']);
+  return {
+    nestedGroupCount: selected.has('nestedGroupCount'),
+    brief: !BESIDES.some((field) => selected.has(field)),
+  };
+}
+
+const BESIDES = ['description', 'customAttributes', 'createdAt', 'updatedAt'];
+
+/** The same for a connection of members. */
+export function memberExtras(info: GraphQLResolveInfo): MemberExtras {
+  return { addedAt: selectedFields(info, ['edges', 'node']).has('addedAt') };
 }
 
 // Siblings share their field nodes, so a list of a hundred groups reads its selection once.
-const selections = new WeakMap<readonly FieldNode[], Set<string>>();
+const selections = new WeakMap<readonly FieldNode[], Map<string, Set<string>>>();
 
-/** Names of the fields selected below this one, those under `@skip` and `@include` too. */
-function selectedFields({ fieldNodes, fragments }: GraphQLResolveInfo): Set<string> {
-  const known = selections.get(fieldNodes);
-  if (known) return known;
-  const names = new Set<string>();
-  const collect = (selectionSet: SelectionSetNode | undefined) => {
-    for (const selection of selectionSet?.selections ?? []) {
-      if (selection.kind === 'Field') names.add(selection.name.value);
-      else if (selection.kind === 'InlineFragment') collect(selection.selectionSet);
-      else collect(fragments[selection.name.value]?.selectionSet);
-    }
-  };
-  for (const node of fieldNodes) collect(node.selectionSet);
-  selections.set(fieldNodes, names);
+/** Names of the fields selected below this one at the end of a path, those under `@skip` and `@include` too. */
+function selectedFields({ fieldNodes, fragments }: GraphQLResolveInfo, path: readonly string[] = []) {
+  const known = selections.get(fieldNodes) ?? new Map<string, Set<string>>();
+  selections.set(fieldNodes, known);
+  const key = path.join('.');
+  const before = known.get(key);
+  if (before) return before;
+  let fields: readonly FieldNode[] = fieldNodes;
+  for (const step of path) fields = fieldsBelow(fields, fragments).filter(({ name }) => name.value === step);
+  const names = new Set(fieldsBelow(fields, fragments).map(({ name }) => name.value));
+  known.set(key, names);
   return names;
+}
+
+function fieldsBelow(
+  parents: readonly (FieldNode | { selectionSet?: SelectionSetNode | undefined })[],
+  fragments: GraphQLResolveInfo['fragments'],
+): FieldNode[] {
+  return parents.flatMap(({ selectionSet }) =>
+    (selectionSet?.selections ?? []).flatMap((selection) => {
+      if (selection.kind === 'Field') return [selection];
+      if (selection.kind === 'InlineFragment') return fieldsBelow([selection], fragments);
+      const fragment = fragments[selection.name.value];
+      return fragment ? fieldsBelow([fragment], fragments) : [];
+    }),
+  );
 }

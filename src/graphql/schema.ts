@@ -11,8 +11,9 @@ import './users.ts';
 import './viewer.ts';
 import { builder } from './builder.ts';
 import { completeEntities } from './entities.ts';
+import { readPlainFields } from './plain-fields.ts';
 
 /** Built once: the schema knows no caller, the context brings it. */
-export const schema = completeEntities(
-  builder.toSubGraphSchema({ linkUrl: 'https://specs.apollo.dev/federation/v2.6' }),
+export const schema = readPlainFields(
+  completeEntities(builder.toSubGraphSchema({ linkUrl: 'https://specs.apollo.dev/federation/v2.6' })),
 );

@@ -22,8 +22,17 @@ export function createMetrics(): Metrics {
     help: 'Statements sent to the database.',
     registers: [registry],
   });
+  const durations = new Map<string, { observe(seconds: number): void }>();
   return {
-    requestDone: (route, status, seconds) => duration.observe({ route, status: String(status) }, seconds),
+    requestDone(route, status, seconds) {
+      const key = `${route} ${status}`;
+      let known = durations.get(key);
+      if (!known) {
+        known = duration.labels({ route, status: String(status) });
+        durations.set(key, known);
+      }
+      known.observe(seconds);
+    },
     statementSent: () => statements.inc(),
     response: async () =>
       new Response(await registry.metrics(), { headers: { 'content-type': registry.contentType } }),

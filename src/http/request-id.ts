@@ -7,6 +7,10 @@ export const REQUEST_ID_HEADER = 'x-request-id';
 const ACCEPTABLE = /^[\w.:-]{1,128}$/;
 
 export function requestIdOf(request: Request): string {
-  const given = request.headers.get(REQUEST_ID_HEADER);
-  return given !== null && ACCEPTABLE.test(given) ? given : randomUUID();
+  return requestIdFrom(request.headers.get(REQUEST_ID_HEADER));
+}
+
+/** The header's value if it is acceptable, else a new id. */
+export function requestIdFrom(given: string | string[] | null | undefined): string {
+  return typeof given === 'string' && ACCEPTABLE.test(given) ? given : randomUUID();
 }

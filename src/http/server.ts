@@ -1,8 +1,6 @@
-// The listening server: node:http in front of the router, with timeouts, and a stop that lets requests finish.
-import { createServer } from 'node:http';
+// The listening server: node:http, with timeouts, and a stop that lets requests finish.
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createServerAdapter } from '@whatwg-node/server';
-import type { Router } from './router.ts';
 
 export type ListenOptions = {
   host: string;
@@ -14,11 +12,14 @@ export type ListenOptions = {
 /** How often a stop looks for connections that have turned idle, in ms: far below what anyone waits for. */
 const IDLE_CHECK = 50;
 
-export type Listening = { url: string; stop(): Promise<void> };
+export type Listening = { url: string; server: Server; stop(): Promise<void> };
 
 /** Listens; rejects if the address is taken. `stop` refuses new connections and waits for open requests. */
-export async function listen(router: Router, { host, port, timeouts }: ListenOptions): Promise<Listening> {
-  const server = createServer(createServerAdapter(router));
+export async function listen(
+  listener: RequestListener,
+  { host, port, timeouts }: ListenOptions,
+): Promise<Listening> {
+  const server = createServer(listener);
   server.requestTimeout = timeouts.request;
   server.headersTimeout = timeouts.headers;
   await new Promise<void>((resolve, reject) => {
@@ -29,6 +30,7 @@ export async function listen(router: Router, { host, port, timeouts }: ListenOpt
   const name = host.includes(':') ? `[${host}]` : host;
   return {
     url: `http://${name}:${actual}`,
+    server,
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // A connection that is kept alive turns idle only when its request is answered.

@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Authenticate, authenticateIssued } from '../../src/auth/caller.ts';
 import { isDirectoryError } from '../../src/model/errors.ts';
 
@@ -153,4 +153,17 @@ describe('refusals', () => {
     });
     expect(await refusal(await token({}), cold)).toBe('UNAVAILABLE');
   });
+});
+
+test('a token that held is refused once it has expired', async () => {
+  const authorization = await token({}, { expires: '30s' });
+  await authenticate(authorization);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 50_000 });
+  try {
+    expect(await refusal(authorization), 'within the skew of clocks').toBe('taken');
+    vi.setSystemTime(Date.now() + 45_000);
+    expect(await refusal(authorization)).toBe('UNAUTHENTICATED');
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -19,7 +19,7 @@ test.skipIf(missing)(
     const database = await openDatabase({ dataDir: 'memory://' });
     await seedDemo(database);
     const { app, config, dataDir } = await startApp(database);
-    const server = await listen(app.fetch, { host: '127.0.0.1', port: 0, timeouts: config.timeouts });
+    const server = await listen(app.listener, { host: '127.0.0.1', port: 0, timeouts: config.timeouts });
     const browser = await chromium.launch({
       executablePath: BROWSER,
       args: [

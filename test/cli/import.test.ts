@@ -144,6 +144,7 @@ test('check-directory finds each fault that is planted, and repairs what is deri
     `update groups set parent_group_id = 'grp_YB' where id = 'grp_YA'`,
     `insert into groups (id, tenant_id, name, name_key, search_key) values ('grp_X2', 'tnt_X', 'A', 'a', 'a')`,
     `update users set search_key = 'stale' where id = 'usr_X'`,
+    `update groups set member_count = member_count + 7 where id = 'grp_YB'`,
   ]) {
     await db.sql(Prisma.raw(plant) as never);
   }
@@ -158,7 +159,8 @@ test('check-directory finds each fault that is planted, and repairs what is deri
       'derived-column',
     ]),
   );
-  expect(await repairDirectory(db)).toBe(1);
+  // A search key, the count that was planted, and that of the group whose membership was.
+  expect(await repairDirectory(db)).toBe(3);
   expect((await checkDirectory(db)).map((fault) => fault.kind)).not.toContain('derived-column');
   await close();
 });

@@ -26,7 +26,7 @@ beforeAll(async () => {
   database = await openTestDatabase();
   await seedDemo(database.db);
   const { app, config, tokenFor } = await startApp(database.db);
-  server = await listen(app.fetch, { host: '127.0.0.1', port: 0, timeouts: config.timeouts });
+  server = await listen(app.listener, { host: '127.0.0.1', port: 0, timeouts: config.timeouts });
   const tenantAdmin = { sub: 'usr_admin', role: 'tenant_admin', tenant_id: 'tnt_Northwind0000000' };
   environment = {
     ...Object.fromEntries(

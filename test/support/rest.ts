@@ -35,7 +35,11 @@ export async function startRest(
   variables: Record<string, string> = {},
 ): Promise<RestServer> {
   const app = await startApp(database, variables);
-  const server = await listen(app.app.fetch, { host: '127.0.0.1', port: 0, timeouts: app.config.timeouts });
+  const server = await listen(app.app.listener, {
+    host: '127.0.0.1',
+    port: 0,
+    timeouts: app.config.timeouts,
+  });
   const prism = await startPrism(server.url);
   const held = new Set<string>();
   const operations = operationsOf(openApiDocument()).map((name) => ({

@@ -7,6 +7,7 @@ import pino from 'pino';
 import { type App, createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Database } from '../../src/database/database.ts';
+import { listen } from '../../src/http/server.ts';
 
 export type Claims = Record<string, unknown>;
 export type Answer = {
@@ -24,11 +25,23 @@ export type RestAnswer = { status: number; headers: Headers; body: any };
 
 export const SUPER_ADMIN: Claims = { sub: 'usr_root', role: 'super_admin' };
 
-/** An application over this database, with its own development key. Variables as in the environment. */
-export async function startApp(database: Database, variables: Record<string, string> = {}) {
+/**
+ * An application over this database, with its own development key. Variables as in the environment. It is asked as by a
+ * client, through a server, where plain operations go the short way; in process all go the long one.
+ */
+export async function startApp(
+  database: Database,
+  variables: Record<string, string> = {},
+  { inProcess = false } = {},
+) {
   const dataDir = await mkdtemp(join(tmpdir(), 'coterie-test-'));
   const config = readConfig({ DATA_DIR: dataDir, ...variables });
   const app = await createApp({ config, database, logger: pino({ level: 'silent' }) });
+  const listening = await listen(app.listener, { host: '127.0.0.1', port: 0, timeouts: config.timeouts });
+  // Tests end without stopping it.
+  listening.server.unref();
+  const send = inProcess ? app.fetch : fetch;
+  const url = inProcess ? 'http://coterie.test' : listening.url;
   const tokens = new Map<string, Promise<string>>();
   const tokenFor = (claims: Claims) => {
     const key = JSON.stringify(claims);
@@ -43,8 +56,8 @@ export async function startApp(database: Database, variables: Record<string, str
     variables: object = {},
     headers: object = {},
   ): Promise<Answer> {
-    const response = await app.fetch(
-      new Request('http://coterie.test/graphql', {
+    const response = await send(
+      new Request(`${url}/graphql`, {
         method: 'POST',
         headers: {
           'content-type': 'application/json',
@@ -92,7 +105,7 @@ export async function startApp(database: Database, variables: Record<string, str
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: text ? JSON.parse(text) : null };
   }
-  return { app: app as App, config, dataDir, tokenFor, ask, data, rest };
+  return { app: app as App, url, send, config, dataDir, tokenFor, ask, data, rest };
 }
 
 export type TestApp = Awaited<ReturnType<typeof startApp>>;

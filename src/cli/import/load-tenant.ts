@@ -1,5 +1,6 @@
 // Writes one tenant's rows in one transaction: new ones inserted, changed ones updated, all else left alone.
 import { Prisma, type Query } from '../../database/database.ts';
+import { countMemberships, noticeNestings } from '../../domain/derived.ts';
 import type { Directory } from '../../domain/directory.ts';
 import { type GroupEventInput, recordEvents } from '../../domain/events.ts';
 import { nameKey, searchKey } from '../../model/groups.ts';
@@ -100,10 +101,13 @@ async function loadMemberships(
   const added: { groupId: GroupId; id: string }[] = [];
   for (const chunk of chunks(memberships)) {
     const rows = await sql<{ groupId: GroupId; id: string }>(Prisma.sql`
-      insert into memberships (tenant_id, group_id, user_id, added_by)
-      select ${tenantId}, w.group_id, w.user_id, ${ACTOR}
-      from unnest(${chunk.map((row) => row.groupId)}::text[], ${chunk.map((row) => row.userId)}::text[]) w(group_id, user_id)
-      on conflict (group_id, user_id) do nothing returning group_id as "groupId", user_id as id`);
+      with added as (
+        insert into memberships (tenant_id, group_id, user_id, added_by)
+        select ${tenantId}, w.group_id, w.user_id, ${ACTOR}
+        from unnest(${chunk.map((row) => row.groupId)}::text[], ${chunk.map((row) => row.userId)}::text[]) w(group_id, user_id)
+        on conflict (group_id, user_id) do nothing returning group_id, user_id),
+      ${countMemberships('added', tenantId)}
+      select group_id as "groupId", user_id as id from added`);
     added.push(...rows);
     count(tally, chunk.length, rows.length, 0);
   }
@@ -127,10 +131,13 @@ async function loadNestings(
   const tally = { created: 0, updated: 0, unchanged: 0 };
   for (const chunk of chunks(nestings)) {
     const rows = await sql<{ groupId: GroupId; id: string }>(Prisma.sql`
-      insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
-      select ${tenantId}, w.parent, w.child, ${ACTOR}
-      from unnest(${chunk.map((row) => row.parentGroupId)}::text[], ${chunk.map((row) => row.childGroupId)}::text[]) w(parent, child)
-      on conflict (parent_group_id, child_group_id) do nothing returning parent_group_id as "groupId", child_group_id as id`);
+      with added as (
+        insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
+        select ${tenantId}, w.parent, w.child, ${ACTOR}
+        from unnest(${chunk.map((row) => row.parentGroupId)}::text[], ${chunk.map((row) => row.childGroupId)}::text[]) w(parent, child)
+        on conflict (parent_group_id, child_group_id) do nothing returning parent_group_id, child_group_id),
+      ${noticeNestings('added', tenantId)}
+      select parent_group_id as "groupId", child_group_id as id from added`);
     count(tally, chunk.length, rows.length, 0);
     for (const [groupId, added] of Map.groupBy(rows, (row) => row.groupId)) {
       events.push({

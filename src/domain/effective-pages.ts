@@ -1,0 +1,164 @@
+// Pages of effective members without a filter, from what the groups are known to reach: their cost does not grow with
+// the number of members. The page's own statement says whether that knowledge still held.
+import DataLoader from 'dataloader';
+import { Prisma, type Sql } from '../database/database.ts';
+import type { Page, PageArgs, PageRequest } from '../model/page.ts';
+import { pageRequest } from '../model/page.ts';
+import { cursorValues, type Ordering, toPage } from './cursors.ts';
+import { type Directory, perDirectory } from './directory.ts';
+
+import { memberUserColumns, type RawMember, toMemberRow } from './member-rows.ts';
+import { type Reach, reaches } from './reach.ts';
+import type { MemberRow } from './rows.ts';
+
+/** The order of effective members, as its cursors name it. */
+export const BY_USER: Ordering = {
+  tag: 'user',
+  descending: false,
+  keys: [{ column: Prisma.sql`e.user_id`, type: 'text', alias: 'userId' }],
+};
+
+/** Groups from which on users are walked in their order and probed, instead of merging a page of each group. */
+const DENSE = 100;
+/** Users that are walked for each row of a page before the groups are merged after all: most are no members then. */
+const WALK = 40;
+/** How often what a group reaches is read anew when nestings keep changing under the page's statement. */
+const ATTEMPTS = 4;
+/** After every id: the last code point there is. */
+const END = '\u{10FFFF}';
+
+type Key = { groupId: string; page: PageRequest };
+type Row = RawMember & { bucket: number; nestingVersion: string };
+type Strategy = 'sparse' | 'dense';
+
+const pages = perDirectory(
+  (directory) =>
+    new DataLoader<Key, Page<MemberRow>, string>((keys) => loadPages(directory, keys), {
+      cacheKeyFn: ({ groupId, page }) => `${groupId}\n${JSON.stringify(page)}`,
+    }),
+);
+
+/** Effective members by user id; empty for a group that is not in sight. */
+export async function effectivePage(
+  directory: Directory,
+  groupId: string,
+  page: PageArgs,
+): Promise<Page<MemberRow>> {
+  return pages(directory).load({ groupId, page: pageRequest(page) });
+}
+
+async function loadPages(directory: Directory, keys: readonly Key[]): Promise<(Page<MemberRow> | Error)[]> {
+  const results = new Array<Page<MemberRow> | Error>(keys.length);
+  const alike = Map.groupBy(keys.keys(), (at) => JSON.stringify(keys[at]!.page));
+  await Promise.all(
+    [...alike.values()].map(async (members) => {
+      const { page } = keys[members[0]!]!;
+      try {
+        const ids = members.map((member) => keys[member]!.groupId);
+        const buckets = await loadBuckets(directory, ids, page);
+        members.forEach((member, at) => {
+          const { groupId } = keys[member]!;
+          results[member] = toPage((raw) => toMemberRow(raw, groupId), BY_USER, page, buckets[at]!);
+        });
+      } catch (error) {
+        for (const member of members) results[member] = error as Error;
+      }
+    }),
+  );
+  return results;
+}
+
+/** Up to one row more than the page has, of each group. */
+async function loadBuckets(directory: Directory, ids: string[], page: PageRequest): Promise<Row[][]> {
+  const buckets = ids.map(() => [] as Row[]);
+  let pending = [...ids.keys()];
+  let merged = new Set<number>();
+  for (let attempt = 0; pending.length > 0; attempt += 1) {
+    if (attempt === ATTEMPTS) throw new Error('The nestings changed under every attempt to read a page');
+    const known = await reaches(
+      directory,
+      pending.map((at) => ids[at]!),
+      attempt > 0,
+    );
+    const visible = pending.flatMap((at, position) => {
+      const reach = known[position];
+      return reach ? [{ at, id: ids[at]!, reach }] : [];
+    });
+    const strategyOf = ({ at, reach }: (typeof visible)[number]): Strategy =>
+      reach.size >= DENSE && !merged.has(at) ? 'dense' : 'sparse';
+    const byStrategy = Map.groupBy(visible, strategyOf);
+    const outdated: number[] = [];
+    const short = new Set<number>();
+    await Promise.all(
+      [...byStrategy].map(async ([strategy, groups]) => {
+        const rows = await readRows(directory, strategy, groups, page);
+        groups.forEach(({ at, reach }, position) => {
+          const found = rows[position]!;
+          // A group whose row is gone is no longer in sight.
+          if (found.length === 0) return;
+          const members = found.filter((row) => row.userId !== null);
+          if (found[0]!.nestingVersion !== reach.nestingVersion) outdated.push(at);
+          else if (strategy === 'dense' && members.length <= page.size) short.add(at);
+          else buckets[at] = members;
+        });
+      }),
+    );
+    merged = new Set([...merged, ...short]);
+    pending = [...outdated, ...short];
+  }
+  return buckets;
+}
+
+async function readRows(
+  directory: Directory,
+  strategy: Strategy,
+  groups: { id: string; reach: Reach }[],
+  page: PageRequest,
+): Promise<Row[][]> {
+  const rows = await directory.sql<Row>(statement(directory, strategy, groups, page));
+  const buckets = groups.map(() => [] as Row[]);
+  for (const row of rows) buckets[row.bucket - 1]!.push(row);
+  return buckets;
+}
+
+function statement(
+  directory: Directory,
+  strategy: Strategy,
+  groups: { id: string; reach: Reach }[],
+  page: PageRequest,
+): Sql {
+  const [after = ''] = page.after === null ? [] : cursorValues(BY_USER, page.after, 'after');
+  const [before = END] = page.before === null ? [] : cursorValues(BY_USER, page.before, 'before');
+  const direction = Prisma.raw(page.fromEnd ? 'desc' : 'asc');
+  const size = page.size + 1;
+  const users =
+    strategy === 'sparse'
+      ? Prisma.sql`
+          select distinct m.user_id from unnest(string_to_array(k.ids, ',')) i(id) cross join lateral (
+            select user_id from memberships
+            where group_id = i.id and tenant_id = t.id and user_id > ${after} and user_id < ${before}
+            order by user_id ${direction} limit ${size}) m
+          order by m.user_id ${direction} limit ${size}`
+      : Prisma.sql`
+          select w.id as user_id from (
+            select id from users where tenant_id = t.id and id > ${after} and id < ${before}
+            order by id ${direction} limit ${size * WALK}) w
+          cross join lateral (
+            select from (select group_id from memberships where user_id = w.id and tenant_id = t.id offset 0) m
+            where ((k.o, m.group_id) in (select o, id from reach)) is true limit 1) x
+          order by w.id ${direction} limit ${size}`;
+  return Prisma.sql`
+    with k as materialized (
+      select * from unnest(${groups.map(({ id }) => id)}::text[], ${groups.map(({ reach }) => reach.ids)}::text[])
+        with ordinality k(id, ids, o)),
+    reach as materialized (select k.o, i.id from k cross join unnest(string_to_array(k.ids, ',')) i(id))
+    select k.o::int as bucket, t.nesting_version::text as "nestingVersion", r.*
+    from k join groups g on g.id = k.id join tenants t on t.id = g.tenant_id
+    left join lateral (
+      select ${memberUserColumns}, d.added_at as "addedAt",
+        case when d.user_id is null then 'INHERITED' else 'DIRECT' end as "membershipType"
+      from (${users}) e join users u on u.id = e.user_id
+      left join memberships d on d.group_id = k.id and d.user_id = e.user_id
+      order by e.user_id ${direction}) r on true
+    where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`;
+}

@@ -1,0 +1,155 @@
+// What groups reach by nesting and how many effective members that gives: kept in memory, and believed only as long as
+// the database says that nothing has changed. So a count stays exact under the writes of every process, and no write
+// has a row to touch that others touch too: each group has a version of its memberships, each tenant one of its nestings.
+import { type Database, Prisma } from '../database/database.ts';
+import type { Directory } from './directory.ts';
+
+export type Reach = {
+  /** Ids of the group and all it reaches, sorted, joined by commas: as a parameter it needs no quoting. */
+  readonly ids: string;
+  readonly size: number;
+  /** The tenant's version of nestings that this was read at. */
+  readonly nestingVersion: string;
+  /** The sum of the groups' versions of memberships; versions only rise, so the sum changes with any of them. */
+  readonly signature: string;
+  /** Effective members at that signature; null if never counted. */
+  readonly count: number | null;
+};
+
+/** Ids that are kept in all: some 20 MB. */
+const MAX_IDS = 500_000;
+
+class Kept {
+  readonly #entries = new Map<string, Reach>();
+  #ids = 0;
+
+  get(groupId: string): Reach | undefined {
+    const found = this.#entries.get(groupId);
+    if (found) {
+      this.#entries.delete(groupId);
+      this.#entries.set(groupId, found);
+    }
+    return found;
+  }
+
+  set(groupId: string, reach: Reach): void {
+    this.delete(groupId);
+    this.#entries.set(groupId, reach);
+    this.#ids += reach.size;
+    // The map is in order of last use; what was just set stays, however large it is.
+    for (const first of this.#entries.keys()) {
+      if (this.#ids <= MAX_IDS || first === groupId) break;
+      this.delete(first);
+    }
+  }
+
+  delete(groupId: string): void {
+    this.#ids -= this.#entries.get(groupId)?.size ?? 0;
+    this.#entries.delete(groupId);
+  }
+}
+
+const keptByDatabase = new WeakMap<Database, Kept>();
+
+function keptOf({ db }: Directory): Kept {
+  const known = keptByDatabase.get(db) ?? new Kept();
+  keptByDatabase.set(db, known);
+  return known;
+}
+
+/** Effective members of each group; 0 for one that is not in sight. One statement if nothing has changed, else up to three. */
+export async function reachCounts(directory: Directory, ids: readonly string[]): Promise<number[]> {
+  const kept = keptOf(directory);
+  const counts = new Map<string, number>();
+  const counted = ids.filter((id) => kept.get(id)?.count != null);
+  const moved: string[] = [];
+  for (const [at, found] of (await versions(directory, counted, kept)).entries()) {
+    const id = counted[at]!;
+    const known = kept.get(id);
+    if (!found) counts.set(id, 0);
+    else if (known && known.nestingVersion === found.nestingVersion && known.signature === found.signature)
+      counts.set(id, known.count!);
+    else if (known?.nestingVersion !== found.nestingVersion) moved.push(id);
+  }
+  // Nestings changed somewhere in the tenant, most likely not below this group: then its count still stands.
+  for (const [id, found] of await readReaches(directory, moved, false)) {
+    const known = kept.get(id);
+    if (!known || known.ids !== found.ids || known.signature !== found.signature) continue;
+    counts.set(id, known.count!);
+    kept.set(id, { ...found, count: known.count });
+  }
+  const rest = ids.filter((id) => !counts.has(id));
+  for (const [id, found] of await readReaches(directory, rest, true)) {
+    kept.set(id, found);
+    counts.set(id, found.count!);
+  }
+  return ids.map((id) => counts.get(id) ?? 0);
+}
+
+/** What each group is known to reach, perhaps no longer; null for one that is not in sight. `anew` reads them again. */
+export async function reaches(
+  directory: Directory,
+  ids: readonly string[],
+  anew = false,
+): Promise<(Reach | null)[]> {
+  const kept = keptOf(directory);
+  const unknown = anew ? [...ids] : ids.filter((id) => !kept.get(id));
+  const read = await readReaches(directory, unknown, false);
+  for (const [id, found] of read) {
+    const known = kept.get(id);
+    const same = known?.ids === found.ids && known.signature === found.signature;
+    kept.set(id, { ...found, count: same ? known.count : null });
+  }
+  return ids.map((id) => read.get(id) ?? (unknown.includes(id) ? null : (kept.get(id) ?? null)));
+}
+
+type Versions = Pick<Reach, 'nestingVersion' | 'signature'>;
+
+/** The versions as they are now, in the order of the ids; null for groups that are not in sight. */
+async function versions(
+  directory: Directory,
+  ids: readonly string[],
+  kept: Kept,
+): Promise<(Versions | null)[]> {
+  if (ids.length === 0) return [];
+  const rows = await directory.sql<Versions & { bucket: number }>(Prisma.sql`
+    select k.o::int as bucket, t.nesting_version::text as "nestingVersion",
+      (select sum(v.membership_version)::text from groups v where v.id = any(string_to_array(k.ids, ','))) as signature
+    from unnest(${ids}::text[], ${ids.map((id) => kept.get(id)!.ids)}::text[]) with ordinality k(id, ids, o)
+    join groups g on g.id = k.id join tenants t on t.id = g.tenant_id
+    where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
+  const found = new Array<Versions | null>(ids.length).fill(null);
+  for (const row of rows) found[row.bucket - 1] = row;
+  return found;
+}
+
+/**
+ * Walks the nestings below the groups in sight, and counts on request, all in one statement and so in one snapshot.
+ * `union`, never `union all`: a diamond is walked once, and the walk ends on any graph.
+ */
+async function readReaches(
+  directory: Directory,
+  ids: readonly string[],
+  counting: boolean,
+): Promise<Map<string, Reach>> {
+  if (ids.length === 0) return new Map();
+  const rows = await directory.sql<Reach & { id: string }>(Prisma.sql`
+    select g.id, t.nesting_version::text as "nestingVersion", r.ids, r.size, r.signature,
+      case when not ${counting}::boolean then null when r.size = 1 then g.member_count else (
+        select count(*)::int from (
+          select from unnest(string_to_array(r.ids, ',')) i(id) join memberships m on m.group_id = i.id
+          where m.tenant_id = g.tenant_id group by m.user_id) u) end as count
+    from unnest(${[...new Set(ids)]}::text[]) k(id)
+    join groups g on g.id = k.id join tenants t on t.id = g.tenant_id
+    cross join lateral (
+      with recursive reach(id) as (
+        select k.id collate "C"
+        union
+        select n.child_group_id from reach join nestings n on n.parent_group_id = reach.id
+        where n.tenant_id = g.tenant_id)
+      select string_agg(v.id, ',' order by v.id) as ids, count(*)::int as size,
+        sum(v.membership_version)::text as signature
+      from reach join groups v on v.id = reach.id) r
+    where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
+  return new Map(rows.map(({ id, ...reach }) => [id, reach]));
+}

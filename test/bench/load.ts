@@ -1,0 +1,94 @@
+// Load over keep-alive connections, by a client so small that it takes as little of the machine as can be.
+import { connect, type Socket } from 'node:net';
+
+export type Load = { requests: number; failures: number; seconds: number; latencies: Float64Array };
+
+/** The bytes of a request. */
+export function requestBytes(path: string, body: unknown, headers: Record<string, string>): Buffer {
+  const payload = JSON.stringify(body);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return Buffer.from(
+    `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: application/json\r\n${lines.join('')}` +
+      `content-length: ${Buffer.byteLength(payload)}\r\n\r\n${payload}`,
+  );
+}
+
+export type LoadOptions = { port: number; connections: number; seconds: number; next: () => Buffer };
+
+/** Keeps one request open on each connection until the time is over; answers that are not 200 without errors fail. */
+export async function applyLoad({ port, connections, seconds, next }: LoadOptions): Promise<Load> {
+  const latencies: number[] = [];
+  let failures = 0;
+  const started = performance.now();
+  const end = started + seconds * 1_000;
+  const one = async () => {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+    const answer = answers(socket);
+    while (performance.now() < end) {
+      const sent = performance.now();
+      socket.write(next());
+      const { status, body } = await answer();
+      latencies.push(performance.now() - sent);
+      if (status !== 200 || body.includes('"errors"') || body.includes('"code":')) failures += 1;
+    }
+    socket.destroy();
+  };
+  await Promise.all(Array.from({ length: connections }, one));
+  return {
+    requests: latencies.length,
+    failures,
+    seconds: (performance.now() - started) / 1_000,
+    latencies: Float64Array.from(latencies).sort(),
+  };
+}
+
+export const percentile = (sorted: Float64Array, share: number) =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+
+type Answer = { status: number; body: Buffer };
+
+/** Reads the answers of a connection one after the other; of HTTP/1.1 it knows lengths and chunks. */
+function answers(socket: Socket): () => Promise<Answer> {
+  let buffered: Buffer = Buffer.alloc(0);
+  let waiting: { resolve(answer: Answer): void; reject(error: Error): void } | null = null;
+  const fail = (error: Error) => waiting?.reject(error);
+  socket.on('error', fail);
+  socket.on('close', () => fail(new Error('the connection was closed')));
+  socket.on('data', (chunk: Buffer) => {
+    buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk]);
+    const answer = takeAnswer(buffered);
+    if (!answer || !waiting) return;
+    buffered = buffered.subarray(answer.end);
+    const { resolve } = waiting;
+    waiting = null;
+    resolve(answer);
+  });
+  return () =>
+    new Promise((resolve, reject) => {
+      waiting = { resolve, reject };
+    });
+}
+
+function takeAnswer(bytes: Buffer): (Answer & { end: number }) | null {
+  const head = bytes.indexOf('\r\n\r\n');
+  if (head < 0) return null;
+  const headers = bytes.toString('latin1', 0, head);
+  const status = Number(headers.slice(9, 12));
+  const length = /\r\ncontent-length: *(\d+)/i.exec(headers)?.[1];
+  if (length !== undefined) {
+    const end = head + 4 + Number(length);
+    return bytes.length < end ? null : { status, body: bytes.subarray(head + 4, end), end };
+  }
+  const chunks: Buffer[] = [];
+  for (let at = head + 4; ; ) {
+    const line = bytes.indexOf('\r\n', at);
+    if (line < 0) return null;
+    const size = Number.parseInt(bytes.toString('latin1', at, line), 16);
+    const end = line + 2 + size + 2;
+    if (bytes.length < end) return null;
+    if (size === 0) return { status, body: Buffer.concat(chunks), end };
+    chunks.push(bytes.subarray(line + 2, line + 2 + size));
+    at = end;
+  }
+}

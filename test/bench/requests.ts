@@ -1,0 +1,80 @@
+// Requests of one contender for one query: its variants in turn, or new members without end.
+import pg from 'pg';
+import type { Contender } from './contenders.ts';
+import { requestBytes } from './load.ts';
+import type { Ask } from './operations/operations.ts';
+import { PAGES, type Query } from './queries.ts';
+
+/** Asks once and gives the answer; throws for one that is not well. */
+export async function askOnce({ port, headers }: Contender, { path, body }: Ask): Promise<unknown> {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+  const text = await response.text();
+  const answer = JSON.parse(text) as { errors?: unknown };
+  if (response.status !== 200 || answer.errors) throw new Error(`${response.status} ${text.slice(0, 1_000)}`);
+  return answer;
+}
+
+/** Its cursors of the first pages, walked one by one as a client would. */
+export async function walkPages(contender: Contender, tenant: string): Promise<string[]> {
+  const { operations } = contender;
+  const cursors: string[] = [];
+  while (cursors.length < PAGES) {
+    cursors.push(
+      operations.cursor(await askOnce(contender, operations.walk(tenant, cursors.at(-1) ?? null))),
+    );
+  }
+  return cursors;
+}
+
+/** The bytes of the query's requests in turn; null where the contender has no such query. */
+export function readRequests(
+  { operations, headers }: Contender,
+  { id, variants }: Query,
+  cursors: string[],
+): (() => Buffer) | null {
+  const asked = variants.map((variant) => operations.ask(id, variant, cursors));
+  if (asked.includes(null)) return null;
+  const requests = asked.map((ask) => requestBytes(ask!.path, ask!.body, headers));
+  let at = 0;
+  return () => requests[at++ % requests.length]!;
+}
+
+/** Groups that members are added to: enough that two requests rarely meet in one. */
+const TARGETS = 1_000;
+
+export type Additions = { next(contender: Contender): Buffer; clear(): Promise<void> };
+
+/** New members without end, none twice; `clear` takes them away again, so that every round starts alike. */
+export async function memberAdditions(url: string): Promise<Additions> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows: groups } = await client.query<{ id: string; size: number }>(
+    `select id, size from bench.groups where t = 0 and n > 2000 order by n limit ${TARGETS}`,
+  );
+  const { rows: users } = await client.query<{ id: string }>(
+    'select id from bench.users where t = 0 order by n',
+  );
+  await client.end();
+  let at = 0;
+  return {
+    next({ operations, headers }) {
+      const group = groups[at % groups.length]!;
+      const user = users[Math.floor(at++ / groups.length) % users.length]!;
+      const { path, body } = operations.addMember(group.id, user.id);
+      return requestBytes(path, body, headers);
+    },
+    async clear() {
+      const cleaner = new pg.Client({ connectionString: url });
+      await cleaner.connect();
+      await cleaner.query(`delete from memberships where added_by <> 'bench' or added_at > '2026-06-01'`);
+      await cleaner.query('truncate group_events');
+      await cleaner.query('vacuum analyze memberships');
+      await cleaner.end();
+      at = 0;
+    },
+  };
+}

@@ -1,0 +1,186 @@
+// Counts and pages of effective members stay exact after every write, also of another process, and while others write.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Database, Prisma } from '../../src/database/database.ts';
+import { openDatabase } from '../../src/database/open.ts';
+import { checkDirectory } from '../../src/domain/check.ts';
+import { deleteGroup } from '../../src/domain/deletion.ts';
+import type { Directory } from '../../src/domain/directory.ts';
+import { openDirectory } from '../../src/domain/directory.ts';
+import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/effective-members.ts';
+import { createGroup } from '../../src/domain/groups.ts';
+import { addGroupMembers, countMembers, removeGroupMembers } from '../../src/domain/members.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
+import { restoreGroup } from '../../src/domain/restore.ts';
+import type { MemberRow } from '../../src/domain/rows.ts';
+import { removeUsers } from '../../src/domain/users.ts';
+import type { TenantId } from '../../src/model/ids.ts';
+import type { Page } from '../../src/model/page.ts';
+import { createTenant, openAsAdmin, plainUser } from '../support/directories.ts';
+import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+
+let database: TestDatabase;
+let other: Database;
+beforeAll(async () => {
+  database = await openTestDatabase();
+  // A second pool with its own memory of what groups reach: as good as another process.
+  other = await openDatabase({ url: database.url, dataDir: '' });
+});
+afterAll(async () => {
+  await other.close();
+  await database.close();
+});
+
+const create = async (directory: Directory, tenantId: string, name: string, members: string[] = []) =>
+  (await createGroup(directory, { tenantId, name, initialMemberIds: members })).group.id;
+
+/** What each process says of a group, each request anew: both must say the same. */
+async function seen(tenantId: TenantId, groupId: string) {
+  const [here, there] = await Promise.all(
+    [database.db, other].map(async (db) => {
+      const directory = openAsAdmin(db, tenantId);
+      const page = await listEffectiveMembers(directory, groupId, { page: { first: 100 } });
+      return {
+        users: page!.rows.map((row) => row.userId as string),
+        count: await countEffectiveMembers(directory, groupId),
+        direct: await countMembers(directory, groupId),
+      };
+    }),
+  );
+  expect(there).toEqual(here);
+  expect(here!.count).toBe(here!.users.length);
+  return here!;
+}
+
+test('every kind of write shows at once in both processes', async () => {
+  const { tenantId, userIds } = await createTenant(database.db, 6);
+  const users: string[] = [...userIds].sort();
+  const [a, b, c, d, e, f] = users as [string, string, string, string, string, string];
+  const admin = openAsAdmin(database.db, tenantId);
+  const root = await create(admin, tenantId, 'Root', [a]);
+  const middle = await create(admin, tenantId, 'Middle', [b]);
+  const leaf = await create(admin, tenantId, 'Leaf', [b, c]);
+  const expectRoot = async (...expected: string[]) =>
+    expect((await seen(tenantId, root)).users).toEqual(expected);
+
+  await expectRoot(a);
+  await addNestedGroups(admin, { groupId: root, childGroupIds: [middle] });
+  await expectRoot(a, b);
+  await addNestedGroups(admin, { groupId: middle, childGroupIds: [leaf] });
+  await expectRoot(a, b, c);
+  await addGroupMembers(admin, { groupId: leaf, userIds: [d, e] });
+  await expectRoot(a, b, c, d, e);
+  await removeGroupMembers(admin, { groupId: leaf, userIds: [b, d] });
+  await expectRoot(a, b, c, e);
+  await addGroupMembers(openAsAdmin(other, tenantId), { groupId: leaf, userIds: [f] });
+  await expectRoot(a, b, c, e, f);
+  await removeUsers(admin, { tenantId, userIds: [e] });
+  await expectRoot(a, b, c, f);
+  await deleteGroup(admin, { id: leaf, strategy: 'CASCADE' });
+  await expectRoot(a, b);
+  await restoreGroup(admin, { id: leaf });
+  await expectRoot(a, b, c, f);
+  await removeNestedGroup(admin, { groupId: root, childGroupId: middle });
+  await expectRoot(a);
+  expect((await seen(tenantId, leaf)).direct).toBe(2);
+  expect(await checkDirectory(database.db, tenantId)).toEqual([]);
+});
+
+test('a change to a group elsewhere leaves the count standing, and one below does not', async () => {
+  const { tenantId, userIds } = await createTenant(database.db, 3);
+  const admin = openAsAdmin(database.db, tenantId);
+  const root = await create(admin, tenantId, 'Root');
+  const leaf = await create(admin, tenantId, 'Leaf', userIds.slice(0, 1));
+  const elsewhere = await create(admin, tenantId, 'Elsewhere');
+  await addNestedGroups(admin, { groupId: root, childGroupIds: [leaf] });
+  const statements: string[] = [];
+  const stop = database.db.onStatement((text) => statements.push(text));
+  const count = async () => {
+    statements.length = 0;
+    const counted = await countEffectiveMembers(openAsAdmin(database.db, tenantId), root);
+    return {
+      counted,
+      recounted: statements.some((text) => text.includes('m.user_id')),
+      statements: statements.length,
+    };
+  };
+  expect(await count()).toMatchObject({ counted: 1, recounted: true });
+  expect(await count()).toEqual({ counted: 1, recounted: false, statements: 1 });
+  await addGroupMembers(admin, { groupId: elsewhere, userIds });
+  expect(await count()).toEqual({ counted: 1, recounted: false, statements: 1 });
+  await addGroupMembers(admin, { groupId: leaf, userIds: userIds.slice(0, 2) });
+  expect(await count()).toMatchObject({ counted: 2, recounted: true });
+  stop();
+});
+
+test('a large reach is walked or merged to the same pages, in both directions', async () => {
+  const { tenantId, userIds } = await createTenant(database.db, 400);
+  const admin = openAsAdmin(database.db, tenantId);
+  const root = await create(admin, tenantId, 'Root', userIds.slice(0, 2));
+  // More groups than from which users are walked; every third user is in one, the last ones in none.
+  const members = [...userIds].sort().filter((_, at) => at % 3 === 0 && at < 300);
+  for (let at = 0; at < 2; at += 1) {
+    const children = await Promise.all(
+      Array.from({ length: 75 }, (_, n) =>
+        create(
+          admin,
+          tenantId,
+          `Child ${at} ${n}`,
+          members.filter((_id, m) => m % 150 === at * 75 + n),
+        ),
+      ),
+    );
+    await addNestedGroups(admin, { groupId: root, childGroupIds: children });
+  }
+  const expected = [...new Set([...members, ...userIds.slice(0, 2)])].sort();
+  for (const forward of [true, false]) {
+    const found: string[] = [];
+    for (let cursor: string | null = null; ; ) {
+      const page: Page<MemberRow> = (await listEffectiveMembers(openAsAdmin(database.db, tenantId), root, {
+        page: forward ? { first: 7, after: cursor } : { last: 7, before: cursor },
+      }))!;
+      const ids = page.rows.map((row) => row.userId as string);
+      if (forward) found.push(...ids);
+      else found.unshift(...ids);
+      if (!(forward ? page.hasNextPage : page.hasPreviousPage)) break;
+      cursor = page.cursors.at(forward ? -1 : 0)!;
+    }
+    expect(found).toEqual(expected);
+  }
+  expect(await countEffectiveMembers(admin, root)).toBe(expected.length);
+});
+
+test('what is kept in memory is told to nobody who may not see it', async () => {
+  const { tenantId, userIds } = await createTenant(database.db, 1);
+  const stranger = await createTenant(database.db, 1);
+  const root = await create(openAsAdmin(database.db, tenantId), tenantId, 'Root', userIds);
+  await seen(tenantId, root);
+  const outside = openAsAdmin(database.db, stranger.tenantId);
+  expect(await countEffectiveMembers(outside, root)).toBe(0);
+  expect((await listEffectiveMembers(outside, root, { page: {} }))!.rows).toEqual([]);
+  const user = openDirectory(database.db, plainUser(tenantId, userIds[0]!));
+  expect(await countEffectiveMembers(user, root)).toBeNull();
+});
+
+test('counts are exact while members come and go in many leaves and in one', async () => {
+  const { tenantId, userIds } = await createTenant(database.db, 60);
+  const admin = openAsAdmin(database.db, tenantId);
+  const root = await create(admin, tenantId, 'Root');
+  const leaves = await Promise.all(Array.from({ length: 6 }, (_, n) => create(admin, tenantId, `Leaf ${n}`)));
+  await addNestedGroups(admin, { groupId: root, childGroupIds: leaves });
+  const acknowledged = new Set<string>();
+  const writers = userIds.map(async (userId, at) => {
+    const directory = openAsAdmin(at % 2 ? database.db : other, tenantId);
+    await addGroupMembers(directory, { groupId: leaves[at % leaves.length]!, userIds: [userId] });
+    acknowledged.add(userId);
+    const before = acknowledged.size;
+    const count = (await countEffectiveMembers(openAsAdmin(at % 2 ? other : database.db, tenantId), root))!;
+    expect(count).toBeGreaterThanOrEqual(before);
+    if (at % 3 === 0) await addGroupMembers(directory, { groupId: leaves[0]!, userIds: [userId] });
+  });
+  await Promise.all(writers);
+  expect((await seen(tenantId, root)).users).toEqual([...userIds].sort());
+  const rows = await database.db.sql(Prisma.sql`
+    select g.id from groups g where g.tenant_id = ${tenantId}
+      and g.member_count <> (select count(*) from memberships m where m.group_id = g.id)`);
+  expect(rows).toEqual([]);
+});
