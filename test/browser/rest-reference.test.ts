@@ -13,7 +13,7 @@ if (missing) console.warn(`skipped: no browser at ${BROWSER}; set CHROMIUM to th
 
 test.skipIf(missing)(
   'the reference lists each operation, and answers a call tried on it',
-  { timeout: 90_000 },
+  { timeout: 180_000 },
   async () => {
     const database = await openDatabase({ dataDir: 'memory://' });
     await seedDemo(database);
@@ -45,13 +45,13 @@ test.skipIf(missing)(
       });
       page.on('pageerror', (error) => faults.push(String(error)));
       await page.goto(`${server.url}/docs`);
-      await page.locator('.opblock').first().waitFor({ timeout: 30_000 });
+      await page.locator('.opblock').first().waitFor({ timeout: 60_000 });
       expect(await page.locator('.opblock').count()).toBe(19);
       const list = page.locator('#operations-Admin_groups-adminListGroups');
       await list.locator('.opblock-summary-control').first().click();
       await list.getByRole('button', { name: 'Execute' }).click();
       const answer = list.locator('.live-responses-table .response').first();
-      await answer.getByText('total_items').first().waitFor({ timeout: 20_000 });
+      await answer.getByText('total_items').first().waitFor({ timeout: 60_000 });
       expect(await answer.locator('.response-col_status').textContent()).toContain('200');
       expect(foreign).toEqual([]);
       expect(faults).toEqual([]);

@@ -214,7 +214,7 @@ function assertDescribed({ path, method, responses }: Operation, answer: Awaited
   );
 }
 
-test(`${REQUESTS} generated requests are answered as described`, { timeout: 120_000 }, async () => {
+test(`${REQUESTS} generated requests are answered as described`, { timeout: 240_000 }, async () => {
   const seen = new Map<string, number[]>(operations.map(({ name }) => [name, []]));
   let sent = 0;
   await fc.assert(
