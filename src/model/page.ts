@@ -11,6 +11,8 @@ export type PageArgs = {
   after?: string | null | undefined;
   last?: number | null | undefined;
   before?: string | null | undefined;
+  /** Whether there are pages before and after will not be asked; the page may then say that there are none. */
+  rowsOnly?: boolean;
 };
 
 /** A validated page request: `size` rows counted from the front or from the back, between the two cursors. */
@@ -19,6 +21,7 @@ export type PageRequest = {
   readonly fromEnd: boolean;
   readonly after: string | null;
   readonly before: string | null;
+  readonly rowsOnly: boolean;
 };
 
 /** Rows in the list's order, whichever end they were counted from. */
@@ -30,7 +33,7 @@ export type Page<Row> = {
 };
 
 /** Checks the four Relay arguments; refuses `first` with `last`, and sizes outside 1–100. */
-export function pageRequest({ first, after, last, before }: PageArgs): PageRequest {
+export function pageRequest({ first, after, last, before, rowsOnly = false }: PageArgs): PageRequest {
   if (first != null && last != null) {
     throw refuse.validation([{ path: ['last'], message: 'cannot be combined with first' }]);
   }
@@ -41,5 +44,5 @@ export function pageRequest({ first, after, last, before }: PageArgs): PageReque
       { path: [fromEnd ? 'last' : 'first'], message: `must be between 1 and ${MAX_PAGE_SIZE}` },
     ]);
   }
-  return { size, fromEnd, after: after ?? null, before: before ?? null };
+  return { size, fromEnd, after: after ?? null, before: before ?? null, rowsOnly };
 }
