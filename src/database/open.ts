@@ -1,7 +1,6 @@
 // Opens the directory's database, embedded or on a server, with its migrations applied.
 import type { Database } from './database.ts';
 import { applyMigrations } from './migrate.ts';
-import { openPglite } from './pglite.ts';
 import { openPostgresql, type Timeouts } from './postgresql.ts';
 
 export type DatabaseOptions = {
@@ -16,7 +15,7 @@ export type DatabaseOptions = {
 /** Throws if the server cannot be reached, the directory is in use, or a migration fails. */
 export async function openDatabase({ url, dataDir, poolSize, timeouts }: DatabaseOptions): Promise<Database> {
   const database =
-    url === undefined ? await openPglite(dataDir) : openPostgresql({ url, poolSize, timeouts });
+    url === undefined ? await openEmbedded(dataDir) : openPostgresql({ url, poolSize, timeouts });
   try {
     await applyMigrations(database);
     return database;
@@ -24,4 +23,10 @@ export async function openDatabase({ url, dataDir, poolSize, timeouts }: Databas
     await database.close();
     throw error;
   }
+}
+
+/** Loaded on demand: a server's database needs none of the embedded one's megabytes. */
+async function openEmbedded(dataDir: string) {
+  const { openPglite } = await import('./pglite.ts');
+  return openPglite(dataDir);
 }

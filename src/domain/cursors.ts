@@ -12,6 +12,9 @@ export type Ordering = {
   readonly descending: boolean;
 };
 
+/** One row more than the page holds says whether another page follows; who does not ask need not read it. */
+export const rowsToRead = ({ size, rowsOnly }: PageRequest): number => (rowsOnly ? size : size + 1);
+
 /** Puts a bucket's rows, whose order across buckets is the plan's, into the list's order and cuts the surplus row. */
 export function toPage<Raw extends object, Row extends object>(
   toRow: (raw: Raw) => Row,

@@ -4,7 +4,7 @@ import DataLoader from 'dataloader';
 import { Prisma, type Sql } from '../database/database.ts';
 import type { Page, PageArgs, PageRequest } from '../model/page.ts';
 import { pageRequest } from '../model/page.ts';
-import { cursorValues, type Ordering, toPage } from './cursors.ts';
+import { cursorValues, type Ordering, rowsToRead, toPage } from './cursors.ts';
 import { type Directory, perDirectory } from './directory.ts';
 
 import { memberUserColumns, type RawMember, toMemberRow } from './member-rows.ts';
@@ -98,7 +98,7 @@ async function loadBuckets(directory: Directory, ids: string[], page: PageReques
           if (found.length === 0) return;
           const members = found.filter((row) => row.userId !== null);
           if (found[0]!.nestingVersion !== reach.nestingVersion) outdated.push(at);
-          else if (strategy === 'dense' && members.length <= page.size) short.add(at);
+          else if (strategy === 'dense' && members.length < rowsToRead(page)) short.add(at);
           else buckets[at] = members;
         });
       }),
@@ -130,7 +130,7 @@ function statement(
   const [after = ''] = page.after === null ? [] : cursorValues(BY_USER, page.after, 'after');
   const [before = END] = page.before === null ? [] : cursorValues(BY_USER, page.before, 'before');
   const direction = Prisma.raw(page.fromEnd ? 'desc' : 'asc');
-  const size = page.size + 1;
+  const size = rowsToRead(page);
   const users =
     strategy === 'sparse'
       ? Prisma.sql`

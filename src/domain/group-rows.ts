@@ -13,18 +13,14 @@ export const groupColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.n
   g.parent_group_id as "parentGroupId", g.custom_attributes as "customAttributes", g.version,
   g.created_at as "createdAt", g.updated_at as "updatedAt", g.member_count as "memberCount"`;
 
-/** The columns of a list: as many whatever is asked for, so that lists can be read in one statement. */
+/** The columns of a list, with what is asked for beside them. */
 export function listColumns(directory: Directory, { nestedGroupCount, brief }: GroupExtras): Sql {
   const columns = brief
-    ? Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, null::text as description,
-        g.parent_group_id as "parentGroupId", null::jsonb as "customAttributes", g.version,
-        null::timestamptz as "createdAt", null::timestamptz as "updatedAt", g.member_count as "memberCount"`
+    ? Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.version, g.member_count as "memberCount"`
     : groupColumns;
-  const nested = nestedGroupCount
-    ? Prisma.sql`(select count(*)::int from nestings n
-        where n.parent_group_id = g.id and ${directory.scope(Prisma.sql`n.tenant_id`)})`
-    : Prisma.sql`null::int`;
-  return Prisma.sql`${columns}, ${nested} as "nestedGroupCount"`;
+  if (!nestedGroupCount) return columns;
+  return Prisma.sql`${columns}, (select count(*)::int from nestings n
+    where n.parent_group_id = g.id and ${directory.scope(Prisma.sql`n.tenant_id`)}) as "nestedGroupCount"`;
 }
 
 /** A group of a list, without what the list needed beside it. */
@@ -34,14 +30,14 @@ export function toGroupRow(raw: GroupRow): GroupRow {
     tenantId: raw.tenantId,
     name: raw.name,
     type: raw.type,
-    description: raw.description,
-    parentGroupId: raw.parentGroupId,
-    customAttributes: raw.customAttributes,
+    description: raw.description ?? null,
+    parentGroupId: raw.parentGroupId ?? null,
+    customAttributes: raw.customAttributes ?? null,
     version: raw.version,
-    createdAt: raw.createdAt,
-    updatedAt: raw.updatedAt,
+    createdAt: raw.createdAt ?? null,
+    updatedAt: raw.updatedAt ?? null,
     memberCount: raw.memberCount,
-    ...(raw.nestedGroupCount != null && { nestedGroupCount: raw.nestedGroupCount }),
+    nestedGroupCount: raw.nestedGroupCount,
   };
 }
 

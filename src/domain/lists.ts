@@ -3,12 +3,12 @@ import DataLoader from 'dataloader';
 import { Prisma, type Sql } from '../database/database.ts';
 import { refuse } from '../model/errors.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../model/page.ts';
-import { cursorValues, type Ordering, toPage } from './cursors.ts';
+import { cursorValues, type Ordering, rowsToRead, toPage } from './cursors.ts';
 import { type Directory, perDirectory } from './directory.ts';
 
 /** A list that hangs off a parent, as SQL correlated with the parent's id `k.id`. */
 export type ListSource<Args, Row extends object> = {
-  /** Selected columns; whatever the arguments, as many and of the same types. */
+  /** Selected columns. */
   columns(directory: Directory, args: Args): Sql;
   /** Tables and conditions: `from … where …`, with the caller's scope. */
   from(directory: Directory, args: Args): Sql;
@@ -54,7 +54,14 @@ export function list<Args extends object, Row extends object>(source: ListSource
     },
     /** The whole list; refused with LIMIT_EXCEEDED if it is longer than `MAX_WHOLE_LIST`, never cut. */
     async whole(directory: Directory, parent: string, args: Args): Promise<readonly Row[]> {
-      const page = { size: MAX_WHOLE_LIST, fromEnd: false, after: null, before: null, offset: 0 };
+      const page = {
+        size: MAX_WHOLE_LIST,
+        fromEnd: false,
+        after: null,
+        before: null,
+        offset: 0,
+        rowsOnly: false,
+      };
       const { rows, hasNextPage } = await pages(directory).load({ parent, args, page });
       if (!hasNextPage) return rows;
       throw refuse.limit(
@@ -74,22 +81,27 @@ async function loadPages<Args extends object, Row extends object>(
   keys: readonly PageKey<Args>[],
 ): Promise<(Page<Row> | Error)[]> {
   const results = new Array<Page<Row> | Error>(keys.length);
-  const batches: { statement: Sql; members: number[] }[] = [];
+  const batches: { statement: Sql; members: number[]; shape: string }[] = [];
   for (const members of groupByArgs(keys, ({ args, page }) => [args, page])) {
     const { args, page } = keys[members[0]!]!;
     try {
-      batches.push({
-        statement: pageStatement(directory, source, args, page, batches.length, parents(keys, members)),
-        members,
-      });
+      const columns = source.columns(directory, args);
+      const order = source.order(args);
+      const shape = `${columns.text} ${sortValueOf(order) !== null}`;
+      const asked = { columns, order, args, page, batch: batches.length, parentIds: parents(keys, members) };
+      batches.push({ statement: pageStatement(directory, source, asked), members, shape });
     } catch (error) {
       for (const member of members) results[member] = error as Error;
     }
   }
-  if (batches.length === 0) return results;
-  const rows = await directory.sql<BucketRow>(unionAll(batches.map((batch) => batch.statement)));
   const buckets = batches.map((batch) => batch.members.map(() => [] as BucketRow[]));
-  for (const row of rows) buckets[row.batch]![row.bucket - 1]!.push(row);
+  // Lists of which different columns are selected cannot share a statement; a document has as many as it says so.
+  await Promise.all(
+    [...Map.groupBy(batches, (batch) => batch.shape).values()].map(async (alike) => {
+      const rows = await directory.sql<BucketRow>(unionAll(alike.map((batch) => batch.statement)));
+      for (const row of rows) buckets[row.batch]![row.bucket - 1]!.push(row);
+    }),
+  );
   batches.forEach(({ members }, batch) => {
     members.forEach((member, bucket) => {
       const { args, page, parent } = keys[member]!;
@@ -119,22 +131,31 @@ async function loadCounts<Args extends object, Row extends object>(
   return results;
 }
 
+type Asked<Args> = {
+  columns: Sql;
+  order: Ordering;
+  args: Args;
+  page: PageRequest;
+  batch: number;
+  parentIds: string[];
+};
+
+/** The key that no selected column holds, as text; null if there is none. */
+function sortValueOf({ keys }: Ordering): Sql | null {
+  const hidden = keys.find((key) => key.alias === undefined);
+  if (!hidden) return null;
+  return hidden.type === 'text'
+    ? hidden.column
+    : Prisma.sql`to_char(${hidden.column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MSZ')`;
+}
+
 function pageStatement<Args extends object, Row extends object>(
   directory: Directory,
   source: ListSource<Args, Row>,
-  args: Args,
-  page: PageRequest,
-  batch: number,
-  parentIds: string[],
+  { columns: selected, order, args, page, batch, parentIds }: Asked<Args>,
 ): Sql {
-  const order = source.order(args);
   const columns = Prisma.join(order.keys.map((key) => key.column));
-  const hidden = order.keys.find((key) => key.alias === undefined);
-  const sortValue = !hidden
-    ? Prisma.sql`null::text`
-    : hidden.type === 'text'
-      ? hidden.column
-      : Prisma.sql`to_char(${hidden.column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MSZ')`;
+  const sortValue = sortValueOf(order);
   const bound = (cursor: string | null, path: string, after: boolean) => {
     if (cursor === null) return Prisma.empty;
     const typed = cursorValues(order, cursor, path).map((value, at) =>
@@ -148,9 +169,9 @@ function pageStatement<Args extends object, Row extends object>(
   return Prisma.sql`select ${batch}::int as batch, k.o::int as bucket, r.*
     from unnest(${parentIds}::text[]) with ordinality k(id, o)
     cross join lateral (
-      select ${source.columns(directory, args)}, ${sortValue} as "sortValue"
+      select ${selected}${sortValue ? Prisma.sql`, ${sortValue} as "sortValue"` : Prisma.empty}
       ${source.from(directory, args)}${bound(page.after, 'after', true)}${bound(page.before, 'before', false)}
-      order by ${sorted} limit ${page.size + 1}${page.offset > 0 ? Prisma.sql` offset ${page.offset}::bigint` : Prisma.empty}) r`;
+      order by ${sorted} limit ${rowsToRead(page)}${page.offset > 0 ? Prisma.sql` offset ${page.offset}::bigint` : Prisma.empty}) r`;
 }
 
 /** Positions of keys with equal arguments, one array for each distinct set of arguments. */

@@ -5,7 +5,7 @@ import type { MemberExtras, MemberRow } from './rows.ts';
 
 export type RawMember = Pick<MemberRow, 'userId' | 'email' | 'displayName'> & {
   userTenantId: MemberRow['user']['tenantId'];
-  addedAt: Date | null;
+  addedAt?: Date | null;
   membershipType?: MembershipType;
 };
 
@@ -13,12 +13,14 @@ export type RawMember = Pick<MemberRow, 'userId' | 'email' | 'displayName'> & {
 export const memberUserColumns: Sql = Prisma.sql`u.id as "userId", u.email, u.display_name as "displayName",
   u.tenant_id as "userTenantId"`;
 
-/** When the direct membership began, where it is asked for. */
-export const addedAtColumn = (column: Sql, { addedAt = true }: MemberExtras): Sql =>
-  addedAt ? Prisma.sql`${column} as "addedAt"` : Prisma.sql`null::timestamptz as "addedAt"`;
+/** The columns of a list of direct members. */
+export function directMemberColumns({ addedAt = true, user = true }: MemberExtras): Sql {
+  const columns = user ? memberUserColumns : Prisma.sql`u.id as "userId", u.email`;
+  return addedAt ? Prisma.sql`${columns}, m.added_at as "addedAt"` : columns;
+}
 
 export function toMemberRow(raw: RawMember, groupId: string): MemberRow {
-  const { userId, email, displayName, userTenantId, addedAt, membershipType = 'DIRECT' } = raw;
+  const { userId, email, displayName = null, userTenantId, addedAt = null, membershipType = 'DIRECT' } = raw;
   const user = { id: userId, tenantId: userTenantId, email, displayName };
   return {
     groupId: groupId as MemberRow['groupId'],

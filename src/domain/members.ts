@@ -25,7 +25,7 @@ import {
 import { actorOf } from './events.ts';
 import { groupColumns, uncounted } from './group-rows.ts';
 import { list } from './lists.ts';
-import { addedAtColumn, memberUserColumns, toMemberRow } from './member-rows.ts';
+import { directMemberColumns, toMemberRow } from './member-rows.ts';
 import { assertBatchSize, assertKnownUsers, endMemberships, insertMemberships } from './memberships.ts';
 import type { GroupRow, MemberExtras, MemberRow } from './rows.ts';
 import { matching, searchPattern } from './search.ts';
@@ -56,8 +56,7 @@ function memberOrdering({ orderBy }: { orderBy?: MemberOrder | null | undefined 
 }
 
 const members = list<ListArgs, MemberRow>({
-  columns: (_directory, { extras = {} }) =>
-    Prisma.sql`${memberUserColumns}, ${addedAtColumn(Prisma.sql`m.added_at`, extras)}`,
+  columns: (_directory, { extras = {} }) => directMemberColumns(extras),
   order: memberOrdering,
   toRow: toMemberRow,
   from: (directory, { search }) => Prisma.sql`from memberships m join users u on u.id = m.user_id

@@ -18,17 +18,17 @@ export type GroupRow = {
   /** Direct members when the row was read; null where that may have changed since, or is hidden: ask `countMembers`. */
   memberCount: number | null;
   /** Directly nested groups, where the reader asked for them (`GroupExtras`). */
-  nestedGroupCount?: number;
+  nestedGroupCount?: number | undefined;
 };
 
 /**
- * What a list of groups reads: with `nestedGroupCount` that too; `brief` without description, attributes and times, which
- * are null then, so only for readers who do not look at them.
+ * What a list of groups reads: with `nestedGroupCount` that too; `brief` without description, attributes, times and where
+ * it is filed, for readers who do not look at them.
  */
 export type GroupExtras = { nestedGroupCount?: boolean; brief?: boolean };
 
-/** What a list of members reads: without `addedAt` if that is false, and it is null then. */
-export type MemberExtras = { addedAt?: boolean };
+/** What a list of members reads: without what is false, which its readers do not look at. */
+export type MemberExtras = { addedAt?: boolean; user?: boolean };
 
 export type UserRow = { id: UserId; tenantId: TenantId; email: string; displayName: string | null };
 export type TenantRow = { id: TenantId; partnerId: PartnerId; name: string; slug: string };

@@ -83,7 +83,7 @@ builder.queryFields((t) => ({
       complexity: connectionCost,
       resolve: (_root, { filter, orderBy, ...page }, { directory }, info) =>
         connection(page, info, {
-          list: () => listGroups(directory, { filter, orderBy, extras: groupExtras(info), page }),
+          list: (page) => listGroups(directory, { filter, orderBy, extras: groupExtras(info), page }),
           count: () => countGroups(directory, { filter }),
         }),
     },
@@ -109,7 +109,8 @@ builder.prismaObjectField(Tenant, 'groups', (t) =>
         }
         const ofTenant = { ...filter, tenantId: id };
         return connection(page, info, {
-          list: () => listGroups(directory, { filter: ofTenant, orderBy, extras: groupExtras(info), page }),
+          list: (page) =>
+            listGroups(directory, { filter: ofTenant, orderBy, extras: groupExtras(info), page }),
           count: () => countGroups(directory, { filter: ofTenant }),
         });
       },

@@ -30,7 +30,7 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: () => listChildren(directory, id, { page, extras: groupExtras(info) }),
+          list: (page) => listChildren(directory, id, { page, extras: groupExtras(info) }),
           count: () => countChildren(directory, id),
         }),
     },

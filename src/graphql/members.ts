@@ -96,7 +96,7 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id, memberCount }, { search, orderBy, ...page }, { directory }, info) =>
         connection(page, info, {
-          list: () => listMembers(directory, id, { search, orderBy, extras: memberExtras(info), page }),
+          list: (page) => listMembers(directory, id, { search, orderBy, extras: memberExtras(info), page }),
           count: () => (search ? null : memberCount) ?? countMembers(directory, id, { search }),
         }),
     },
@@ -121,7 +121,7 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, { search, membershipType, ...page }, { directory }, info) =>
         connection(page, info, {
-          list: () => listEffectiveMembers(directory, id, { search, membershipType, page }),
+          list: (page) => listEffectiveMembers(directory, id, { search, membershipType, page }),
           count: () => countEffectiveMembers(directory, id, { search, membershipType }),
         }),
     },
@@ -148,7 +148,7 @@ builder.prismaObjectFields(User, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: () => listUserGroups(directory, id, { page, extras: groupExtras(info) }),
+          list: (page) => listUserGroups(directory, id, { page, extras: groupExtras(info) }),
           count: () => countUserGroups(directory, id),
         }),
     },
@@ -161,7 +161,7 @@ builder.prismaObjectFields(User, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: () => listEffectiveGroups(directory, id, { page, extras: groupExtras(info) }),
+          list: (page) => listEffectiveGroups(directory, id, { page, extras: groupExtras(info) }),
           count: () => countEffectiveGroups(directory, id),
         }),
     },

@@ -24,7 +24,7 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: () => listNestedGroups(directory, id, { page, extras: groupExtras(info) }),
+          list: (page) => listNestedGroups(directory, id, { page, extras: groupExtras(info) }),
           count: () => countNestedGroups(directory, id),
         }),
     },
@@ -43,7 +43,7 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: () => listParentGroups(directory, id, { page, extras: groupExtras(info) }),
+          list: (page) => listParentGroups(directory, id, { page, extras: groupExtras(info) }),
           count: () => countParentGroups(directory, id),
         }),
     },

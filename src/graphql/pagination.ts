@@ -13,7 +13,7 @@ builder.globalConnectionField('totalCount', (t) =>
 
 /** A list and its count, as the domain offers them; each null where the list is hidden from the caller. */
 export type Listing<Row> = {
-  list: () => Promise<Page<Row> | null>;
+  list: (page: PageArgs) => Promise<Page<Row> | null>;
   /** The number itself where the parent's row holds it already. */
   count: () => number | null | Promise<number | null>;
 };
@@ -30,7 +30,7 @@ export async function connection<Row>(
   pageRequest(args);
   const selected = selectedFields(info);
   const total = once(count);
-  const page = once(list);
+  const page = once(() => list({ ...args, rowsOnly: !selected.has('pageInfo') }));
   if (selected.has('totalCount')) unhandledYet(total());
   // Which of the two is awaited here only decides how it is learnt that the list is hidden.
   const onlyTotal = selected.has('totalCount') && !LISTING_FIELDS.some((field) => selected.has(field));
@@ -127,11 +127,12 @@ export function groupExtras(info: GraphQLResolveInfo): GroupExtras {
   };
 }
 
-const BESIDES = ['description', 'customAttributes', 'createdAt', 'updatedAt'];
+const BESIDES = ['description', 'customAttributes', 'createdAt', 'updatedAt', 'parent'];
 
 /** The same for a connection of members. */
 export function memberExtras(info: GraphQLResolveInfo): MemberExtras {
-  return { addedAt: selectedFields(info, ['edges', 'node']).has('addedAt') };
+  const selected = selectedFields(info, ['edges', 'node']);
+  return { addedAt: selected.has('addedAt'), user: selected.has('user') || selected.has('displayName') };
 }
 
 // Siblings share their field nodes, so a list of a hundred groups reads its selection once.

@@ -51,7 +51,7 @@ builder.queryFields((t) => ({
       complexity: connectionCost,
       resolve: (_root, page, { directory }, info) =>
         connection(page, info, {
-          list: () => listTenants(directory, { page }),
+          list: (page) => listTenants(directory, { page }),
           count: () => countTenants(directory),
         }),
     },

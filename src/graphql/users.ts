@@ -56,7 +56,7 @@ builder.prismaObjectField(Tenant, 'users', (t) =>
       complexity: connectionCost,
       resolve: ({ id: tenantId }, { search, ...page }, { directory }, info) =>
         connection(page, info, {
-          list: () => listUsers(directory, { tenantId, search, page }),
+          list: (page) => listUsers(directory, { tenantId, search, page }),
           count: () => countUsers(directory, { tenantId, search }),
         }),
     },

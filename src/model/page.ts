@@ -16,6 +16,8 @@ export type PageArgs = {
   before?: string | null | undefined;
   /** Rows to pass over first, for lists that are read by page number. What is passed over is read: cursors are cheaper. */
   offset?: number | undefined;
+  /** Whether there are pages before and after will not be asked; the page may then say that there are none. */
+  rowsOnly?: boolean;
 };
 
 /** A validated page request: `size` rows counted from the front or from the back, between the two cursors. */
@@ -25,6 +27,7 @@ export type PageRequest = {
   readonly after: string | null;
   readonly before: string | null;
   readonly offset: number;
+  readonly rowsOnly: boolean;
 };
 
 /** Rows in the list's order, whichever end they were counted from. */
@@ -42,7 +45,14 @@ export const numberedPage = (page: number, perPage: number): PageArgs => ({
 });
 
 /** Checks the four Relay arguments; refuses `first` with `last`, and sizes outside 1–100. */
-export function pageRequest({ first, after, last, before, offset }: PageArgs): PageRequest {
+export function pageRequest({
+  first,
+  after,
+  last,
+  before,
+  offset = 0,
+  rowsOnly = false,
+}: PageArgs): PageRequest {
   if (first != null && last != null) {
     throw refuse.validation([{ path: ['last'], message: 'cannot be combined with first' }]);
   }
@@ -53,5 +63,5 @@ export function pageRequest({ first, after, last, before, offset }: PageArgs): P
       { path: [fromEnd ? 'last' : 'first'], message: `must be between 1 and ${MAX_PAGE_SIZE}` },
     ]);
   }
-  return { size, fromEnd, after: after ?? null, before: before ?? null, offset: offset ?? 0 };
+  return { size, fromEnd, after: after ?? null, before: before ?? null, offset, rowsOnly };
 }

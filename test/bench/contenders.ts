@@ -12,6 +12,8 @@ import { freePort } from './postgresql.ts';
 
 export type Contender = {
   name: string;
+  /** How it is called in the table. */
+  label: string;
   operations: Operations;
   port: number;
   pid: number;
@@ -80,6 +82,7 @@ export async function startContender(
   await untilAnswering(name, child, port);
   return {
     name,
+    label: name,
     operations: kind.operations,
     port,
     pid: child.pid!,

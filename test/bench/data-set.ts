@@ -1,5 +1,5 @@
 // The directory that is measured: made by the database itself from numbers alone, so that every run has the same.
-import pg from 'pg';
+import type { RunSql } from './run-sql.ts';
 
 export type Sizes = {
   users: number;
@@ -22,14 +22,8 @@ const SKEW = 'power(n + 10, -0.75)';
  * tenant group 0 reaches about 1,300 groups and nearly every user, through groups 1 and 1 + depth, which hold half
  * of the users each; their names come first.
  */
-export async function createDataSet(url: string, sizes: Sizes): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    for (const statement of statements(sizes)) await client.query(statement);
-  } finally {
-    await client.end();
-  }
+export async function createDataSet(run: RunSql, sizes: Sizes): Promise<void> {
+  for (const statement of statements(sizes)) await run(statement);
 }
 
 const idOf = (prefix: string, seed: string) => `'${prefix}_' || substr(md5('${prefix}' || ${seed}), 1, 16)`;
@@ -40,7 +34,8 @@ function statements({ users, groups, memberships, nestings, depth, tenants }: Si
     else floor(${total} * ${1 - LARGEST} / greatest(1, ${tenants} - 1)) end)::int`;
   return [
     // The load checks nothing that its own arithmetic guarantees; the checks of the directory run over it afterwards.
-    `set session_replication_role = replica; set synchronous_commit = off`,
+    `set session_replication_role = replica`,
+    `set synchronous_commit = off`,
     `create schema bench`,
     `create table bench.tenants as select t, ${idOf('tnt', 't')} as id, ${share(users)} as users, ${share(groups)} as groups,
        ${share(memberships)} as memberships, ${share(nestings)} as nestings from generate_series(0, ${tenants - 1}) t`,
@@ -95,7 +90,6 @@ function statements({ users, groups, memberships, nestings, depth, tenants }: Si
     `set session_replication_role = origin`,
     `create index on bench.users (t, n)`,
     `create index on bench.groups (t, n)`,
-    `create extension if not exists pg_stat_statements`,
     `vacuum analyze`,
   ];
 }

@@ -1,5 +1,5 @@
 // What is asked: each query with its variants, taken from the data set, and the goals that DESIGN §8 sets for it.
-import pg from 'pg';
+import type { RunSql } from './run-sql.ts';
 
 /** What a variant asks about; each contender writes it in its own language. `page` counts pages of 50 groups. */
 export type Variant = {
@@ -23,10 +23,8 @@ export type Query = {
 export const PAGES = 101;
 
 /** All queries, with variants that the data set has. */
-export async function readQueries(url: string, depth: number): Promise<Query[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  const ids = async (sql: string) => (await client.query<{ id: string }>(sql)).rows.map((row) => row.id);
+export async function readQueries(run: RunSql, depth: number): Promise<Query[]> {
+  const ids = async (sql: string) => (await run(sql)).map((row) => row.id as string);
   const [tenant] = await ids('select id from bench.tenants where t = 0');
   const groups = await ids('select id from bench.groups where t = 0 and n > 100 order by md5(id) limit 100');
   const reaching = (low: number, high: number, limit: number, from: string) => `
@@ -46,7 +44,6 @@ export async function readQueries(url: string, depth: number): Promise<Query[]> 
         select group_id from memberships where user_id = u.id
         union select n.parent_group_id from up join nestings n on n.child_group_id = up.id)
       select count(*) as n from up) r where r.n between 150 and 250 order by u.id limit 40`);
-  await client.end();
   const pages = Array.from({ length: 40 }, (_, at) => at + 2);
   const of = (variants: Omit<Variant, 'tenant'>[]) => variants.map((each) => ({ tenant: tenant!, ...each }));
   const onPages = of(pages.map((page) => ({ page })));

@@ -1,9 +1,9 @@
 // Requests of one contender for one query: its variants in turn, or new members without end.
-import pg from 'pg';
 import type { Contender } from './contenders.ts';
 import { requestBytes } from './load.ts';
 import type { Ask } from './operations/operations.ts';
 import { PAGES, type Query } from './queries.ts';
+import type { RunSql } from './run-sql.ts';
 
 /** Asks once and gives the answer; throws for one that is not well. */
 export async function askOnce({ port, headers }: Contender, { path, body }: Ask): Promise<unknown> {
@@ -19,10 +19,10 @@ export async function askOnce({ port, headers }: Contender, { path, body }: Ask)
 }
 
 /** Its cursors of the first pages, walked one by one as a client would. */
-export async function walkPages(contender: Contender, tenant: string): Promise<string[]> {
+export async function walkPages(contender: Contender, tenant: string, pages = PAGES): Promise<string[]> {
   const { operations } = contender;
   const cursors: string[] = [];
-  while (cursors.length < PAGES) {
+  while (cursors.length < pages) {
     cursors.push(
       operations.cursor(await askOnce(contender, operations.walk(tenant, cursors.at(-1) ?? null))),
     );
@@ -46,19 +46,14 @@ export function readRequests(
 /** Groups that members are added to: enough that two requests rarely meet in one. */
 const TARGETS = 1_000;
 
-export type Additions = { next(contender: Contender): Buffer; clear(): Promise<void> };
+export type Additions = { next(contender: Contender): Buffer; clear(run: RunSql): Promise<void> };
 
 /** New members without end, none twice; `clear` takes them away again, so that every round starts alike. */
-export async function memberAdditions(url: string): Promise<Additions> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  const { rows: groups } = await client.query<{ id: string; size: number }>(
-    `select id, size from bench.groups where t = 0 and n > 2000 order by n limit ${TARGETS}`,
+export async function memberAdditions(run: RunSql): Promise<Additions> {
+  const groups = await run(
+    `select id from bench.groups where t = 0 and n > 100 order by n desc limit ${TARGETS}`,
   );
-  const { rows: users } = await client.query<{ id: string }>(
-    'select id from bench.users where t = 0 order by n',
-  );
-  await client.end();
+  const users = await run('select id from bench.users where t = 0 order by n');
   let at = 0;
   return {
     next({ operations, headers }) {
@@ -67,13 +62,13 @@ export async function memberAdditions(url: string): Promise<Additions> {
       const { path, body } = operations.addMember(group.id, user.id);
       return requestBytes(path, body, headers);
     },
-    async clear() {
-      const cleaner = new pg.Client({ connectionString: url });
-      await cleaner.connect();
-      await cleaner.query(`delete from memberships where added_by <> 'bench' or added_at > '2026-06-01'`);
-      await cleaner.query('truncate group_events');
-      await cleaner.query('vacuum analyze memberships');
-      await cleaner.end();
+    async clear(again) {
+      await again(`delete from memberships where added_by <> 'bench' or added_at > '2026-06-01'`);
+      await again(`update groups g set member_count = (select count(*)::int from memberships m where m.group_id = g.id),
+        membership_version = membership_version + 1 where tenant_id = (select id from bench.tenants where t = 0)`);
+      await again('truncate group_events');
+      await again('vacuum analyze memberships');
+      await again('vacuum analyze groups');
       at = 0;
     },
   };

@@ -7,7 +7,9 @@ import { openPglite } from '../../src/database/pglite.ts';
 import { openPostgresql } from '../../src/database/postgresql.ts';
 import { openTestDatabase } from '../support/postgresql.ts';
 
-test('migrations and schema.prisma agree: run `npm run migrate -- create NAME` after a change of the schema', async () => {
+test('migrations and schema.prisma agree: run `npm run migrate -- create NAME` after a change of the schema', {
+  timeout: 120_000,
+}, async () => {
   const shadow = await openPglite('memory://');
   expect(await schemaDrift(shadow)).toBe('');
   await shadow.close();

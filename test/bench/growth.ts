@@ -1,0 +1,146 @@
+// `npm run bench -- growth`: the same queries on directories that grow a hundredfold, and on a graph made to hurt.
+import { type Contender, memoryOf, startContender } from './contenders.ts';
+import type { Sizes } from './data-set.ts';
+import { startIssuer } from './issuer.ts';
+import { applyLoad, percentile } from './load.ts';
+import { say } from './measure.ts';
+import type { Options } from './options.ts';
+import { startServer } from './postgresql.ts';
+import { prepare } from './prepare.ts';
+import { readQueries } from './queries.ts';
+import { askOnce, readRequests, walkPages } from './requests.ts';
+import { onServer, type RunSql } from './run-sql.ts';
+
+/** Depth cannot grow a hundredfold: it ends at the 32 that every stored path keeps. */
+const scaled = (
+  { users, groups, memberships, nestings }: Sizes,
+  share: number,
+  depth: number,
+  tenants: number,
+) => ({
+  users: users * share,
+  groups: groups * share,
+  memberships: memberships * share,
+  nestings: nestings * share,
+  depth,
+  tenants,
+});
+
+const QUERIES = ['Q1', 'Q2', 'Q3', 'Q4', 'Q5a', 'Q5b', 'deep', 'search', 'user'];
+/** Enough to see a latency without a queue in it. */
+const CONNECTIONS = 2;
+
+type Row = Record<string, string>;
+
+/** Prints a table with a column a scale, and what the hostile graph costs. */
+export async function growth({ sizes, seconds }: Options): Promise<void> {
+  const columns: [string, Row][] = [];
+  for (const [name, share, depth, tenants] of [
+    ['1×', 0.01, 4, 2],
+    ['10×', 0.1, 12, 20],
+    ['100×', 1, 32, 200],
+  ] as const) {
+    columns.push([name, await onScale(scaled(sizes, share, depth, tenants), seconds)]);
+    say(`${name} done`);
+  }
+  const names = Object.keys(columns[0]![1]);
+  const header = ['p50 ms (statements a request)', ...columns.map(([name]) => name)];
+  const rows = names.map((name) => [name, ...columns.map(([, row]) => row[name] ?? '–')]);
+  process.stdout.write(
+    `${[header, header.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')}\n`,
+  );
+}
+
+async function onScale(sizes: Sizes, seconds: number): Promise<Row> {
+  const server = await startServer(null);
+  let contender: Contender | undefined;
+  try {
+    await prepare(server, sizes);
+    await onServer(server.url, makeHostileGraph);
+    const all = await onServer(server.url, (run) => readQueries(run, sizes.depth));
+    const { tenant } = all[0]!.variants[0]!;
+    const issuer = await startIssuer(tenant);
+    contender = await startContender('coterie', issuer, { DATABASE_URL: server.url });
+    const row: Row = {
+      'first answer, ms': String(Math.round(contender.startMs)),
+      'memory at rest, MB': memory(contender),
+    };
+    const cursors = await walkPages(contender, tenant, Math.min(101, Math.floor(sizes.groups / 60)));
+    for (const query of all.filter(({ id }) => QUERIES.includes(id))) {
+      // Small directories have no 100th page, and few groups of the size that a query wants.
+      const variants = query.variants
+        .filter(({ page = 0 }) => page < cursors.length || query.id === 'deep')
+        .map((variant) => (query.id === 'deep' ? { ...variant, page: cursors.length - 1 } : variant));
+      if (variants.length === 0) continue;
+      const next = readRequests(contender, { ...query, variants }, cursors)!;
+      await applyLoad({ port: contender.port, connections: CONNECTIONS, seconds: seconds / 2, next });
+      const before = await statementsOf(contender);
+      const load = await applyLoad({ port: contender.port, connections: CONNECTIONS, seconds, next });
+      const statements = ((await statementsOf(contender)) - before) / load.requests;
+      row[`${query.id} ${query.title}`] =
+        `${percentile(load.latencies, 0.5).toFixed(1)} (${statements.toFixed(0)})`;
+    }
+    Object.assign(row, await onHostileGraph(contender));
+    row['memory after, MB'] = memory(contender);
+    issuer.stop();
+    return row;
+  } finally {
+    await contender?.stop();
+    await server.stop();
+  }
+}
+
+const memory = ({ pid }: Contender) => String(Math.round(memoryOf(pid) ?? 0));
+
+async function statementsOf({ port }: Contender): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  return Number(/^coterie_statements_total (\d+)/m.exec(text)?.[1] ?? 0);
+}
+
+/** 32 levels of 100 groups, each nested in nine of the level above: 28,000 edges, and every path is as long as it may be. */
+async function makeHostileGraph(run: RunSql): Promise<void> {
+  await run(`
+    insert into groups (id, tenant_id, name, name_key, search_key)
+    select 'grp_hostile' || level || 'x' || at, t.id, 'zz ' || level || ' ' || at, 'zz ' || level || ' ' || at, 'zz'
+    from bench.tenants t, generate_series(0, 31) level, generate_series(0, 99) at where t.t = 0`);
+  await run(`
+    insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
+    select t.id, 'grp_hostile' || level || 'x' || at, 'grp_hostile' || level + 1 || 'x' || (at * 7 + k * 11) % 100, 'bench'
+    from bench.tenants t, generate_series(0, 30) level, generate_series(0, 99) at, generate_series(0, 8) k where t.t = 0
+    on conflict do nothing`);
+  await run(`
+    with added as (
+      insert into memberships (tenant_id, group_id, user_id, added_by)
+      select t.id, 'grp_hostile' || 31 || 'x' || u.n % 100, u.id, 'bench'
+      from bench.tenants t join bench.users u on u.t = t.t and u.n < 500 where t.t = 0 returning group_id)
+    update groups g set member_count = a.n from (select group_id, count(*)::int as n from added group by 1) a where a.group_id = g.id`);
+  await run('vacuum analyze groups');
+  await run('vacuum analyze nestings');
+}
+
+async function onHostileGraph(contender: Contender): Promise<Row> {
+  const timed = async (query: string) => {
+    const started = performance.now();
+    await askOnce(contender, { path: '/graphql', body: { query } });
+    return performance.now() - started;
+  };
+  const again = async (query: string) => {
+    const first = await timed(query);
+    const times = [];
+    for (let run = 0; run < 15; run += 1) times.push(await timed(query));
+    return `${times.sort((a, b) => a - b)[7]!.toFixed(1)} (first ${first.toFixed(0)})`;
+  };
+  const root = (selection: string) => `{ group(id: "grp_hostile0x0") { ${selection} } }`;
+  const edge = '{ groupId: "grp_hostile0x0", childGroupIds: ["grp_hostile1x50"] }';
+  const row: Row = {
+    'hostile graph: effective page': await again(
+      root('effectiveMembers(first: 20) { edges { node { userId } } }'),
+    ),
+    'hostile graph: effective count': await again(root('effectiveMemberCount')),
+  };
+  const write = await timed(
+    `mutation { addNestedGroups(input: ${edge}) { ... on AddNestedGroupsPayload { added } ... on Error { code message } } }`,
+  );
+  row['hostile graph: an edge written'] = write.toFixed(0);
+  return row;
+}
