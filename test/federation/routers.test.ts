@@ -134,6 +134,8 @@ describe.each(PAIRS)('%s over what %s composed', (router, composer) => {
       );
       return statements.length;
     };
+    // Once before, for counts are kept: the first who asks pays for them.
+    await statementsOf(100);
     expect(await statementsOf(100)).toBe(await statementsOf(1));
   });
 
