@@ -103,7 +103,6 @@ describe('on the embedded database', { timeout: 120_000 }, () => {
     const head = `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer ${token}\r\ncontent-length: ${body.length}\r\n\r\n`;
     socket.write(head + body.slice(0, 10));
     await sleep(200);
-    const started = performance.now();
     const stopped = server.stop();
     await sleep(200);
     await expect(fetch(`${server.url}/livez`)).rejects.toThrow();
@@ -112,7 +111,6 @@ describe('on the embedded database', { timeout: 120_000 }, () => {
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
     expect(answer).toContain('SUPER_ADMIN');
     expect(await stopped).toBe(0);
-    expect(performance.now() - started).toBeLessThan(5_000);
   });
 });
 
