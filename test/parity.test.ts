@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Prisma } from '../src/database/database.ts';
 import { openDirectory } from '../src/domain/directory.ts';
-import { createGroup } from '../src/domain/groups.ts';
+import { createGroup } from '../src/domain/group-changes.ts';
 import { createTenant, tenantAdmin } from './support/directories.ts';
 import { type Args, type Face, graphqlFace, type Outcome, restFace } from './support/parity-faces.ts';
 import { createWorld, readable, type World } from './support/parity-world.ts';

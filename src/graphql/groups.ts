@@ -1,5 +1,6 @@
 // Groups themselves: reading one, listing them by filter, creating and updating.
-import { countGroups, createGroup, findGroup, listGroups, updateGroup } from '../domain/groups.ts';
+import { createGroup, updateGroup } from '../domain/group-changes.ts';
+import { countGroups, findGroup, listGroups } from '../domain/groups.ts';
 import type { GroupRow } from '../domain/rows.ts';
 import { findTenant } from '../domain/tenants.ts';
 import { refuse } from '../model/errors.ts';

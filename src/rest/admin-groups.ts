@@ -1,7 +1,8 @@
 // Groups of every tenant in sight: listed, created, read, updated and deleted.
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { deleteGroup } from '../domain/deletion.ts';
-import { countGroups, createGroup, listGroups, updateGroup } from '../domain/groups.ts';
+import { createGroup, updateGroup } from '../domain/group-changes.ts';
+import { countGroups, listGroups } from '../domain/groups.ts';
 import { requireGroup } from '../domain/targets.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';

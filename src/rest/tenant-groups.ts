@@ -1,7 +1,8 @@
 // The groups of one tenant: listed, created, read, updated and deleted, and their members changed.
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { deleteGroup } from '../domain/deletion.ts';
-import { countGroups, createGroup, listGroups, updateGroup } from '../domain/groups.ts';
+import { createGroup, updateGroup } from '../domain/group-changes.ts';
+import { countGroups, listGroups } from '../domain/groups.ts';
 import { updateGroupMembers } from '../domain/members.ts';
 import { requireGroupOf } from '../domain/targets.ts';
 import { requireTenantOfGroups } from '../domain/tenants.ts';

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
+import type { UserId } from '../../src/model/ids.ts';
 import { createTenant } from '../support/directories.ts';
 import { createDatabase, openTestDatabase } from '../support/postgresql.ts';
 
@@ -89,16 +90,18 @@ describe('transactions', () => {
     const { userIds } = await createTenant(db, 2);
     const [first, second] = [userIds[0]!, userIds[1]!];
     let runs = 0;
-    const rename = (ids: string[]) =>
+    const holds = new Map([first, second].map((id) => [id, Promise.withResolvers<void>()]));
+    const rename = (mine: UserId, theirs: UserId) =>
       db.transaction(async (sql) => {
         runs += 1;
-        for (const id of ids) {
-          await sql(Prisma.sql`update users set display_name = 'Renamed' where id = ${id}`);
-          await sleep(100);
-        }
+        await sql(Prisma.sql`update users set display_name = 'Renamed' where id = ${mine}`);
+        holds.get(mine)!.resolve();
+        // Each holds its own row before it asks for the other's.
+        await holds.get(theirs)!.promise;
+        await sql(Prisma.sql`update users set display_name = 'Renamed' where id = ${theirs}`);
       });
-    await Promise.all([rename([first, second]), rename([second, first])]);
-    expect(runs).toBeGreaterThan(2);
+    await Promise.all([rename(first, second), rename(second, first)]);
+    expect(runs).toBe(3);
     await close();
   });
 });

@@ -7,7 +7,7 @@ import { deleteGroup } from '../../src/domain/deletion.ts';
 import type { Directory } from '../../src/domain/directory.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/effective-members.ts';
-import { createGroup } from '../../src/domain/groups.ts';
+import { createGroup } from '../../src/domain/group-changes.ts';
 import { addGroupMembers, countMembers, removeGroupMembers } from '../../src/domain/members.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
 import { restoreGroup } from '../../src/domain/restore.ts';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
 import { deleteGroup } from '../../src/domain/deletion.ts';
 import type { Directory } from '../../src/domain/directory.ts';
-import { createGroup, updateGroup } from '../../src/domain/groups.ts';
+import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
 import { addGroupMembers, removeGroupMembers } from '../../src/domain/members.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
 import { restoreGroup } from '../../src/domain/restore.ts';

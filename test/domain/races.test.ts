@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
 import { checkDirectory } from '../../src/domain/check.ts';
 import { deleteGroup } from '../../src/domain/deletion.ts';
-import { createGroup } from '../../src/domain/groups.ts';
+import { createGroup } from '../../src/domain/group-changes.ts';
 import { addGroupMembers } from '../../src/domain/members.ts';
 import { removeUsers } from '../../src/domain/users.ts';
 import { isDirectoryError } from '../../src/model/errors.ts';

@@ -1,6 +1,6 @@
 // Real routers in front of three listening subgraphs: joins, the caller's token all the way, statements that do not grow.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createGroup } from '../../src/domain/groups.ts';
+import { createGroup } from '../../src/domain/group-changes.ts';
 import { addNestedGroups } from '../../src/domain/nesting.ts';
 import { listen } from '../../src/http/server.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';

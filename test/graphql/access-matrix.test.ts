@@ -3,7 +3,7 @@
 import { type GraphQLField, isNonNullType } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
-import { createGroup } from '../../src/domain/groups.ts';
+import { createGroup } from '../../src/domain/group-changes.ts';
 import { addGroupMembers } from '../../src/domain/members.ts';
 import { addNestedGroups } from '../../src/domain/nesting.ts';
 import { schema } from '../../src/graphql/schema.ts';
