@@ -7,9 +7,12 @@ import type { Config } from './config.ts';
 import { type Database, Prisma } from './database/database.ts';
 import { openDirectory } from './domain/directory.ts';
 import { createGraphQLHandler } from './graphql/handler.ts';
+import { readTrustedDocuments } from './graphql/trusted-documents.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createListener } from './http/plain.ts';
 import { createRouter, type Router, type RouterOptions } from './http/router.ts';
+import type { Caller } from './model/caller.ts';
+import { createRestHandler } from './rest/router.ts';
 
 export type App = {
   /** Answers a request, without a server. */
@@ -21,7 +24,7 @@ export type App = {
 };
 
 export type AppParts = {
-  config: Pick<Config, 'issuer' | 'dataDir' | 'limits'>;
+  config: Pick<Config, 'issuer' | 'dataDir' | 'limits' | 'trustedDocuments'>;
   database: Database;
   logger: Logger;
 };
@@ -32,18 +35,22 @@ export async function createApp({ config, database, logger }: AppParts): Promise
   database.onStatement(metrics.statementSent);
   const developmentToken =
     signToken && (await signToken({ sub: 'usr_GraphiQL00000000', role: 'super_admin' }));
-  const { fetch: graphql, fastPath: plainGraphQL } = createGraphQLHandler({
+  const face = {
     authenticate,
-    openDirectory: (caller) => openDirectory(database, caller),
+    openDirectory: (caller: Caller) => openDirectory(database, caller),
     limits: config.limits,
+    trustedDocuments: config.trustedDocuments ? await readTrustedDocuments(config.trustedDocuments) : null,
     logger,
     developmentToken,
-  });
+  };
+  const { fetch: graphql, fastPath: plainGraphQL } = createGraphQLHandler(face);
   const routes: RouterOptions = {
     graphql,
     plainGraphQL,
+    rest: createRestHandler(face),
     ready: () => database.sql(Prisma.sql`select 1 as ready`),
     bodyBytes: config.limits.bodyBytes,
+    restBodyBytes: config.limits.restBodyBytes,
     metrics,
     logger,
   };

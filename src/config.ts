@@ -25,7 +25,9 @@ const environment = z.object({
   AUTH_JWKS_URL: z.url('must be the URL of a JWKS').optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   SEED_DEMO: flag.optional(),
+  TRUSTED_DOCUMENTS: z.string().optional(),
   LIMIT_BODY_BYTES: count(256 * 1_024),
+  LIMIT_REST_BODY_BYTES: count(1_024 * 1_024),
   LIMIT_TOKENS: count(1_000),
   LIMIT_BRACKETS: count(60),
   LIMIT_DEPTH: count(12),
@@ -76,8 +78,11 @@ export function readConfig(variables: NodeJS.ProcessEnv = process.env) {
     issuer: env.AUTH_ISSUER
       ? { issuers: env.AUTH_ISSUER, audiences: env.AUTH_AUDIENCE!, jwksUrl: env.AUTH_JWKS_URL! }
       : null,
+    /** File of the only operations that are answered; null: any operation is. */
+    trustedDocuments: env.TRUSTED_DOCUMENTS ?? null,
     limits: {
       bodyBytes: env.LIMIT_BODY_BYTES,
+      restBodyBytes: env.LIMIT_REST_BODY_BYTES,
       tokens: env.LIMIT_TOKENS,
       brackets: env.LIMIT_BRACKETS,
       depth: env.LIMIT_DEPTH,

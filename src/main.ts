@@ -69,6 +69,7 @@ async function welcome(url: string, { signToken }: App, { production }: Config):
   return [
     '',
     `Coterie answers at ${url}/graphql — open it in a browser for GraphiQL.`,
+    `REST answers below ${url}/api/v1; its reference is at ${url}/docs.`,
     production ? '' : 'Tokens of the demo directory, valid for 12 hours:',
     ...tokens,
     '',

@@ -16,7 +16,7 @@ const ARROWS: Record<string, readonly string[]> = {
   rest: ['domain', 'model'],
   http: ['model'],
   // The commands stand beside the server: they read its configuration and reach the one room each is about.
-  cli: ['auth', 'config', 'database', 'domain', 'graphql', 'model'],
+  cli: ['auth', 'config', 'database', 'domain', 'graphql', 'model', 'rest'],
   app: ['auth', 'config', 'database', 'domain', 'graphql', 'http', 'model', 'rest'],
   main: ['app', 'auth', 'cli', 'config', 'database', 'http', 'model'],
 };
@@ -34,7 +34,7 @@ const KEPT_IN: [package_: RegExp, rooms: readonly string[]][] = [
     ['database', 'domain'],
   ],
   [/^(graphql($|-|\/)|@pothos\/|@apollo\/|@graphql-|@escape\.tech\/)/, ['graphql']],
-  [/^(hono$|hono\/|@hono\/)/, ['rest', 'http']],
+  [/^(hono$|hono\/|@hono\/|swagger-ui-dist$)/, ['rest', 'http']],
 ];
 
 type Import = { file: string; target: string };

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { openDatabase } from '../src/database/open.ts';
 import type { TenantId } from '../src/model/ids.ts';
 import { createTenant, openAsAdmin } from './support/directories.ts';
-import { domainFace, type Face, graphqlFace } from './support/faces.ts';
+import { domainFace, type Face, graphqlFace, restFace } from './support/faces.ts';
 import { openTestDatabase, type TestDatabase } from './support/postgresql.ts';
 
 type Given = Record<string, { name?: string; parent?: string; members?: string[]; nests?: string[] } | null>;
@@ -36,6 +36,7 @@ afterAll(async () => {
 const FACES: Record<string, (tenantId: TenantId) => Promise<Face>> = {
   domain: async (tenantId) => domainFace(openAsAdmin(server.db, tenantId), tenantId),
   GraphQL: async (tenantId) => graphqlFace(server.db, tenantId),
+  REST: async (tenantId) => restFace(server.db, tenantId),
   'domain on the embedded database': async (tenantId) =>
     domainFace(openAsAdmin(embedded, tenantId), tenantId),
 };

@@ -48,6 +48,14 @@ test('every type, field, argument and enum value has a description', () => {
   expect(undescribed).toEqual([]);
 });
 
+test('a field called id is that of a node, or of a partner: in a cache, one id is one object', () => {
+  const identified = ownTypes.filter((type) => isObjectType(type) && 'id' in type.getFields());
+  const nodes = schema.getPossibleTypes(schema.getType('Node') as never);
+  expect(identified.map(({ name }) => name).sort()).toEqual(
+    [...nodes.map(({ name }) => name), 'Partner'].sort(),
+  );
+});
+
 describe('mutations', () => {
   const mutations = Object.values(schema.getMutationType()!.getFields());
 

@@ -13,25 +13,30 @@ export const MIGRATIONS_DIR = join(PRISMA_DIR, 'migrations');
 const SCHEMA_PATH = join(PRISMA_DIR, 'schema.prisma');
 const NO_FILTERS = { externalTables: [], externalEnums: [] };
 
-type Migratable = Pick<Database, 'sql'> & { adapter: SqlMigrationAwareDriverAdapterFactory };
+export type MigrationAdapter = SqlMigrationAwareDriverAdapterFactory;
+
+/** What a database offers to be migrated: statements, and an adapter of Prisma's for as long as it is used. */
+export type Migratable = Pick<Database, 'sql'> & {
+  withMigrationAdapter<Result>(use: (adapter: MigrationAdapter) => Promise<Result>): Promise<Result>;
+};
 
 /** Applies what is pending and gives its names. Servers that start at once wait for each other. */
 export async function applyMigrations(database: Migratable): Promise<string[]> {
   const migrationsList = await readMigrations();
   const applied = await appliedNames(database);
   if (migrationsList.migrationDirectories.every(({ path }) => applied.has(path))) return [];
-  return withEngine(database.adapter, async (engine) => {
+  return withEngine(database, async (engine) => {
     const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters: NO_FILTERS });
     return appliedMigrationNames;
   });
 }
 
 /** SQL that would make the migrated database what schema.prisma says; empty when they agree. */
-export async function schemaDrift({ adapter }: Pick<Migratable, 'adapter'>): Promise<string> {
+export async function schemaDrift(database: Migratable): Promise<string> {
   const schema = await readFile(SCHEMA_PATH, 'utf8');
   const migrations = await readMigrations();
   const files = [{ path: SCHEMA_PATH, content: schema }];
-  return withEngine(adapter, async (engine) => {
+  return withEngine(database, async (engine) => {
     const { stdout } = await engine.diff({
       from: { tag: 'migrations', ...migrations },
       to: { tag: 'schemaDatamodel', files },
@@ -44,20 +49,19 @@ export async function schemaDrift({ adapter }: Pick<Migratable, 'adapter'>): Pro
 }
 
 async function withEngine<Result>(
-  adapter: SqlMigrationAwareDriverAdapterFactory,
+  { withMigrationAdapter }: Migratable,
   use: (engine: SchemaEngine) => Promise<Result>,
 ): Promise<Result> {
   const datamodels: [string, string][] = [[SCHEMA_PATH, await readFile(SCHEMA_PATH, 'utf8')]];
-  const engine = await SchemaEngine.new(
-    { datamodels },
-    () => {},
-    bindMigrationAwareSqlAdapterFactory(adapter),
-  );
-  try {
-    return await use(engine);
-  } finally {
-    engine.free();
-  }
+  return withMigrationAdapter(async (adapter) => {
+    const bound = bindMigrationAwareSqlAdapterFactory(adapter);
+    const engine = await SchemaEngine.new({ datamodels }, () => {}, bound);
+    try {
+      return await use(engine);
+    } finally {
+      engine.free();
+    }
+  });
 }
 
 async function appliedNames({ sql }: Pick<Migratable, 'sql'>): Promise<Set<string>> {

@@ -7,6 +7,7 @@ import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { lockDirectory } from './data-dir-lock.ts';
 import type { Database, Query, Sql } from './database.ts';
 import { PrismaClient } from './generated/client/client.ts';
+import type { Migratable } from './migrate.ts';
 import { statements } from './statements.ts';
 import { withRetries } from './transaction.ts';
 
@@ -14,14 +15,15 @@ import { withRetries } from './transaction.ts';
 export const IN_MEMORY = 'memory://';
 
 /** Opens the database under `dataDir`, which it locks against a second process. */
-export async function openPglite(
-  dataDir: string,
-): Promise<Database & { adapter: EmbeddedAdapter; engine: PGlite }> {
+export async function openPglite(dataDir: string): Promise<Database & Migratable & { engine: PGlite }> {
   const inMemory = dataDir.startsWith(IN_MEMORY);
   if (!inMemory) await mkdir(dataDir, { recursive: true });
   const unlock = inMemory ? async () => {} : await lockDirectory(dataDir);
   const engine = await PGlite.create(inMemory ? dataDir : join(dataDir, 'pglite'), {
     extensions: { pg_trgm },
+  }).catch(async (error: unknown) => {
+    await unlock();
+    throw error;
   });
   const { sent, listen } = statements();
   const adapter = new EmbeddedAdapter(engine);
@@ -38,13 +40,13 @@ export async function openPglite(
 
   return {
     kind: 'pglite',
-    adapter,
     engine,
     prisma,
     sql: queryOn(engine),
     change: (statement) => withRetries(() => queryOn(engine)(statement)),
     onStatement: listen,
     transaction: (work) => withRetries(() => engine.transaction((tx) => work(queryOn(tx)))),
+    withMigrationAdapter: (use) => use(adapter),
     async close() {
       await prisma.$disconnect();
       if (!engine.closed) await engine.close();

@@ -3,12 +3,16 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import type { Database, Query, Sql } from './database.ts';
 import { PrismaClient } from './generated/client/client.ts';
+import type { Migratable, MigrationAdapter } from './migrate.ts';
 import { statementNames, statements } from './statements.ts';
 import { inTransaction, withRetries } from './transaction.ts';
 
 /** Milliseconds. `connect` and `query` together free a client from a server that has stalled (DESIGN §6). */
 export type Timeouts = { connect: number; statement: number; lock: number; query: number };
 export const DEFAULT_TIMEOUTS: Timeouts = { connect: 2_000, statement: 5_000, lock: 2_000, query: 6_000 };
+
+/** Prisma's adapter drops the offset of a timestamp that it reads, and so must be told the time in UTC. */
+const SESSION = '-c TimeZone=UTC';
 
 export type ServerOptions = {
   url: string;
@@ -17,11 +21,7 @@ export type ServerOptions = {
 };
 
 /** Opens a server's database; nothing is sent before the first statement. */
-export function openPostgresql({
-  url,
-  poolSize = 10,
-  timeouts,
-}: ServerOptions): Database & { adapter: ServerAdapter } {
+export function openPostgresql({ url, poolSize = 10, timeouts }: ServerOptions): Database & Migratable {
   const { connect, statement, lock, query } = { ...DEFAULT_TIMEOUTS, ...timeouts };
   const pool = new pg.Pool({
     connectionString: url,
@@ -30,13 +30,13 @@ export function openPostgresql({
     statement_timeout: statement,
     lock_timeout: lock,
     query_timeout: query,
+    options: SESSION,
   });
   // An idle connection that breaks is replaced by the pool; without a listener the event would end the process.
   pool.on('error', () => {});
   const nameOf = statementNames();
   const { sent, listen } = statements();
-  const adapter = new ServerAdapter(pool, url);
-  const prisma = new PrismaClient({ adapter, log: [{ emit: 'event', level: 'query' }] });
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool), log: [{ emit: 'event', level: 'query' }] });
   prisma.$on('query', (event) => sent(event.query));
 
   const queryOn =
@@ -51,12 +51,12 @@ export function openPostgresql({
 
   return {
     kind: 'postgresql',
-    adapter,
     prisma,
     sql: queryOn(pool),
     change: (statement) => withRetries(() => queryOn(pool)(statement)),
     onStatement: listen,
     transaction: (work) => withRetries(() => inTransaction(pool, (client) => work(queryOn(client)))),
+    withMigrationAdapter: (use) => withMigrationAdapter(url, use),
     async close() {
       await prisma.$disconnect();
       if (!pool.ended) await pool.end();
@@ -65,10 +65,25 @@ export function openPostgresql({
 }
 
 /**
- * The adapter as migrations need it: a script goes to the server whole (the package's own splits it at each `;`, be it
- * in a comment or a string), over a connection without the timeouts of requests.
+ * Lends an adapter over connections of its own. The engine holds a session's advisory lock while it works, so that
+ * servers that start at once wait for each other: without the timeouts of requests, and gone with the connection.
  */
-class ServerAdapter extends PrismaPg {
+async function withMigrationAdapter<Result>(
+  url: string,
+  use: (adapter: MigrationAdapter) => Promise<Result>,
+): Promise<Result> {
+  const pool = new pg.Pool({ connectionString: url, max: 1, options: SESSION });
+  // The end of a connection that nobody is using is an event, and without a listener it would end the process.
+  pool.on('error', () => {});
+  try {
+    return await use(new ServerMigrationAdapter(pool, url));
+  } finally {
+    await pool.end();
+  }
+}
+
+/** Sends a script whole: the package's own way splits it at each `;`, be it in a comment or a string. */
+class ServerMigrationAdapter extends PrismaPg {
   readonly #url: string;
 
   constructor(pool: pg.Pool, url: string) {
@@ -79,7 +94,7 @@ class ServerAdapter extends PrismaPg {
   override async connect() {
     const connection = await super.connect();
     connection.executeScript = async (script) => {
-      const client = new pg.Client({ connectionString: this.#url });
+      const client = new pg.Client({ connectionString: this.#url, options: SESSION });
       await client.connect();
       try {
         await client.query(script);

@@ -26,7 +26,7 @@ export function toPage<Raw extends object, Row extends object>(
   const raws = more ? bucket.slice(0, page.size) : bucket;
   if (page.fromEnd) raws.reverse();
   const hasNextPage = page.fromEnd ? page.before !== null : more;
-  const hasPreviousPage = page.fromEnd ? more : page.after !== null;
+  const hasPreviousPage = page.fromEnd ? more : page.after !== null || page.offset > 0;
   return new SortedPage(raws.map(toRow), raws, order, hasNextPage, hasPreviousPage);
 }
 

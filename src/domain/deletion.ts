@@ -13,7 +13,13 @@ import { moveMemberships, moveNestings } from './memberships.ts';
 import type { GroupRow } from './rows.ts';
 import { assertExpectedVersion, requireGroup } from './targets.ts';
 
-export type Deleted = { deletedGroupIds: GroupId[]; movedGroups: GroupRow[]; removedMembershipCount: number };
+export type Deleted = {
+  deletedGroupIds: GroupId[];
+  /** What the group was filed under. */
+  parentGroupId: string | null;
+  movedGroups: GroupRow[];
+  removedMembershipCount: number;
+};
 
 /**
  * Deletes a group. BLOCK (default) refuses with GROUP_NOT_EMPTY; ORPHAN moves its children up, refused with
@@ -92,7 +98,8 @@ async function finish(
       },
     })),
   );
-  return { deletedGroupIds: ids, movedGroups, removedMembershipCount: memberships.length };
+  const { parentGroupId } = group;
+  return { deletedGroupIds: ids, parentGroupId, movedGroups, removedMembershipCount: memberships.length };
 }
 
 async function markDeleted(

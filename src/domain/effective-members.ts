@@ -59,7 +59,8 @@ export async function listEffectiveMembers(
 ): Promise<Page<MemberRow> | null> {
   if (plainUser(directory)) return null;
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
-  return isFiltered(args)
+  // A page by its number skips rows, for which all of them must be gathered.
+  return isFiltered(args) || page.offset
     ? effectiveMembers.page(directory, groupId, args, page)
     : effectivePage(directory, groupId, page);
 }

@@ -177,17 +177,18 @@ export async function createGroup(
 }
 
 /**
- * Changes the fields that are given; an update that changes nothing leaves the version as it is.
+ * Changes the fields that are given; an update that changes nothing leaves the version as it is. `previousParentId` is
+ * what a moved group was filed under.
  * Refused: NOT_FOUND, VERSION_CONFLICT, OTHER_TENANT, CYCLE, LIMIT_EXCEEDED (depth), NAME_TAKEN.
  */
 export async function updateGroup(
   directory: Directory,
   input: UpdateGroupInput,
-): Promise<{ group: GroupRow }> {
+): Promise<{ group: GroupRow; previousParentId: string | null }> {
   const { id, expectedVersion, ...wanted } = readInput(updateGroupInput, input);
   const { tenantId } = await requireGroup(directory, id);
   assertMayChange(directory);
-  const group = await change(directory, async (sql) => {
+  return change(directory, async (sql) => {
     await lockGraph(directory, sql, tenantId);
     const before = await lockGroup(sql, tenantId, id);
     assertExpectedVersion(before, expectedVersion);
@@ -201,7 +202,8 @@ export async function updateGroup(
       await assertNameFree(sql, { tenantId, parentGroupId, name: after.name, exceptId: id });
     }
     const changed = changedFields(before, after);
-    if (changed.length === 0) return before;
+    const previousParentId = parentGroupId === before.parentGroupId ? null : before.parentGroupId;
+    if (changed.length === 0) return { group: before, previousParentId };
     const [row] = await sql<GroupRow>(Prisma.sql`
       update groups as g set name = ${after.name}, name_key = ${nameKey(after.name)}, description = ${after.description},
         search_key = ${searchKey(after.name, after.description)}, parent_group_id = ${parentGroupId},
@@ -213,9 +215,8 @@ export async function updateGroup(
       groupId: id,
       data: { changed, before: eventData(before), after: eventData(row!) },
     });
-    return row!;
+    return { group: row!, previousParentId };
   });
-  return { group };
 }
 
 const CHANGEABLE = ['name', 'description', 'parentGroupId', 'customAttributes'] as const;

@@ -1,6 +1,7 @@
 // Lists of the directory as batched keyset pages and counts: one statement for all parents and arguments of a tick.
 import DataLoader from 'dataloader';
 import { Prisma, type Sql } from '../database/database.ts';
+import { refuse } from '../model/errors.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../model/page.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './cursors.ts';
 import { type Directory, perDirectory } from './directory.ts';
@@ -21,6 +22,9 @@ export type ListSource<Args, Row extends object> = {
 type PageKey<Args> = { parent: string; args: Args; page: PageRequest };
 type CountKey<Args> = { parent: string; args: Args };
 type BucketRow = { batch: number; bucket: number };
+
+/** The longest list that is given whole: about 2 MB of JSON, and still one statement well inside its timeout. */
+export const MAX_WHOLE_LIST = 10_000;
 
 /** Parent of lists that hang off no row. */
 export const NO_PARENT = '';
@@ -47,6 +51,23 @@ export function list<Args extends object, Row extends object>(source: ListSource
     /** Rejects with VALIDATION_FAILED for page arguments that do not hold. */
     async page(directory: Directory, parent: string, args: Args, page: PageArgs): Promise<Page<Row>> {
       return pages(directory).load({ parent, args, page: pageRequest(page) });
+    },
+    /** The whole list; refused with LIMIT_EXCEEDED if it is longer than `MAX_WHOLE_LIST`, never cut. */
+    async whole(directory: Directory, parent: string, args: Args): Promise<readonly Row[]> {
+      const page = {
+        size: MAX_WHOLE_LIST,
+        fromEnd: false,
+        after: null,
+        before: null,
+        offset: 0,
+        rowsOnly: false,
+      };
+      const { rows, hasNextPage } = await pages(directory).load({ parent, args, page });
+      if (!hasNextPage) return rows;
+      throw refuse.limit(
+        MAX_WHOLE_LIST,
+        `The list is longer than ${MAX_WHOLE_LIST}: read it a page at a time`,
+      );
     },
     async count(directory: Directory, parent: string, args: Args): Promise<number> {
       return counts(directory).load({ parent, args });
@@ -150,7 +171,7 @@ function pageStatement<Args extends object, Row extends object>(
     cross join lateral (
       select ${selected}${sortValue ? Prisma.sql`, ${sortValue} as "sortValue"` : Prisma.empty}
       ${source.from(directory, args)}${bound(page.after, 'after', true)}${bound(page.before, 'before', false)}
-      order by ${sorted} limit ${rowsToRead(page)}) r`;
+      order by ${sorted} limit ${rowsToRead(page)}${page.offset > 0 ? Prisma.sql` offset ${page.offset}::bigint` : Prisma.empty}) r`;
 }
 
 /** Positions of keys with equal arguments, one array for each distinct set of arguments. */

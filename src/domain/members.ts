@@ -78,6 +78,14 @@ export async function listMembers(
   );
 }
 
+/** All direct members by user id. Null for a plain user; refused with LIMIT_EXCEEDED above 10,000. */
+export async function listAllMembers(
+  directory: Directory,
+  groupId: string,
+): Promise<readonly MemberRow[] | null> {
+  return plainUser(directory) ? null : members.whole(directory, groupId, { search: null, orderBy: null });
+}
+
 /** How many direct members there are. Null for a plain user. */
 export async function countMembers(
   directory: Directory,

@@ -55,6 +55,14 @@ export async function listNestedGroups(
   return plainUser(directory) ? null : nestedGroups.page(directory, id, extras, page);
 }
 
+/** All groups nested directly in this one, by name. Null for a plain user; refused with LIMIT_EXCEEDED above 10,000. */
+export async function listAllNestedGroups(
+  directory: Directory,
+  id: string,
+): Promise<readonly GroupRow[] | null> {
+  return plainUser(directory) ? null : nestedGroups.whole(directory, id, {});
+}
+
 /** How many groups are nested directly in this one. Null for a plain user. */
 export async function countNestedGroups(directory: Directory, id: string): Promise<number | null> {
   return plainUser(directory) ? null : nestedGroups.count(directory, id, {});

@@ -12,6 +12,13 @@ export async function requireGroup(directory: Directory, id: string): Promise<Gr
   return group;
 }
 
+/** The group if it is of that tenant; refused like `requireGroup`, so that a group under a wrong tenant is not found. */
+export async function requireGroupOf(directory: Directory, tenantId: string, id: string): Promise<GroupRow> {
+  const group = await requireGroup(directory, id);
+  if (group.tenantId !== tenantId) throw refuse.notFound(id);
+  return group;
+}
+
 /** Optimistic concurrency: refused with the current version if the caller has seen an older one. */
 export function assertExpectedVersion(group: GroupRow, expectedVersion: number | null | undefined): void {
   if (expectedVersion != null && group.version !== expectedVersion) {

@@ -1,6 +1,7 @@
 // Tenants and their partners. Plain users see neither.
 import DataLoader from 'dataloader';
 import { Prisma } from '../database/database.ts';
+import { refuse } from '../model/errors.ts';
 import { isIdOf } from '../model/ids.ts';
 import type { Page, PageArgs } from '../model/page.ts';
 import { type Directory, perDirectory, plainUser } from './directory.ts';
@@ -22,6 +23,16 @@ const tenantsById = perDirectory(
 /** The tenant with that id, or null if it is not in sight. */
 export async function findTenant(directory: Directory, id: string): Promise<TenantRow | null> {
   return isIdOf('tenant', id) ? tenantsById(directory).load(id) : null;
+}
+
+/**
+ * Refuses as not found a tenant whose groups are out of sight. A plain user does not see its tenant, but some of
+ * that tenant's groups, so its own passes.
+ */
+export async function requireTenantOfGroups(directory: Directory, id: string): Promise<void> {
+  const user = plainUser(directory);
+  const found = user ? user.tenantId === id : (await findTenant(directory, id)) !== null;
+  if (!found) throw refuse.notFound(id);
 }
 
 /** The tenants with these ids, in their order; null for each that is not in sight. One statement a batch. */

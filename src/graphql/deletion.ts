@@ -1,5 +1,6 @@
 // Deleting a group, which always says what becomes of its children, and restoring it.
 import { deleteGroup } from '../domain/deletion.ts';
+import { findGroup } from '../domain/groups.ts';
 import { type NotRestored, type NotRestoredKind, type Restored, restoreGroup } from '../domain/restore.ts';
 import type { GroupRow } from '../domain/rows.ts';
 import { DELETE_STRATEGIES } from '../model/groups.ts';
@@ -31,13 +32,24 @@ const DeleteGroupInput = builder.inputType('DeleteGroupInput', {
   }),
 });
 
-type Deleted = { deletedGroupIds: string[]; movedGroups: GroupRow[]; removedMembershipCount: number };
+type Deleted = {
+  deletedGroupIds: string[];
+  parentGroupId: string | null;
+  movedGroups: GroupRow[];
+  removedMembershipCount: number;
+};
 const DeleteGroupPayload = builder.objectRef<Deleted>('DeleteGroupPayload').implement({
   description: 'What `deleteGroup` did.',
   fields: (t) => ({
     deletedGroupIds: t.exposeIDList('deletedGroupIds', {
       nullable: false,
       description: 'Ids of the group and, under `CASCADE`, of all below it.',
+    }),
+    parent: t.field({
+      description: 'The group that it was filed under; null if it was a root.',
+      type: Group,
+      resolve: ({ parentGroupId }, _args, { directory }) =>
+        parentGroupId === null ? null : findGroup(directory, parentGroupId),
     }),
     movedGroups: t.field({
       description: 'The children that moved up, under `ORPHAN`.',
@@ -81,7 +93,7 @@ const NotRestoredType = builder.objectRef<NotRestored>('NotRestored').implement(
       nullable: false,
       resolve: ({ kind }) => kind,
     }),
-    id: t.exposeID('id', {
+    objectId: t.exposeID('id', {
       nullable: false,
       description: 'Id of the parent, of the user, or of the group at the other end.',
     }),

@@ -2,6 +2,8 @@
 import { type DirectoryError, type ErrorCode, type ErrorDetails, isDirectoryError } from '../model/errors.ts';
 import { builder } from './builder.ts';
 
+// A field called `id` is a node's alone: clients' caches take two things of one id for the same object.
+
 /** The errors plugin picks a type by `instanceof`: this class holds exactly the refusals of one code. */
 function refusalsOf<Code extends ErrorCode>(code: Code) {
   class Refusal {}
@@ -103,7 +105,7 @@ const NotEmptyCountsType = builder
 const CycleStepType = builder.objectRef<ErrorDetails['CYCLE']['path'][number]>('CycleStep').implement({
   description: 'A group on a cycle.',
   fields: (t) => ({
-    id: t.exposeID('id', { nullable: false, description: 'Id of the group.' }),
+    groupId: t.exposeID('id', { nullable: false, description: 'Id of the group.' }),
     name: t.exposeString('name', { nullable: false, description: 'Name of the group.' }),
   }),
 });
@@ -128,7 +130,7 @@ builder.objectType(REFUSALS.NOT_FOUND, {
   description: 'There is no such object, or you cannot see it: the two are not told apart.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    id: t.id({
+    missingId: t.id({
       nullable: false,
       description: 'The id that was not found.',
       resolve: ({ details }) => details.id,
@@ -196,7 +198,7 @@ builder.objectType(REFUSALS.OTHER_TENANT, {
   description: 'Nothing crosses tenants. Told only where you can see both ends; else the other is not found.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    id: t.id({
+    otherId: t.id({
       nullable: false,
       description: 'The id that belongs to another tenant.',
       resolve: ({ details }) => details.id,

@@ -4,7 +4,7 @@ import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 const EXAMPLES = [
   `# Who am I, and which groups do I see?
 query Welcome {
-  viewer { id role mayChange }
+  viewer { subject role mayChange }
   groups(first: 10) {
     totalCount
     edges { node { id name type path memberCount effectiveMemberCount } }

@@ -164,7 +164,8 @@ const CreateGroupPayload = builder.objectRef<{ group: GroupRow }>('CreateGroupPa
   }),
 });
 
-const UpdateGroupPayload = builder.objectRef<{ group: GroupRow }>('UpdateGroupPayload').implement({
+type Updated = { group: GroupRow; previousParentId: string | null };
+const UpdateGroupPayload = builder.objectRef<Updated>('UpdateGroupPayload').implement({
   description: 'What `updateGroup` did.',
   fields: (t) => ({
     group: t.field({
@@ -172,6 +173,12 @@ const UpdateGroupPayload = builder.objectRef<{ group: GroupRow }>('UpdateGroupPa
       type: Group,
       nullable: false,
       resolve: ({ group }) => group,
+    }),
+    previousParent: t.field({
+      description: 'The group that it was filed under before; null if it was a root, or was not moved.',
+      type: Group,
+      resolve: ({ previousParentId }, _args, { directory }) =>
+        previousParentId === null ? null : findGroup(directory, previousParentId),
     }),
   }),
 });

@@ -10,12 +10,16 @@ import { maskError, refusedResponse } from './errors.ts';
 import { createFastPath, type PlainRequest } from './fast-path.ts';
 import { graphiqlPage } from './graphiql.ts';
 import { type Limits, limitPlugins } from './limits.ts';
+import { DOCUMENT_ID, persistedOperations } from './persisted-operations.ts';
 import { schema } from './schema.ts';
+import type { TrustedDocuments } from './trusted-documents.ts';
 
 export type GraphQLOptions = {
   authenticate: (authorization: string | null) => Promise<Caller>;
   openDirectory: (caller: Caller) => Directory;
   limits: Limits;
+  /** The only operations that are answered; null: any. */
+  trustedDocuments: TrustedDocuments | null;
   logger: Logger;
   /** Filled into GraphiQL; null outside development. */
   developmentToken: string | null;
@@ -25,11 +29,12 @@ export type GraphQLOptions = {
 export type RequestContext = { requestId: string };
 
 /**
- * Answers requests to `/graphql`: `fastPath` the plain operations that are well, `fetch` everything. Nothing is parsed before the token holds; a browser that asks for a page gets
- * GraphiQL. Since a token travels in the Authorization header alone, no other site can make a browser send one.
+ * Answers requests to `/graphql`: `fastPath` the plain operations that are well, `fetch` everything. Nothing is parsed
+ * before the token holds; a browser that asks for a page gets GraphiQL. Since a token travels in the Authorization
+ * header alone, no other site can make a browser send one.
  */
 export function createGraphQLHandler(options: GraphQLOptions) {
-  const { authenticate, openDirectory, limits, logger, developmentToken } = options;
+  const { authenticate, openDirectory, limits, trustedDocuments, logger, developmentToken } = options;
   // Yoga's maskError is told the error alone; this tells it whose request it was.
   const currentRequest = new AsyncLocalStorage<string>();
   const yoga = createYoga<RequestContext & Context>({
@@ -46,7 +51,8 @@ export function createGraphQLHandler(options: GraphQLOptions) {
     maskedErrors: {
       maskError: (error) => maskError(error, { requestId: currentRequest.getStore() ?? '', logger }),
     },
-    plugins: limitPlugins(limits) as never,
+    extraParamNames: [DOCUMENT_ID],
+    plugins: [persistedOperations(trustedDocuments), ...limitPlugins(limits)] as never,
   });
   const fastPath = createFastPath({
     schema,
@@ -67,15 +73,22 @@ export function createGraphQLHandler(options: GraphQLOptions) {
     return currentRequest.run(requestId, async () => yoga.fetch(request, context));
   };
   return {
-    fetch: (request: Request, context: RequestContext) => fetch(request, context).catch(refused),
-    fastPath: (request: PlainRequest) => fastPath(request).catch(refused),
+    fetch: (request: Request, context: RequestContext) =>
+      fetch(request, context).catch(refusalOf(context, logger)),
+    // The short way answers any text that is valid: where only registered operations are answered, there is none.
+    fastPath: async (request: PlainRequest) =>
+      trustedDocuments ? null : fastPath(request).catch(refusalOf(request, logger)),
   };
 }
 
-function refused(error: unknown): Response {
-  if (isDirectoryError(error)) return refusedResponse(error);
-  throw error;
-}
+/** Answers refusals of a request as a whole, and passes everything else on. */
+const refusalOf =
+  ({ requestId }: RequestContext, logger: Logger) =>
+  (error: unknown): Response => {
+    if (!isDirectoryError(error)) throw error;
+    if (error.code === 'UNAVAILABLE') logger.warn({ requestId, err: error.cause }, error.message);
+    return refusedResponse(error);
+  };
 
 function wantsPage(request: Request): boolean {
   const { searchParams } = new URL(request.url);

@@ -49,7 +49,8 @@ export function limitPlugins(limits: Limits): Plugin[] {
 function bracketDepth(limit: number): Plugin {
   return {
     onParams({ params }) {
-      if (deepestBracket(params.query ?? '') > limit) {
+      // What is no text is refused by Yoga's own check, which comes later.
+      if (typeof params.query === 'string' && deepestBracket(params.query) > limit) {
         throw limitError(`The document nests brackets deeper than ${limit}`, limit);
       }
     },

@@ -1,9 +1,13 @@
 // Adding and removing direct members of a group, in batches that apply whole or not at all.
 import { addGroupMembers, removeGroupMembers, updateGroupMembers } from '../domain/members.ts';
 import type { GroupRow } from '../domain/rows.ts';
+import { findUsers } from '../domain/users.ts';
+import { MAX_PAGE_SIZE } from '../model/page.ts';
 import { builder } from './builder.ts';
+import type { Context } from './context.ts';
 import { typedErrors } from './error-types.ts';
 import { Group } from './groups.ts';
+import { User } from './users.ts';
 
 const AddGroupMembersInput = builder.inputType('AddGroupMembersInput', {
   description: 'Input of `addGroupMembers`.',
@@ -36,6 +40,19 @@ const UpdateGroupMembersInput = builder.inputType('UpdateGroupMembersInput', {
 type Added = { group: GroupRow; added: string[]; unchanged: string[] };
 type Removed = { group: GroupRow; removed: string[]; unchanged: string[] };
 
+/** The users whose own groups have changed: their ids alone would leave a client's cache behind. */
+const changedUsers = {
+  description: 'The users who were added or removed; of more than 100 the first 100.',
+  type: [User] as [typeof User],
+  nullable: { list: false, items: true } as const,
+  complexity: { field: MAX_PAGE_SIZE, multiplier: MAX_PAGE_SIZE },
+  resolve: (
+    { added = [], removed = [] }: { added?: string[]; removed?: string[] },
+    _args: object,
+    { directory }: Context,
+  ) => findUsers(directory, [...added, ...removed].slice(0, MAX_PAGE_SIZE)),
+};
+
 const UNCHANGED = 'Ids of the users for whom there was nothing to do.';
 
 const AddGroupMembersPayload = builder.objectRef<Added>('AddGroupMembersPayload').implement({
@@ -49,6 +66,7 @@ const AddGroupMembersPayload = builder.objectRef<Added>('AddGroupMembersPayload'
     }),
     added: t.exposeIDList('added', { nullable: false, description: 'Ids of the users who are new members.' }),
     unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
+    users: t.field(changedUsers),
   }),
 });
 
@@ -66,6 +84,7 @@ const RemoveGroupMembersPayload = builder.objectRef<Removed>('RemoveGroupMembers
       description: 'Ids of the users who are direct members no longer.',
     }),
     unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
+    users: t.field(changedUsers),
   }),
 });
 
@@ -84,6 +103,7 @@ const UpdateGroupMembersPayload = builder.objectRef<Added & Removed>('UpdateGrou
       description: 'Ids of the users who are direct members no longer.',
     }),
     unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
+    users: t.field(changedUsers),
   }),
 });
 

@@ -133,8 +133,10 @@ builder.prismaObjectFields(Group, (t) => ({
   }),
   hasEffectiveMember: t.boolean({
     description: 'Whether the user is an effective member of the group.',
-    args: { userId: t.arg.id({ required: true, description: 'Id of the user.' }) },
-    resolve: ({ id }, { userId }, { directory }) => hasEffectiveMember(directory, id, userId),
+    args: { userId: t.arg.id({ description: 'Id of the user; you yourself, if not given.' }) },
+    // Without the argument other subgraphs can `@requires` it, whose field sets hold no variables.
+    resolve: ({ id }, { userId }, { directory }) =>
+      hasEffectiveMember(directory, id, userId ?? directory.caller.subject),
   }),
 }));
 

@@ -1,4 +1,5 @@
 // Nesting: whose members count. Members of the nested group are effective members of the group it is nested in.
+import { findGroups } from '../domain/groups.ts';
 import {
   addNestedGroups,
   countNestedGroups,
@@ -8,6 +9,7 @@ import {
   removeNestedGroup,
 } from '../domain/nesting.ts';
 import type { GroupRow } from '../domain/rows.ts';
+import { MAX_CHILDREN_PER_CALL } from '../model/nesting.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { typedErrors } from './error-types.ts';
@@ -74,6 +76,13 @@ const AddNestedGroupsPayload = builder.objectRef<Nested>('AddNestedGroupsPayload
     unchanged: t.exposeIDList('unchanged', {
       nullable: false,
       description: 'Ids of the groups that were nested already.',
+    }),
+    childGroups: t.field({
+      description: 'The groups that are newly nested.',
+      type: [Group],
+      nullable: { list: false, items: true },
+      complexity: { field: MAX_CHILDREN_PER_CALL, multiplier: MAX_CHILDREN_PER_CALL },
+      resolve: ({ added }, _args, { directory }) => findGroups(directory, added),
     }),
   }),
 });

@@ -13,6 +13,15 @@ export function printSchema(): string {
   return `${HEADER}\n${print(visit(document, { leave: sortMembers }))}\n`;
 }
 
+/** The same without what concerns a router alone: for tools of frontends, some of which know no federation. */
+export function printClientSchema(): string {
+  const document = visit(parse(printSchema(), { noLocation: true }), {
+    SchemaExtension: () => null,
+    Directive: ({ name }) => (name.value === 'key' || name.value === 'shareable' ? null : undefined),
+  });
+  return `${print(document)}\n`;
+}
+
 type Named = { readonly name: { readonly value: string } };
 
 /** Sorts what a definition holds by name; the order of fields carries no meaning in GraphQL. */

@@ -13,7 +13,8 @@ import { builder } from './builder.ts';
 import { completeEntities } from './entities.ts';
 import { readPlainFields } from './plain-fields.ts';
 
+/** The newest version that both Apollo's and The Guild's composers know. */
+const FEDERATION = 'https://specs.apollo.dev/federation/v2.9';
+
 /** Built once: the schema knows no caller, the context brings it. */
-export const schema = readPlainFields(
-  completeEntities(builder.toSubGraphSchema({ linkUrl: 'https://specs.apollo.dev/federation/v2.6' })),
-);
+export const schema = readPlainFields(completeEntities(builder.toSubGraphSchema({ linkUrl: FEDERATION })));

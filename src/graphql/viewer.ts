@@ -7,7 +7,7 @@ import { builder } from './builder.ts';
 import { Partner, Tenant } from './tenants.ts';
 import { User } from './users.ts';
 
-const ROLES: { [Role in Caller['role']]: { description: string } } = {
+export const ROLES: { [Role in Caller['role']]: { description: string } } = {
   SUPER_ADMIN: { description: 'Sees and changes everything.' },
   PLATFORM: {
     description: 'A service of the platform: sees everything, and changes it if its scopes allow.',
@@ -32,10 +32,10 @@ const partnerIdOf = (caller: Caller) =>
 const Viewer = builder.objectRef<Caller>('Viewer').implement({
   description: 'You, as your token says.',
   fields: (t) => ({
-    id: t.id({
+    // Not `id`: clients' caches would take it and the user of the same id for one object.
+    subject: t.exposeString('subject', {
       nullable: false,
       description: 'Subject of the token: the id of a user, or of a service.',
-      resolve: ({ subject }) => subject,
     }),
     role: t.field({
       description: 'What you are.',

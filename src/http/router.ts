@@ -14,11 +14,13 @@ export type PlainRequest = {
 
 export type RouterOptions = {
   graphql: (request: Request, context: { requestId: string }) => Promise<Response>;
+  rest: (request: Request, context: { requestId: string }) => Promise<Response>;
   /** The short way to GraphQL: an answer with status 200, or null, before anything is done, for what only `graphql` can answer. */
   plainGraphQL: (request: PlainRequest) => Promise<{ contentType: string; body: string } | Response | null>;
   /** Resolves while the database answers. */
   ready: () => Promise<unknown>;
   bodyBytes: number;
+  restBodyBytes: number;
   metrics: Metrics;
   logger: Logger;
 };
@@ -33,7 +35,8 @@ export function createRouter(options: RouterOptions): Router {
     const started = performance.now();
     const requestId = requestIdOf(request);
     const { pathname: path } = new URL(request.url);
-    const route = ROUTES[path];
+    const name = Object.hasOwn(ROUTES, path) ? path : REST.exec(path)?.[1];
+    const route = name === undefined ? undefined : (ROUTES[name] ?? rest);
     let response: Response;
     try {
       response = await (route ?? notFound)(request, { ...options, requestId });
@@ -42,7 +45,7 @@ export function createRouter(options: RouterOptions): Router {
     }
     const { status } = response;
     const { method } = request;
-    reportDone({ requestId, method, path, route: route ? path : 'other', status, started }, options);
+    reportDone({ requestId, method, path, route: name ?? 'other', status, started }, options);
     const headers = new Headers(response.headers);
     headers.set(REQUEST_ID_HEADER, requestId);
     headers.set('x-content-type-options', 'nosniff');
@@ -95,7 +98,16 @@ const ROUTES: Record<string, Route> = {
   '/': async () => new Response(null, { status: 302, headers: { location: GRAPHQL_PATH } }),
 };
 
-const notFound: Route = async () => problem(404, 'NOT_FOUND', 'Nothing answers here; GraphQL is at /graphql');
+/** What the REST face answers, and under which name it is counted: not by path, which holds ids. */
+const REST = /^(\/api\/v1|\/docs|\/openapi\.json)(?:\/|$)/;
+
+const rest: Route = async (request, { rest, restBodyBytes, requestId }) => {
+  const limited = await withLimitedBody(request, restBodyBytes, (message) => ({ detail: message }));
+  return limited instanceof Response ? limited : rest(limited, { requestId });
+};
+
+const notFound: Route = async () =>
+  problem(404, 'NOT_FOUND', 'Nothing answers here; GraphQL is at /graphql, the reference of REST at /docs');
 
 function problem(status: number, code: string, message: string, more: object = {}): Response {
   return Response.json({ errors: [{ message, extensions: { code, ...more } }] }, { status });

@@ -9,6 +9,9 @@ export type ListenOptions = {
   timeouts: { request: number; headers: number };
 };
 
+/** How often a stop looks for connections that have turned idle, in ms: far below what anyone waits for. */
+const IDLE_CHECK = 50;
+
 export type Listening = { url: string; server: Server; stop(): Promise<void> };
 
 /** Listens; rejects if the address is taken. `stop` refuses new connections and waits for open requests. */
@@ -30,8 +33,10 @@ export async function listen(
     server,
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
+      // A connection that is kept alive turns idle only when its request is answered.
+      const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK);
       await closed;
+      clearInterval(idle);
     },
   };
 }

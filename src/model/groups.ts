@@ -38,15 +38,17 @@ const customAttributes = z
     (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
     'must be a JSON object',
   )
-  .refine(
-    (value) => levels(value) <= MAX_ATTRIBUTES_LEVELS,
-    `must have at most ${MAX_ATTRIBUTES_LEVELS} levels`,
-  )
+  // What is too deep is judged no further: the checks below recurse, and would overflow the stack.
+  .refine((value) => levels(value) <= MAX_ATTRIBUTES_LEVELS, {
+    error: `must have at most ${MAX_ATTRIBUTES_LEVELS} levels`,
+    abort: true,
+  })
   .refine((value) => {
     const text = JSON.stringify(value);
     return Buffer.byteLength(text) <= MAX_ATTRIBUTES_BYTES;
   }, `must have at most ${MAX_ATTRIBUTES_BYTES} bytes as JSON`)
-  .refine((value) => !hasUnstorableText(value), 'must not contain NUL or half characters');
+  .refine((value) => !hasUnstorableText(value), 'must not contain NUL or half characters')
+  .refine((value) => !hasUnstorableNumber(value), 'must not contain numbers beyond double precision');
 
 const expectedVersion = z.int().min(1).nullish();
 
@@ -142,4 +144,10 @@ function hasUnstorableText(value: JsonValue): boolean {
   if (typeof value === 'string') return NUL.test(value) || !value.isWellFormed();
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).some(([key, inner]) => hasUnstorableText(key) || hasUnstorableText(inner));
+}
+
+/** Infinity and NaN, which a literal such as 1e400 reads as: JSON would store them as null. */
+function hasUnstorableNumber(value: JsonValue): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value);
+  return typeof value === 'object' && value !== null && Object.values(value).some(hasUnstorableNumber);
 }

@@ -1,10 +1,13 @@
-// Pages of a list: what may be asked for, and what comes back (Relay Cursor Connections Specification).
+// Pages of a list: what may be asked for, and what comes back (Relay Cursor Connections Specification, or numbered).
 import { refuse } from './errors.ts';
 
 /** Page size without an argument. */
 export const DEFAULT_PAGE_SIZE = 20;
 /** The largest page: enough for any screen, small enough to stay one cheap statement. */
 export const MAX_PAGE_SIZE = 100;
+
+/** The last page that may be asked for by number: beyond any list, and its offset is still exact in JSON and SQL. */
+export const MAX_PAGE_NUMBER = 1_000_000_000;
 
 export type PageArgs = {
   first?: number | null | undefined;
@@ -13,6 +16,8 @@ export type PageArgs = {
   before?: string | null | undefined;
   /** Whether there are pages before and after will not be asked; the page may then say that there are none. */
   rowsOnly?: boolean;
+  /** Rows to pass over first, for lists that are read by page number. What is passed over is read: cursors are cheaper. */
+  offset?: number | undefined;
 };
 
 /** A validated page request: `size` rows counted from the front or from the back, between the two cursors. */
@@ -22,6 +27,7 @@ export type PageRequest = {
   readonly after: string | null;
   readonly before: string | null;
   readonly rowsOnly: boolean;
+  readonly offset: number;
 };
 
 /** Rows in the list's order, whichever end they were counted from. */
@@ -32,8 +38,14 @@ export type Page<Row> = {
   readonly hasPreviousPage: boolean;
 };
 
+/** The arguments of the page with that number, the first being 1. */
+export const numberedPage = (page: number, perPage: number): PageArgs => ({
+  first: perPage,
+  offset: (page - 1) * perPage,
+});
+
 /** Checks the four Relay arguments; refuses `first` with `last`, and sizes outside 1–100. */
-export function pageRequest({ first, after, last, before, rowsOnly = false }: PageArgs): PageRequest {
+export function pageRequest({ first, after, last, before, offset, rowsOnly = false }: PageArgs): PageRequest {
   if (first != null && last != null) {
     throw refuse.validation([{ path: ['last'], message: 'cannot be combined with first' }]);
   }
@@ -44,5 +56,5 @@ export function pageRequest({ first, after, last, before, rowsOnly = false }: Pa
       { path: [fromEnd ? 'last' : 'first'], message: `must be between 1 and ${MAX_PAGE_SIZE}` },
     ]);
   }
-  return { size, fromEnd, after: after ?? null, before: before ?? null, rowsOnly };
+  return { size, fromEnd, after: after ?? null, before: before ?? null, offset: offset ?? 0, rowsOnly };
 }

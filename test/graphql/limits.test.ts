@@ -4,7 +4,7 @@ import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { deepestBracket } from '../../src/graphql/limits.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
-import { SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
+import { type Answer, SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
 
 let database: TestDatabase;
 let servers: Record<Way, TestApp>;
@@ -34,11 +34,15 @@ describe.each(WAYS)('%s', (way) => {
     startApp(db, variables, { inProcess: way === 'in process' });
 
   test.each([
-    ['tokens', `{ ${repeat(400, () => 'viewer { id }')} }`, /Token limit of 1000/],
+    ['tokens', `{ ${repeat(400, () => 'viewer { subject }')} }`, /Token limit of 1000/],
     ['bracket depth', '{a'.repeat(5_000), /brackets deeper than 60/],
     ['depth', `{ groups { edges { node { ${nested(10)} } } } }`, /depth limit of 12/],
     ['aliases', `{ ${repeat(31, (at) => `a${at}: __typename`)} }`, /Aliases limit of 30/],
-    ['directives', `{ viewer ${repeat(6, () => '@include(if: true)')} { id } }`, /Directives limit of 5/],
+    [
+      'directives',
+      `{ viewer ${repeat(6, () => '@include(if: true)')} { subject } }`,
+      /Directives limit of 5/,
+    ],
     [
       'cost',
       '{ groups(first: 100) { edges { node { members(first: 100) { edges { node { email } } } } } } }',
@@ -85,7 +89,10 @@ describe.each(WAYS)('%s', (way) => {
   });
 
   test('a body above 256 KiB answers 413', async () => {
-    const { status, body } = await server.ask(SUPER_ADMIN, `{ viewer { id } } #${'x'.repeat(256 * 1_024)}`);
+    const { status, body } = await server.ask(
+      SUPER_ADMIN,
+      `{ viewer { subject } } #${'x'.repeat(256 * 1_024)}`,
+    );
     expect(status).toBe(413);
     expect(body.errors?.[0]?.extensions).toMatchObject({ code: 'LIMIT_EXCEEDED', limit: 256 * 1_024 });
   });
@@ -102,13 +109,41 @@ describe.each(WAYS)('%s', (way) => {
   }
 
   test('batches and multipart bodies are refused', async () => {
-    const query = { query: '{ viewer { id } }' };
+    const query = { query: '{ viewer { subject } }' };
     const batch = await post(JSON.stringify([query, query]), { 'content-type': 'application/json' });
     expect(batch.status).toBe(400);
     const form = new FormData();
     form.set('operations', JSON.stringify(query));
     const multipart = await post(form, {});
     expect([400, 415]).toContain(multipart.status);
+  });
+
+  const CREATE = `mutation ($c: JSONObject) {
+    createGroup(input: { tenantId: "tnt_x", name: "x", customAttributes: $c }) {
+      ... on ValidationError { fields { path message } }
+    }
+  }`;
+
+  test.each([
+    ['50,000 levels deep', `{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`, 'must have at most 8 levels'],
+    ['9 levels deep', `${'{"a":'.repeat(9)}1${'}'.repeat(9)}`, 'must have at most 8 levels'],
+    ['too long', JSON.stringify({ a: 'x'.repeat(16 * 1_024) }), 'must have at most 16384 bytes as JSON'],
+    ['with a NUL', JSON.stringify({ a: ['\0'] }), 'must not contain NUL or half characters'],
+    ['with half a character', '{"\\ud800":1}', 'must not contain NUL or half characters'],
+    ['with a number out of range', '{"a":[1e400]}', 'must not contain numbers beyond double precision'],
+  ])('custom attributes %s are refused by name', async (_case, attributes, message) => {
+    const response = await post(`{"query":${JSON.stringify(CREATE)},"variables":{"c":${attributes}}}`, {
+      'content-type': 'application/json',
+    });
+    const { data } = (await response.json()) as Answer['body'];
+    expect(data).toEqual({ createGroup: { fields: [{ path: ['customAttributes'], message }] } });
+  });
+
+  test('introspection cannot fan out', async () => {
+    const fields = (levels: number): string =>
+      levels === 0 ? 'name' : `fields { type { ${fields(levels - 1)} } }`;
+    const { body } = await server.ask(SUPER_ADMIN, `{ __schema { types { ${fields(8)} } } }`);
+    expect(body.errors?.[0]?.message).toBe('Maximum introspection depth exceeded');
   });
 
   test('an operation that takes too long ends with an error, not with a hanging request', async () => {

@@ -7,8 +7,9 @@ import { createGroup, findGroup, updateGroup } from '../../src/domain/groups.ts'
 import { groupPath } from '../../src/domain/hierarchy.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
 import { restoreGroup } from '../../src/domain/restore.ts';
+import type { ErrorCode } from '../../src/model/errors.ts';
 import type { DeleteStrategy } from '../../src/model/groups.ts';
-import { startApp } from './server.ts';
+import { type RestAnswer, startApp } from './server.ts';
 
 /** Refusals are thrown as `{code, details}`. */
 export type Face = {
@@ -48,8 +49,8 @@ export function domainFace(directory: Directory, tenantId: string): Face {
 /** What a refusal may carry beside its message and code, for the mutations where it can. */
 const DETAILS: Record<string, string> = {
   createGroup: '... on NameTakenError { names }',
-  updateGroup: '... on NameTakenError { names } ... on CycleError { path { id name } }',
-  addNestedGroups: '... on CycleError { path { id name } }',
+  updateGroup: '... on NameTakenError { names } ... on CycleError { path { id: groupId name } }',
+  addNestedGroups: '... on CycleError { path { id: groupId name } }',
   deleteGroup:
     '... on NameTakenError { names } ... on GroupNotEmptyError { counts { members children nestedGroups } }',
   restoreGroup: '... on NameTakenError { names }',
@@ -83,5 +84,53 @@ export async function graphqlFace(db: Database, tenantId: string): Promise<Face>
       ).effectiveMembers.edges.map((edge: { node: { userId: string } }) => edge.node.userId),
     path: async (id) => (await ask(id, 'path')).path,
     exists: async (id) => (await ask(id, 'id')) !== null,
+  };
+}
+
+/** Codes that a status alone tells; the others stand in the answer. */
+const CODES: Record<number, ErrorCode> = {
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  422: 'VALIDATION_FAILED',
+  503: 'UNAVAILABLE',
+};
+
+/** A refused answer as the domain would say it; null for one that is not refused. */
+export function restRefusal({ status, body }: RestAnswer) {
+  if (status < 400) return null;
+  const structured = typeof body.detail === 'object' && !Array.isArray(body.detail) ? body.detail : {};
+  const { code = CODES[status], message = body.detail, counts, ...more } = structured;
+  const { nested_groups: nestedGroups, ...others } = counts ?? {};
+  const details = { ...more, ...(counts && { counts: { ...others, nestedGroups } }) };
+  return { code: code as string, message: message as string, details };
+}
+
+export async function restFace(db: Database, tenantId: string): Promise<Face> {
+  const server = await startApp(db);
+  const claims = { sub: 'usr_admin', role: 'tenant_admin', tenant_id: tenantId };
+  const call = async (line: string, body?: object) => {
+    const answer = await server.rest(claims, line, body);
+    const refusal = restRefusal(answer);
+    if (refusal) throw refusal;
+    return answer.body?.data;
+  };
+  const admin = '/api/v1/admin/groups';
+  const groups = `/api/v1/tenants/${tenantId}/groups`;
+  return {
+    create: async ({ name, members }) =>
+      (await call(`POST ${groups}`, { name, initial_members: members })).id,
+    update: ({ id, name, parent }) => call(`PATCH ${groups}/${id}`, { name, parent_group_id: parent }),
+    nest: (id, child) => call(`POST ${admin}/${id}/nested-groups`, { group_ids: [child] }),
+    unnest: (id, child) => call(`DELETE ${admin}/${id}/nested-groups/${child}`),
+    delete: (id, strategy) => call(`DELETE ${groups}/${id}${strategy ? `?strategy=${strategy}` : ''}`),
+    // The reference has no way back: the other face brings it back, and this one is asked what came of it.
+    restore: (await graphqlFace(db, tenantId)).restore,
+    effectiveMembers: async (id) =>
+      (await call(`GET ${admin}/${id}/effective-members?per_page=100`)).map(
+        (member: { user_id: string }) => member.user_id,
+      ),
+    path: async (id) => (await call(`GET ${groups}/${id}`)).parent_group_path,
+    exists: async (id) => (await server.rest(claims, `GET ${groups}/${id}`)).status !== 404,
   };
 }

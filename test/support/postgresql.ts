@@ -10,18 +10,33 @@ export type TestDatabase = { db: Database; url: string; close(): Promise<void> }
 
 /** Opens a fresh, migrated database on the server of this test run. */
 export async function openTestDatabase({ poolSize }: { poolSize?: number } = {}): Promise<TestDatabase> {
-  const serverUrl = inject('serverUrl');
-  const name = `test_${randomBytes(6).toString('hex')}`;
-  await asAdministrator(serverUrl, `create database ${name} template ${TEMPLATE}`);
-  const url = `${serverUrl}/${name}`;
+  const { url, drop } = await createDatabase({ template: TEMPLATE });
   const db = await openDatabase({ url, dataDir: '', poolSize });
   return {
     db,
     url,
     async close() {
       await db.close();
-      await asAdministrator(serverUrl, `drop database ${name} with (force)`);
+      await drop();
     },
+  };
+}
+
+/** Creates a database without opening it: empty, or a copy of `template`. `settings` are its own, e.g. a time zone. */
+export async function createDatabase({
+  template = 'template1',
+  settings = [],
+}: {
+  template?: string;
+  settings?: string[];
+} = {}) {
+  const serverUrl = inject('serverUrl');
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await asAdministrator(serverUrl, `create database ${name} template ${template}`);
+  for (const setting of settings) await asAdministrator(serverUrl, `alter database ${name} set ${setting}`);
+  return {
+    url: `${serverUrl}/${name}`,
+    drop: () => asAdministrator(serverUrl, `drop database ${name} with (force)`),
   };
 }
 

@@ -20,6 +20,9 @@ export type Answer = {
   };
 };
 
+// biome-ignore lint/suspicious/noExplicitAny: the shape is the operation's, which each test states.
+export type RestAnswer = { status: number; headers: Headers; body: any };
+
 export const SUPER_ADMIN: Claims = { sub: 'usr_root', role: 'super_admin' };
 
 /**
@@ -79,7 +82,30 @@ export async function startApp(
       throw new Error(`${query}\n${JSON.stringify(variables)}\n${JSON.stringify(body, null, 2)}`);
     return body.data;
   }
-  return { app: app as App, url, send, config, dataDir, tokenFor, ask, data };
+
+  /** Sends a REST request as the caller with these claims (null: without a token); a body is sent as JSON. */
+  async function rest(
+    claims: Claims | null,
+    call: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<RestAnswer> {
+    const [method, path] = call.split(' ') as [string, string];
+    const response = await app.fetch(
+      new Request(`http://coterie.test${path}`, {
+        method,
+        headers: {
+          ...(claims && { authorization: `Bearer ${await tokenFor(claims)}` }),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      }),
+    );
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: text ? JSON.parse(text) : null };
+  }
+  return { app: app as App, url, send, config, dataDir, tokenFor, ask, data, rest };
 }
 
 export type TestApp = Awaited<ReturnType<typeof startApp>>;

@@ -1,0 +1,147 @@
+// Groups of every tenant in sight: listed, created, read, updated and deleted.
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { deleteGroup } from '../domain/deletion.ts';
+import { countGroups, createGroup, listGroups, updateGroup } from '../domain/groups.ts';
+import { requireGroup } from '../domain/targets.ts';
+import type { RestEnv } from './context.ts';
+import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
+import { changeRefusals, deleteRefusals, listRefusals, readRefusals } from './errors.ts';
+import { adminGroupListItems, adminGroupResponse, visibleGroup } from './group-bodies.ts';
+import { createInput, updateInput } from './group-inputs.ts';
+import { AdminGroupCreate, AdminGroupListItem, AdminGroupResponse, GroupUpdate } from './group-schemas.ts';
+import { json, jsonBody, jsonRequest } from './media.ts';
+import { adminGroupsQuery, groupPath } from './parameters.ts';
+import { VisibleGroupEnvelope } from './tenant-groups.ts';
+import { createdHeaders, etag, etagHeaders, expectedVersion, ifMatch } from './versions.ts';
+
+const LIST = '/api/v1/admin/groups/';
+const ONE = `${LIST}{group_id}` as const;
+const tags = ['Admin groups'];
+
+const AdminGroupEnvelope = apiResponse('AdminGroupResponse', AdminGroupResponse);
+
+export function adminGroups(api: OpenAPIHono<RestEnv>): void {
+  api.openapi(
+    createRoute({
+      method: 'get',
+      path: LIST,
+      operationId: 'adminListGroups',
+      summary: 'List Groups',
+      description: 'List groups with filtering, by name.',
+      tags,
+      request: { query: adminGroupsQuery },
+      responses: {
+        200: json('A page of groups.', paginatedResponse('AdminGroupListItem', AdminGroupListItem)),
+        ...listRefusals,
+      },
+    }),
+    async (c) => {
+      const { directory } = c.var;
+      const { search, tenant_id, partner_id, group_type, ...numbered } = c.req.valid('query');
+      const filter = { search, tenantId: tenant_id, partnerId: partner_id, type: group_type };
+      const page = await pageOf(c, numbered, {
+        list: async (page) =>
+          adminGroupListItems(directory, (await listGroups(directory, { filter, page })).rows),
+        count: () => countGroups(directory, { filter }),
+      });
+      return c.json(page, 200);
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'post',
+      path: LIST,
+      operationId: 'adminCreateGroup',
+      summary: 'Create Group',
+      description: 'Create a new group.',
+      tags,
+      middleware: [jsonBody] as const,
+      request: { body: jsonRequest(AdminGroupCreate) },
+      responses: {
+        201: { ...json('The new group.', AdminGroupEnvelope), headers: createdHeaders },
+        ...changeRefusals,
+      },
+    }),
+    async (c) => {
+      const { directory } = c.var;
+      const { tenant_id, ...body } = c.req.valid('json');
+      const { group } = await createGroup(directory, createInput(tenant_id, body));
+      const headers = { ...etag(group), Location: `${LIST}${group.id}` };
+      return c.json(enveloped(c, await adminGroupResponse(directory, group)), 201, headers);
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'get',
+      path: ONE,
+      operationId: 'adminGetGroup',
+      summary: 'Get Group',
+      description: 'Get a group by ID.',
+      tags,
+      request: { params: groupPath },
+      responses: {
+        200: { ...json('The group.', AdminGroupEnvelope.or(VisibleGroupEnvelope)), headers: etagHeaders },
+        ...readRefusals,
+      },
+    }),
+    async (c) => {
+      const { directory } = c.var;
+      const group = await requireGroup(directory, c.req.valid('param').group_id);
+      const visible = visibleGroup(directory, group);
+      if (visible) return c.json(enveloped(c, visible), 200);
+      return c.json(enveloped(c, await adminGroupResponse(directory, group)), 200, etag(group));
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'patch',
+      path: ONE,
+      operationId: 'adminUpdateGroup',
+      summary: 'Update Group',
+      description: 'Update a group.',
+      tags,
+      middleware: [jsonBody] as const,
+      request: { params: groupPath, headers: ifMatch, body: jsonRequest(GroupUpdate) },
+      responses: {
+        200: { ...json('The group as it is now.', AdminGroupEnvelope), headers: etagHeaders },
+        ...changeRefusals,
+      },
+    }),
+    async (c) => {
+      const { directory } = c.var;
+      const { group_id } = c.req.valid('param');
+      const version = expectedVersion(c.req.valid('header'));
+      const { group } = await updateGroup(directory, updateInput(group_id, version, c.req.valid('json')));
+      return c.json(enveloped(c, await adminGroupResponse(directory, group)), 200, etag(group));
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'delete',
+      path: ONE,
+      operationId: 'adminDeleteGroup',
+      summary: 'Delete Group',
+      description: [
+        'Soft delete a group.',
+        '',
+        'Child groups move to its parent and nested groups into the groups that it was nested in, as by the',
+        'strategy ORPHAN.',
+      ].join('\n'),
+      tags,
+      request: { params: groupPath, headers: ifMatch },
+      responses: { 204: { description: 'Successful Response' }, ...deleteRefusals },
+    }),
+    async (c) => {
+      await deleteGroup(c.var.directory, {
+        id: c.req.valid('param').group_id,
+        strategy: 'ORPHAN',
+        expectedVersion: expectedVersion(c.req.valid('header')),
+      });
+      return c.body(null, 204);
+    },
+  );
+}

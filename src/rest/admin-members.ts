@@ -1,0 +1,114 @@
+// Members of a group in sight: direct and effective ones listed, direct ones added and removed.
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { countEffectiveMembers, listEffectiveMembers } from '../domain/effective-members.ts';
+import { addGroupMembers, countMembers, listMembers, removeGroupMembers } from '../domain/members.ts';
+import { requireGroup } from '../domain/targets.ts';
+import { isDirectoryError, refuse } from '../model/errors.ts';
+import type { RestEnv } from './context.ts';
+import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
+import { changeRefusals, readRefusals } from './errors.ts';
+import { memberInfo } from './group-bodies.ts';
+import { GroupMemberInfo, GroupMembersAdded, UserIds } from './group-schemas.ts';
+import { json, jsonBody, jsonRequest } from './media.ts';
+import { groupPath, memberPath, numbered } from './parameters.ts';
+import { shown } from './shown.ts';
+
+const ONE = '/api/v1/admin/groups/{group_id}';
+const tags = ['Admin groups'];
+
+const MemberPage = paginatedResponse('GroupMemberInfo', GroupMemberInfo);
+
+export function adminMembers(api: OpenAPIHono<RestEnv>): void {
+  api.openapi(
+    createRoute({
+      method: 'get',
+      path: `${ONE}/members`,
+      operationId: 'adminListGroupMembers',
+      summary: 'List Group Members',
+      description: 'List members of a group, by user id.',
+      tags,
+      request: { params: groupPath, query: numbered },
+      responses: { 200: json('A page of members.', MemberPage), ...readRefusals },
+    }),
+    async (c) => {
+      const { directory } = c.var;
+      const { id } = await requireGroup(directory, c.req.valid('param').group_id);
+      const page = await pageOf(c, c.req.valid('query'), {
+        list: async (page) => shown(id, await listMembers(directory, id, { page })).rows.map(memberInfo),
+        count: async () => shown(id, await countMembers(directory, id)),
+      });
+      return c.json(page, 200);
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'post',
+      path: `${ONE}/members`,
+      operationId: 'adminAddGroupMembers',
+      summary: 'Add Group Members',
+      description: 'Add members to a group.',
+      tags,
+      middleware: [jsonBody] as const,
+      request: { params: groupPath, body: jsonRequest(UserIds) },
+      responses: {
+        200: json('Who was added.', apiResponse('GroupMembersAdded', GroupMembersAdded)),
+        ...changeRefusals,
+      },
+    }),
+    async (c) => {
+      const { group_id: groupId } = c.req.valid('param');
+      const { user_ids: userIds } = c.req.valid('json');
+      const { added, unchanged } = await addGroupMembers(c.var.directory, { groupId, userIds });
+      return c.json(enveloped(c, { added, unchanged }), 200);
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'delete',
+      path: `${ONE}/members/{user_id}`,
+      operationId: 'adminRemoveGroupMember',
+      summary: 'Remove Group Member',
+      description: 'Remove a member from a group. Removing a user who is no member of it changes nothing.',
+      tags,
+      request: { params: memberPath },
+      responses: { 204: { description: 'Successful Response' }, ...readRefusals },
+    }),
+    async (c) => {
+      const { group_id: groupId, user_id: userId } = c.req.valid('param');
+      await removeGroupMembers(c.var.directory, { groupId, userIds: [userId] }).catch((error) => {
+        // The user stands in the path: unknown means not found there, as for everything else in a path.
+        throw isDirectoryError(error, 'UNKNOWN_USERS') ? refuse.notFound(userId) : error;
+      });
+      return c.body(null, 204);
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'get',
+      path: `${ONE}/effective-members`,
+      operationId: 'adminListEffectiveMembers',
+      summary: 'List Effective Members',
+      description: [
+        'List all effective members of a group, including inherited members from nested groups, by user id.',
+        '',
+        'This computes the transitive closure of group memberships.',
+      ].join('\n'),
+      tags,
+      request: { params: groupPath, query: numbered },
+      responses: { 200: json('A page of effective members.', MemberPage), ...readRefusals },
+    }),
+    async (c) => {
+      const { directory } = c.var;
+      const { id } = await requireGroup(directory, c.req.valid('param').group_id);
+      const page = await pageOf(c, c.req.valid('query'), {
+        list: async (page) =>
+          shown(id, await listEffectiveMembers(directory, id, { page })).rows.map(memberInfo),
+        count: async () => shown(id, await countEffectiveMembers(directory, id)),
+      });
+      return c.json(page, 200);
+    },
+  );
+}

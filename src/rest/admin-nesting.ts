@@ -1,0 +1,113 @@
+// Nesting around a group in sight: what is nested in it, what it is nested in, and changes of the former.
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import {
+  addNestedGroups,
+  countNestedGroups,
+  countParentGroups,
+  listNestedGroups,
+  listParentGroups,
+  removeNestedGroup,
+} from '../domain/nesting.ts';
+import { requireGroup } from '../domain/targets.ts';
+import type { RestEnv } from './context.ts';
+import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
+import { changeRefusals, readRefusals } from './errors.ts';
+import { nestedGroupInfos } from './group-bodies.ts';
+import { GroupIds, NestedGroupInfo, NestedGroupsAdded } from './group-schemas.ts';
+import { json, jsonBody, jsonRequest } from './media.ts';
+import { groupPath, nestedGroupPath, numbered } from './parameters.ts';
+import { shown } from './shown.ts';
+
+const ONE = '/api/v1/admin/groups/{group_id}';
+const tags = ['Admin groups'];
+
+const NestedGroupPage = paginatedResponse('NestedGroupInfo', NestedGroupInfo);
+
+export function adminNesting(api: OpenAPIHono<RestEnv>): void {
+  api.openapi(
+    createRoute({
+      method: 'get',
+      path: `${ONE}/nested-groups`,
+      operationId: 'adminListNestedGroups',
+      summary: 'List Nested Groups',
+      description: 'List child groups nested within this group, by name.',
+      tags,
+      request: { params: groupPath, query: numbered },
+      responses: { 200: json('A page of groups.', NestedGroupPage), ...readRefusals },
+    }),
+    async (c) => {
+      const { directory } = c.var;
+      const { id } = await requireGroup(directory, c.req.valid('param').group_id);
+      const page = await pageOf(c, c.req.valid('query'), {
+        list: async (page) =>
+          nestedGroupInfos(directory, shown(id, await listNestedGroups(directory, id, { page })).rows),
+        count: async () => shown(id, await countNestedGroups(directory, id)),
+      });
+      return c.json(page, 200);
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'post',
+      path: `${ONE}/nested-groups`,
+      operationId: 'adminAddNestedGroups',
+      summary: 'Add Nested Groups',
+      description: 'Add child groups to nest within this group.',
+      tags,
+      middleware: [jsonBody] as const,
+      request: { params: groupPath, body: jsonRequest(GroupIds) },
+      responses: {
+        200: json('What was nested.', apiResponse('NestedGroupsAdded', NestedGroupsAdded)),
+        ...changeRefusals,
+      },
+    }),
+    async (c) => {
+      const { group_id: groupId } = c.req.valid('param');
+      const { group_ids: childGroupIds } = c.req.valid('json');
+      const { added, unchanged } = await addNestedGroups(c.var.directory, { groupId, childGroupIds });
+      return c.json(enveloped(c, { added, unchanged }), 200);
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'delete',
+      path: `${ONE}/nested-groups/{child_group_id}`,
+      operationId: 'adminRemoveNestedGroup',
+      summary: 'Remove Nested Group',
+      description: "Remove a child group from this group's nested groups.",
+      tags,
+      request: { params: nestedGroupPath },
+      responses: { 204: { description: 'Successful Response' }, ...readRefusals },
+    }),
+    async (c) => {
+      const { group_id: groupId, child_group_id: childGroupId } = c.req.valid('param');
+      await removeNestedGroup(c.var.directory, { groupId, childGroupId });
+      return c.body(null, 204);
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'get',
+      path: `${ONE}/parent-groups`,
+      operationId: 'adminListParentGroups',
+      summary: 'List Parent Groups',
+      description: 'List parent groups that this group is nested within, by name.',
+      tags,
+      request: { params: groupPath, query: numbered },
+      responses: { 200: json('A page of groups.', NestedGroupPage), ...readRefusals },
+    }),
+    async (c) => {
+      const { directory } = c.var;
+      const { id } = await requireGroup(directory, c.req.valid('param').group_id);
+      const page = await pageOf(c, c.req.valid('query'), {
+        list: async (page) =>
+          nestedGroupInfos(directory, shown(id, await listParentGroups(directory, id, { page })).rows),
+        count: async () => shown(id, await countParentGroups(directory, id)),
+      });
+      return c.json(page, 200);
+    },
+  );
+}

@@ -1,0 +1,78 @@
+// The reference page: Swagger UI from its package, reading /openapi.json. Nothing on it is loaded from elsewhere.
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { Api } from './api.ts';
+
+/** Files of the package that the page needs, by their media type. */
+const ASSETS: Record<string, string> = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+  'favicon-32x32.png': 'image/png',
+};
+
+const SCRIPT = `// Opens the reference; a token given with the page is filled in.
+const ui = SwaggerUIBundle({
+  dom_id: '#reference',
+  url: '/openapi.json',
+  validatorUrl: null,
+  displayRequestDuration: true,
+  tryItOutEnabled: true,
+  onComplete() {
+    const token = JSON.parse(document.getElementById('token').textContent);
+    if (token) ui.preauthorizeApiKey('bearerAuth', token);
+  },
+});
+`;
+
+/** Scripts and calls go to this server alone; the styles that Swagger UI writes into elements are let through. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/**
+ * Adds the page and its files to the app. In development a token is filled in, so that a call can be tried at once;
+ * it stands in the page, which other sites cannot read, and not in a script, which they could load.
+ */
+export function addDocs(api: Api, developmentToken: string | null): void {
+  api.get('/docs', (c) =>
+    c.html(page(developmentToken), 200, {
+      'content-security-policy': POLICY,
+      'cache-control': 'no-store',
+    }),
+  );
+  api.get('/docs/reference.js', (c) =>
+    c.body(SCRIPT, 200, { 'content-type': 'text/javascript; charset=utf-8' }),
+  );
+  for (const [name, type] of Object.entries(ASSETS)) {
+    api.get(`/docs/${name}`, async (c) =>
+      c.body(await asset(name), 200, { 'content-type': type, 'cache-control': 'public, max-age=3600' }),
+    );
+  }
+}
+
+const asset = (name: string) => readFile(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)));
+
+const page = (developmentToken: string | null) => `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <title>Coterie: REST reference</title>
+    <link rel="stylesheet" href="/docs/swagger-ui.css" />
+    <link rel="icon" href="/docs/favicon-32x32.png" />
+  </head>
+  <body>
+    <div id="reference"></div>
+    <script type="application/json" id="token">${JSON.stringify(developmentToken)}</script>
+    <script src="/docs/swagger-ui-bundle.js"></script>
+    <script src="/docs/reference.js"></script>
+  </body>
+</html>
+`;

@@ -1,0 +1,118 @@
+// Rows of the domain as bodies of the reference. Counts come from loaders: a list needs one statement for all of its.
+import type { z } from '@hono/zod-openapi';
+import { type Directory, plainUser } from '../domain/directory.ts';
+import { countEffectiveMembers } from '../domain/effective-members.ts';
+import { groupPath } from '../domain/hierarchy.ts';
+import { countMembers, listAllMembers } from '../domain/members.ts';
+import { countNestedGroups, listAllNestedGroups } from '../domain/nesting.ts';
+import type { GroupRow, MemberRow } from '../domain/rows.ts';
+import type {
+  AdminGroupListItem,
+  AdminGroupResponse,
+  GroupListItem,
+  GroupMemberInfo,
+  GroupResponse,
+  NestedGroupInfo,
+  VisibleGroup,
+} from './group-schemas.ts';
+
+export const INCLUDES = ['members', 'nested_groups', 'effective_member_count'] as const;
+export type Include = (typeof INCLUDES)[number];
+
+/** What a plain user is told of a group, whatever it asked for; null for other callers. */
+export function visibleGroup(directory: Directory, group: GroupRow): z.infer<typeof VisibleGroup> | null {
+  const { id, name, type } = group;
+  return plainUser(directory) ? { id, name, group_type: type } : null;
+}
+
+/** A group in full. Only for callers who are no plain users: of them see `visibleGroup`. */
+export async function groupResponse(
+  directory: Directory,
+  group: GroupRow,
+  include: readonly Include[] = [],
+): Promise<z.infer<typeof GroupResponse>> {
+  const { id } = group;
+  const wanted = <Value>(name: Include, load: () => Promise<Value>) =>
+    include.includes(name) ? load() : null;
+  const [path, memberCount, nestedGroupCount, effectiveMemberCount, members, nestedGroups] =
+    await Promise.all([
+      groupPath(directory, id),
+      countMembers(directory, id),
+      countNestedGroups(directory, id),
+      wanted('effective_member_count', () => countEffectiveMembers(directory, id)),
+      wanted('members', () => listAllMembers(directory, id)),
+      wanted('nested_groups', () => listAllNestedGroups(directory, id)),
+    ]);
+  return {
+    name: group.name,
+    description: group.description,
+    group_type: group.type,
+    id,
+    parent_group_id: group.parentGroupId,
+    parent_group_path: path,
+    member_count: memberCount ?? 0,
+    effective_member_count: effectiveMemberCount,
+    nested_group_count: nestedGroupCount ?? 0,
+    members: members?.map(memberInfo) ?? null,
+    nested_groups: nestedGroups && (await nestedGroupInfos(directory, nestedGroups)),
+    custom_attributes: group.customAttributes,
+    created_at: group.createdAt!.toISOString(),
+    updated_at: group.updatedAt!.toISOString(),
+  };
+}
+
+/** A group in full, as the admin endpoints show it. */
+export async function adminGroupResponse(
+  directory: Directory,
+  group: GroupRow,
+): Promise<z.infer<typeof AdminGroupResponse>> {
+  return { ...(await groupResponse(directory, group)), tenant_id: group.tenantId };
+}
+
+/** Groups of a list, in its order; for a plain user no more than `visibleGroup`. */
+export async function groupListItems(
+  directory: Directory,
+  groups: readonly GroupRow[],
+): Promise<z.infer<typeof GroupListItem>[]> {
+  return Promise.all(
+    groups.map(async (group) => {
+      const { id, name, type, parentGroupId } = group;
+      const visible = visibleGroup(directory, group);
+      if (visible) return visible;
+      const count = await countMembers(directory, id);
+      return { id, name, group_type: type, member_count: count ?? 0, parent_group_id: parentGroupId };
+    }),
+  );
+}
+
+/** Groups of a list, as the admin endpoints show them. */
+export async function adminGroupListItems(
+  directory: Directory,
+  groups: readonly GroupRow[],
+): Promise<z.infer<typeof AdminGroupListItem>[]> {
+  const items = await groupListItems(directory, groups);
+  return items.map((item, at) => ({ ...item, tenant_id: groups[at]!.tenantId }));
+}
+
+/** Groups at the other end of a nesting, in the list's order. */
+export async function nestedGroupInfos(
+  directory: Directory,
+  groups: readonly GroupRow[],
+): Promise<z.infer<typeof NestedGroupInfo>[]> {
+  return Promise.all(
+    groups.map(async ({ id, name }) => ({
+      group_id: id,
+      name,
+      member_count: (await countMembers(directory, id)) ?? 0,
+    })),
+  );
+}
+
+/** A direct or effective member. */
+export const memberInfo = ({ userId, email, displayName, membershipType }: MemberRow) =>
+  ({
+    user_id: userId,
+    email,
+    display_name: displayName,
+    membership_type: membershipType,
+  }) satisfies z.infer<typeof GroupMemberInfo>;

@@ -1,0 +1,184 @@
+// Groups as REST shows and takes them: the schemas of the reference, on the rules of the model.
+import { z } from '@hono/zod-openapi';
+import { createGroupInput, GROUP_TYPES, updateGroupInput } from '../model/groups.ts';
+import { groupId, tenantId, userId } from '../model/ids.ts';
+import { MEMBERSHIP_TYPES } from '../model/members.ts';
+
+export const GroupType = z.enum(GROUP_TYPES).openapi('GroupType', { description: 'Group type.' });
+
+const created = createGroupInput.shape;
+const updated = updateGroupInput.shape;
+
+const attributes = (rules: typeof created.customAttributes) =>
+  z
+    .record(z.string(), z.unknown())
+    .pipe(rules.unwrap().unwrap())
+    .nullish()
+    .openapi({ description: 'Free JSON object: at most 16 KiB and 8 levels.' });
+
+const NAME_DESCRIPTION = 'Name, 1 to 255 characters, unique among siblings, ignoring case.';
+const DESCRIPTION_DESCRIPTION = 'Free text, at most 4,096 characters.';
+
+export const GroupCreate = z
+  .object({
+    name: created.name.meta({ description: NAME_DESCRIPTION, minLength: 1 }),
+    description: created.description.meta({ description: DESCRIPTION_DESCRIPTION }),
+    group_type: GroupType.default('SECURITY').openapi({
+      default: 'SECURITY',
+      description: 'What the group is for; fixed at creation.',
+    }),
+    parent_group_id: groupId
+      .nullish()
+      .meta({ description: 'The group to file it under; a root without it.' }),
+    initial_members: z
+      .array(userId)
+      .optional()
+      .openapi({ description: 'Users to add as direct members; at most 1,000.' }),
+    custom_attributes: attributes(created.customAttributes),
+  })
+  .openapi('GroupCreate', {
+    description: 'Schema for creating a group.',
+    examples: [{ name: 'Book club', description: 'Reads on Thursdays' }],
+  });
+
+export const AdminGroupCreate = GroupCreate.extend({
+  tenant_id: tenantId.meta({ description: 'The tenant that the group belongs to.' }),
+}).openapi('AdminGroupCreate', {
+  description: 'Schema for creating a group in a tenant.',
+  examples: [{ tenant_id: 'tnt_Northwind0000000', name: 'Book club', description: 'Reads on Thursdays' }],
+});
+
+export const GroupUpdate = z
+  .object({
+    name: updated.name.meta({ description: `${NAME_DESCRIPTION} It cannot be cleared.`, minLength: 1 }),
+    description: updated.description.meta({ description: `${DESCRIPTION_DESCRIPTION} Null clears it.` }),
+    parent_group_id: groupId
+      .nullish()
+      .meta({ description: 'The group to file it under; null makes it a root.' }),
+    custom_attributes: attributes(updated.customAttributes),
+  })
+  .openapi('GroupUpdate', {
+    description: 'Schema for updating a group: absent stays, null clears.',
+    examples: [{ description: 'Reads on Fridays' }],
+  });
+
+const userList = z.array(userId).optional();
+
+export const GroupMembershipUpdate = z
+  .object({
+    users_to_add: userList.openapi({ description: 'Users to add as direct members.' }),
+    users_to_remove: userList.openapi({ description: 'Users whose direct membership is to end.' }),
+  })
+  .openapi('GroupMembershipUpdate', {
+    description:
+      'Schema for updating group membership: at most 1,000 ids in both lists, and no user in both.',
+  });
+
+export const UserIds = z
+  .object({
+    user_ids: z.array(userId).openapi({ description: 'Users to add as direct members; at most 1,000.' }),
+  })
+  .openapi('UserIds', { description: 'Users to add to a group.' });
+
+export const GroupIds = z
+  .object({
+    group_ids: z.array(groupId).openapi({ description: 'Groups to nest in the group; at most 100.' }),
+  })
+  .openapi('GroupIds', { description: 'Groups to nest in a group.' });
+
+export const GroupMemberInfo = z
+  .object({
+    user_id: z.string(),
+    email: z.string(),
+    display_name: z.string().nullish(),
+    membership_type: z.enum(MEMBERSHIP_TYPES).optional().openapi({
+      default: 'DIRECT',
+      description: '`INHERITED` if only by membership of a group nested in this one, at any depth.',
+    }),
+  })
+  .openapi('GroupMemberInfo', { description: 'Member info within a group.' });
+
+const memberCount = z.int().optional().openapi({ default: 0, description: 'Number of direct members.' });
+
+export const NestedGroupInfo = z
+  .object({ group_id: z.string(), name: z.string(), member_count: memberCount })
+  .openapi('NestedGroupInfo', { description: 'Nested group info.' });
+
+export const GroupListItem = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    group_type: GroupType,
+    member_count: memberCount,
+    parent_group_id: z.string().nullish().openapi({ description: 'The group that it is filed under.' }),
+  })
+  .openapi('GroupListItem', {
+    description:
+      'Abbreviated group info for lists. A plain user is told `id`, `name` and `group_type` alone.',
+  });
+
+export const GroupResponse = z
+  .object({
+    name: z.string(),
+    description: z.string().nullish(),
+    group_type: GroupType.optional().openapi({ default: 'SECURITY' }),
+    id: z.string(),
+    parent_group_id: z.string().nullish().openapi({ description: 'The group that it is filed under.' }),
+    parent_group_path: z.string().nullish().openapi({
+      description: 'Names of the groups above it, from the root down, joined by `/`; null at the root.',
+    }),
+    member_count: memberCount,
+    effective_member_count: z.int().nullish().openapi({
+      description: 'Number of effective members; null unless asked for by `include`.',
+    }),
+    nested_group_count: z
+      .int()
+      .optional()
+      .openapi({ default: 0, description: 'Number of groups nested in it.' }),
+    members: z
+      .array(GroupMemberInfo)
+      .nullish()
+      .openapi({ description: 'Null unless asked for by `include`.' }),
+    nested_groups: z
+      .array(NestedGroupInfo)
+      .nullish()
+      .openapi({ description: 'Null unless asked for by `include`.' }),
+    custom_attributes: z.record(z.string(), z.unknown()).nullish(),
+    created_at: z.iso.datetime(),
+    updated_at: z.iso.datetime().nullish(),
+  })
+  .openapi('GroupResponse', { description: 'Full group response.' });
+
+const tenant_id = z.string().openapi({ description: 'The tenant that it belongs to.' });
+
+export const AdminGroupResponse = GroupResponse.extend({ tenant_id }).openapi('AdminGroupResponse', {
+  description: 'Full group response, with its tenant.',
+});
+
+export const AdminGroupListItem = GroupListItem.extend({ tenant_id }).openapi('AdminGroupListItem', {
+  description: 'Abbreviated group info for lists, with its tenant.',
+});
+
+export const VisibleGroup = z
+  .object({ id: z.string(), name: z.string(), group_type: GroupType })
+  .openapi('VisibleGroup', {
+    description: 'What a plain user is told of a group that it is an effective member of.',
+  });
+
+const ids = (description: string) => z.array(z.string()).openapi({ description });
+
+export const GroupMembersAdded = z
+  .object({ added: ids('Users who are members now.'), unchanged: ids('Users who were members before.') })
+  .openapi('GroupMembersAdded', { description: 'What adding members did.' });
+
+export const GroupMembershipChange = z
+  .object({
+    added: ids('Users who are members now.'),
+    removed: ids('Users who are members no longer.'),
+    unchanged: ids('Users for whom nothing changed.'),
+  })
+  .openapi('GroupMembershipChange', { description: 'What updating the membership did.' });
+
+export const NestedGroupsAdded = z
+  .object({ added: ids('Groups that are nested now.'), unchanged: ids('Groups that were nested before.') })
+  .openapi('NestedGroupsAdded', { description: 'What nesting groups did.' });

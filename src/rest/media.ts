@@ -1,0 +1,32 @@
+// JSON in and out: how routes declare it, and what is refused before a body is looked at.
+import type { z } from '@hono/zod-openapi';
+import { createMiddleware } from 'hono/factory';
+import { HTTPException } from 'hono/http-exception';
+import type { RestEnv } from './context.ts';
+
+/** An answer with a body. */
+export const json = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+
+/** A request that needs a body. */
+export const jsonRequest = <Schema extends z.ZodType>(schema: Schema) => ({
+  required: true as const,
+  content: { 'application/json': { schema } },
+});
+
+const JSON_TYPE = /^application\/json\s*(;|$)/i;
+
+/** Refuses bodies that are not sent as JSON (415) or do not parse (400), before any fault of the request is told. */
+export const jsonBody = createMiddleware<RestEnv>(async (c, next) => {
+  if (!JSON_TYPE.test(c.req.header('content-type') ?? '')) {
+    throw new HTTPException(415, { message: 'The body must be sent as application/json' });
+  }
+  try {
+    await c.req.json();
+  } catch (cause) {
+    throw new HTTPException(400, { message: 'The body is not JSON', cause });
+  }
+  await next();
+});

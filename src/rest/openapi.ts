@@ -1,0 +1,32 @@
+// The OpenAPI 3.1 document, generated from the schemas that validate requests and type answers.
+import { addOperations, createApi } from './api.ts';
+
+/** Group names as tags, with what the reference says of them. */
+const TAGS = [
+  { name: 'Admin groups', description: 'Groups of every tenant in your sight.' },
+  { name: 'Groups', description: 'The directory of one tenant.' },
+];
+
+/** The document that `/openapi.json` serves and `npm run openapi` writes. */
+export function openApiDocument() {
+  const api = createApi();
+  addOperations(api);
+  const { webhooks: _none, ...document } = api.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'Coterie',
+      version: '1.0.0',
+      description:
+        'A multi-tenant directory of groups, their members, and the groups nested in them. The same operations answer over GraphQL at `/graphql`.',
+      license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
+      contact: { name: 'The maintainers of Coterie' },
+    },
+    servers: [{ url: '/', description: 'This server.' }],
+    security: [{ bearerAuth: [] }],
+    tags: TAGS,
+  });
+  return document;
+}
+
+/** The text of openapi.json. */
+export const printOpenApi = (): string => `${JSON.stringify(openApiDocument(), null, 2)}\n`;

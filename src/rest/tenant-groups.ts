@@ -1,0 +1,196 @@
+// The groups of one tenant: listed, created, read, updated and deleted, and their members changed.
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { deleteGroup } from '../domain/deletion.ts';
+import { countGroups, createGroup, listGroups, updateGroup } from '../domain/groups.ts';
+import { updateGroupMembers } from '../domain/members.ts';
+import { requireGroupOf } from '../domain/targets.ts';
+import { requireTenantOfGroups } from '../domain/tenants.ts';
+import type { RestEnv } from './context.ts';
+import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
+import { changeRefusals, deleteRefusals, includeRefusals, readRefusals } from './errors.ts';
+import { groupListItems, groupResponse, visibleGroup } from './group-bodies.ts';
+import { createInput, updateInput } from './group-inputs.ts';
+import {
+  GroupCreate,
+  GroupListItem,
+  GroupMembershipChange,
+  GroupMembershipUpdate,
+  GroupResponse,
+  GroupUpdate,
+  VisibleGroup,
+} from './group-schemas.ts';
+import { json, jsonBody, jsonRequest } from './media.ts';
+import { includeQuery, strategyQuery, tenantGroupPath, tenantGroupsQuery, tenantPath } from './parameters.ts';
+import { createdHeaders, etag, etagHeaders, expectedVersion, ifMatch } from './versions.ts';
+
+const LIST = '/api/v1/tenants/{tenant_id}/groups';
+const ONE = `${LIST}/{group_id}` as const;
+const tags = ['Groups'];
+
+const GroupEnvelope = apiResponse('GroupResponse', GroupResponse);
+export const VisibleGroupEnvelope = apiResponse('VisibleGroup', VisibleGroup);
+
+export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
+  api.openapi(
+    createRoute({
+      method: 'get',
+      path: LIST,
+      operationId: 'listGroups',
+      summary: 'List Groups',
+      description: 'List groups in the tenant directory, by name.',
+      tags,
+      request: { params: tenantPath, query: tenantGroupsQuery },
+      responses: {
+        200: json('A page of groups.', paginatedResponse('GroupListItem', GroupListItem)),
+        ...readRefusals,
+      },
+    }),
+    async (c) => {
+      const { directory } = c.var;
+      const { tenant_id: tenantId } = c.req.valid('param');
+      const { search, type, parent_group_id: parentGroupId, user_id, ...numbered } = c.req.valid('query');
+      await requireTenantOfGroups(directory, tenantId);
+      const filter = { tenantId, search, type, parentGroupId, memberUserId: user_id };
+      const page = await pageOf(c, numbered, {
+        list: async (page) => groupListItems(directory, (await listGroups(directory, { filter, page })).rows),
+        count: () => countGroups(directory, { filter }),
+      });
+      return c.json(page, 200);
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'post',
+      path: LIST,
+      operationId: 'createGroup',
+      summary: 'Create Group',
+      description: 'Create a new group.',
+      tags,
+      middleware: [jsonBody] as const,
+      request: { params: tenantPath, body: jsonRequest(GroupCreate) },
+      responses: {
+        201: { ...json('The new group.', GroupEnvelope), headers: createdHeaders },
+        ...changeRefusals,
+      },
+    }),
+    async (c) => {
+      const { directory } = c.var;
+      const { tenant_id: tenantId } = c.req.valid('param');
+      const { group } = await createGroup(directory, createInput(tenantId, c.req.valid('json')));
+      const Location = `/api/v1/tenants/${tenantId}/groups/${group.id}`;
+      return c.json(enveloped(c, await groupResponse(directory, group)), 201, { ...etag(group), Location });
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'get',
+      path: ONE,
+      operationId: 'getGroup',
+      summary: 'Get Group',
+      description: 'Get a group by ID.',
+      tags,
+      request: { params: tenantGroupPath, query: includeQuery },
+      responses: {
+        200: { ...json('The group.', GroupEnvelope.or(VisibleGroupEnvelope)), headers: etagHeaders },
+        ...includeRefusals,
+      },
+    }),
+    async (c) => {
+      const { directory } = c.var;
+      const { tenant_id, group_id } = c.req.valid('param');
+      const { include } = c.req.valid('query');
+      const group = await requireGroupOf(directory, tenant_id, group_id);
+      const visible = visibleGroup(directory, group);
+      if (visible) return c.json(enveloped(c, visible), 200);
+      return c.json(enveloped(c, await groupResponse(directory, group, include)), 200, etag(group));
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'patch',
+      path: ONE,
+      operationId: 'updateGroup',
+      summary: 'Update Group',
+      description: 'Update a group.',
+      tags,
+      middleware: [jsonBody] as const,
+      request: { params: tenantGroupPath, headers: ifMatch, body: jsonRequest(GroupUpdate) },
+      responses: {
+        200: { ...json('The group as it is now.', GroupEnvelope), headers: etagHeaders },
+        ...changeRefusals,
+      },
+    }),
+    async (c) => {
+      const { directory } = c.var;
+      const { tenant_id, group_id } = c.req.valid('param');
+      await requireGroupOf(directory, tenant_id, group_id);
+      const version = expectedVersion(c.req.valid('header'));
+      const { group } = await updateGroup(directory, updateInput(group_id, version, c.req.valid('json')));
+      return c.json(enveloped(c, await groupResponse(directory, group)), 200, etag(group));
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'delete',
+      path: ONE,
+      operationId: 'deleteGroup',
+      summary: 'Delete Group',
+      description: [
+        'Delete a group.',
+        '',
+        'strategy:',
+        '- BLOCK: Fail if has members or child groups',
+        '- ORPHAN: Move child groups to parent',
+        '- CASCADE: Delete child groups',
+      ].join('\n'),
+      tags,
+      request: { params: tenantGroupPath, query: strategyQuery, headers: ifMatch },
+      responses: { 204: { description: 'Successful Response' }, ...deleteRefusals },
+    }),
+    async (c) => {
+      const { directory } = c.var;
+      const { tenant_id, group_id: id } = c.req.valid('param');
+      const { strategy } = c.req.valid('query');
+      await requireGroupOf(directory, tenant_id, id);
+      await deleteGroup(directory, {
+        id,
+        strategy,
+        expectedVersion: expectedVersion(c.req.valid('header')),
+      });
+      return c.body(null, 204);
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'put',
+      path: `${ONE}/members`,
+      operationId: 'updateGroupMembers',
+      summary: 'Update Group Members',
+      description: 'Add or remove users from a group.',
+      tags,
+      middleware: [jsonBody] as const,
+      request: { params: tenantGroupPath, body: jsonRequest(GroupMembershipUpdate) },
+      responses: {
+        200: json('What was changed.', apiResponse('GroupMembershipChange', GroupMembershipChange)),
+        ...changeRefusals,
+      },
+    }),
+    async (c) => {
+      const { directory } = c.var;
+      const { tenant_id, group_id: groupId } = c.req.valid('param');
+      const { users_to_add: usersToAdd, users_to_remove: usersToRemove } = c.req.valid('json');
+      await requireGroupOf(directory, tenant_id, groupId);
+      const { added, removed, unchanged } = await updateGroupMembers(directory, {
+        groupId,
+        usersToAdd,
+        usersToRemove,
+      });
+      return c.json(enveloped(c, { added, removed, unchanged }), 200);
+    },
+  );
+}

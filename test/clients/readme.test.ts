@@ -1,0 +1,134 @@
+// The README's TypeScript: each block type-checks with the schema as it is, and runs against a listening server.
+import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { minifyIntrospection, outputIntrospectionFile } from '@gql.tada/internal';
+import { introspectionFromSchema } from 'graphql';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { schema } from '../../src/graphql/schema.ts';
+import { listenTo } from '../federation/subgraphs.ts';
+import { type Listening, startListening } from './listening.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
+const COMPILER_OPTIONS = {
+  strict: true,
+  target: 'es2024',
+  module: 'nodenext',
+  types: ['node'],
+  lib: ['es2024', 'dom'],
+  noEmit: true,
+  skipLibCheck: true,
+  allowImportingTsExtensions: true,
+};
+
+const run = promisify(execFile);
+let folder: string;
+let readme: string;
+let blocks: Map<string, string>;
+let listening: Listening;
+
+beforeAll(async () => {
+  listening = await startListening();
+  readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+  const found = readme.matchAll(/```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)```/g);
+  blocks = new Map([...found].map(([, name, code]) => [name!, code!]));
+  folder = await mkdtemp(join(tmpdir(), 'coterie-readme-'));
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  await symlink(join(ROOT, 'schema.graphql'), join(folder, 'schema.graphql'));
+  const introspection = minifyIntrospection(introspectionFromSchema(schema));
+  const environment = outputIntrospectionFile(introspection, { fileType: '.d.ts', shouldPreprocess: true });
+  await write('graphql-env.d.ts', environment);
+  await write('package.json', JSON.stringify({ type: 'module' }));
+  for (const [name, code] of blocks) await write(name, code);
+});
+afterAll(async () => {
+  await listening.stop();
+  await rm(folder, { recursive: true });
+});
+
+const write = (name: string, text: string) => writeFile(join(folder, name), text);
+
+/** What the compiler says of these files; nothing if they hold. */
+async function typeErrors(...files: string[]): Promise<string> {
+  await write('tsconfig.json', JSON.stringify({ compilerOptions: COMPILER_OPTIONS, files }));
+  return run(process.execPath, [TSC, '-p', folder]).then(
+    () => '',
+    ({ stdout }: { stdout: string }) => stdout,
+  );
+}
+
+/** The block with its server's address replaced by that of the one that listens. */
+const here = (name: string) =>
+  write(name, blocks.get(name)!.replaceAll('http://127.0.0.1:4000/graphql', listening.url));
+
+async function output(name: string): Promise<string> {
+  await here(name);
+  const env = { ...process.env, TOKEN: listening.headers.authorization.replace('Bearer ', '') };
+  const { stdout } = await run(process.execPath, [join(folder, name)], { cwd: folder, env });
+  return stdout;
+}
+
+test('they are all there, and type-check', async () => {
+  const names = ['relay.ts', 'apollo-client.ts', 'urql.ts', 'compose.ts', 'hive-gateway.ts'];
+  expect([...blocks.keys()]).toEqual(names);
+  expect(await typeErrors(...names)).toBe('');
+});
+
+test('a typed document is held to the schema', async () => {
+  const code = blocks
+    .get('urql.ts')!
+    .replace('node.name', 'node.salary')
+    .replace('search: null', 'search: 7');
+  await write('wrong.ts', code);
+  expect(await typeErrors('wrong.ts')).toMatch(/'number' is not assignable[\s\S]*'salary' does not exist/);
+});
+
+test('clients print what the server holds', async () => {
+  expect(await output('relay.ts')).toBe('');
+  expect(await output('apollo-client.ts')).toBe('8\n');
+  expect(await output('urql.ts')).toBe('EVERYONE true\nPART 0 true\n');
+});
+
+async function freeAddress(): Promise<string> {
+  const probe = await listenTo(() => {});
+  await probe.close();
+  return probe.url;
+}
+
+test('what is composed is served by Hive Gateway', async () => {
+  await output('compose.ts');
+  const url = await freeAddress();
+  await write('hive-gateway.ts', blocks.get('hive-gateway.ts')!.replace('4001', new URL(url).port));
+  const gateway = spawn(process.execPath, [join(folder, 'hive-gateway.ts')], {
+    cwd: folder,
+    stdio: 'ignore',
+  });
+  try {
+    const ask = () =>
+      fetch(url, {
+        method: 'POST',
+        headers: { ...listening.headers, 'content-type': 'application/json' },
+        body: JSON.stringify({ query: '{ groups { totalCount } }' }),
+      }).catch(() => null);
+    let response = await ask();
+    for (let tries = 0; response === null && tries < 100; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      response = await ask();
+    }
+    expect(await response?.json()).toEqual({ data: { groups: { totalCount: 8 } } });
+  } finally {
+    gateway.kill();
+  }
+});
+
+test("the router's configuration is YAML that forwards the token", () => {
+  const [, yaml] = /```yaml\n([\s\S]*?)```/.exec(readme.slice(readme.indexOf('**Apollo Router.**')))!;
+  expect(parse(yaml!)).toMatchObject({
+    headers: { all: { request: [{ propagate: { named: 'authorization' } }] } },
+    supergraph: { introspection: false },
+  });
+});

@@ -1,0 +1,194 @@
+// A Relay app: its compiler takes our schema, and its runtime pages, refetches and changes against a listening server.
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { parse, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
+import relay from 'relay-runtime';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { printClientSchema } from '../../src/graphql/print-schema.ts';
+import { schema } from '../../src/graphql/schema.ts';
+import { type Listening, startListening } from './listening.ts';
+
+const COMPILER = createRequire(import.meta.url).resolve('relay-compiler/cli.js');
+
+// biome-ignore lint/suspicious/noExplicitAny: artifacts and what they read are typed for an app that is compiled with them.
+type Untyped = any;
+
+let app: string;
+let compiled: string;
+let listening: Listening;
+let environment: relay.Environment;
+
+beforeAll(async () => {
+  listening = await startListening();
+  app = await mkdtemp(join(tmpdir(), 'coterie-relay-'));
+  await cp(join(import.meta.dirname, 'relay'), app, { recursive: true });
+  await mkdir(join(app, '__generated__'));
+  await writeFile(join(app, 'schema.graphql'), printClientSchema());
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [COMPILER], { cwd: app });
+  compiled = stdout + stderr;
+  environment = new relay.Environment({
+    store: new relay.Store(new relay.RecordSource()),
+    network: relay.Network.create(async ({ text }, variables) => {
+      const response = await fetch(listening.url, {
+        method: 'POST',
+        headers: { ...listening.headers, 'content-type': 'application/json' },
+        body: JSON.stringify({ query: text, variables }),
+      });
+      return (await response.json()) as relay.GraphQLResponse;
+    }),
+  });
+});
+afterAll(async () => {
+  await listening.stop();
+  await rm(app, { recursive: true });
+});
+
+const artifact = async (name: string): Promise<Untyped> =>
+  (await import(/* @vite-ignore */ join(app, `__generated__/${name}.graphql.ts`))).default;
+
+/** Fetches, and gives what the store then holds for the query. */
+async function load(name: string, variables: object): Promise<Untyped> {
+  return relay.fetchQuery(environment, await artifact(name), variables as never).toPromise();
+}
+
+/** What a component with this fragment is given. */
+async function read(name: string, reference: unknown): Promise<Untyped> {
+  const selector = relay.getSingularSelector(await artifact(name), reference);
+  return environment.lookup(selector as relay.SingularReaderSelector).data;
+}
+
+async function mutate(name: string, variables: object): Promise<Untyped> {
+  const mutation = await artifact(name);
+  return new Promise((resolve, reject) => {
+    relay.commitMutation(environment, {
+      mutation,
+      variables,
+      onCompleted: (response: unknown) => resolve(response),
+      onError: reject,
+    } as never);
+  });
+}
+
+const names = ({ edges }: Untyped): string[] => edges.map(({ node }: Untyped) => node.name);
+
+test('relay-compiler compiles it, and every connection of the schema is in it', async () => {
+  expect(compiled).toContain('Compilation completed');
+  const used = new Set<string>();
+  for (const file of await readdir(join(app, '__generated__'))) {
+    const { params } = await artifact(file.replace('.graphql.ts', ''));
+    if (!params) continue;
+    const info = new TypeInfo(schema);
+    const noteField = () => {
+      used.add(`${info.getParentType()}.${info.getFieldDef()?.name}`);
+    };
+    visit(parse(params.text), visitWithTypeInfo(info, { Field: noteField }));
+  }
+  const connections = Object.values(schema.getTypeMap()).flatMap((type) =>
+    'getFields' in type
+      ? Object.values(type.getFields())
+          .filter((field) => /Connection!?$/.test(String(field.type)))
+          .map((field) => `${type.name}.${field.name}`)
+      : [],
+  );
+  expect(connections.length).toBe(11);
+  expect(connections.filter((connection) => !used.has(connection))).toEqual([]);
+});
+
+test('pages forward by the node, each page joined to those before', async () => {
+  const { team, userIds } = listening;
+  const { group } = await load('groupScreenQuery', { id: team, userId: userIds[7] });
+  expect(group.hasEffectiveMember).toBe(true);
+  const ids = async (fragment: string, field: string) =>
+    (await read(fragment, group))[field].edges.map(({ node }: Untyped) => node.userId);
+  expect((await ids('groupMembers', 'members')).length).toBe(2);
+  for (const length of [4, 5]) {
+    const { pageInfo } = (await read('groupMembers', group)).members;
+    expect(pageInfo.hasNextPage).toBe(true);
+    await load('groupMembersPageQuery', { id: team, first: 2, after: pageInfo.endCursor });
+    expect((await ids('groupMembers', 'members')).length).toBe(length);
+  }
+  expect(await ids('groupMembers', 'members')).toEqual(userIds.slice(0, 5).toSorted());
+  expect((await read('groupMembers', group)).members.pageInfo.hasNextPage).toBe(false);
+
+  const { pageInfo } = (await read('groupEffectiveMembers', group)).effectiveMembers;
+  await load('groupEffectiveMembersPageQuery', { id: team, first: 100, after: pageInfo.endCursor });
+  expect(await ids('groupEffectiveMembers', 'effectiveMembers')).toEqual(userIds.slice(0, 11).toSorted());
+});
+
+test('pages backward, from the end of a list to its start', async () => {
+  const variables = { filter: { parentGroupId: listening.team }, orderBy: { field: 'NAME' }, last: 2 };
+  const first = await load('directoryGroupsPageQuery', variables);
+  const groups = async () => (await read('directoryGroups', first)).groups;
+  expect(names(await namedOf(await groups()))).toEqual(['Part 4', 'Part 5']);
+  for (const length of [4, 6]) {
+    const { pageInfo } = await groups();
+    expect(pageInfo.hasPreviousPage).toBe(true);
+    await load('directoryGroupsPageQuery', { ...variables, before: pageInfo.startCursor });
+    expect((await groups()).edges.length).toBe(length);
+  }
+  expect(names(await namedOf(await groups()))).toEqual([
+    'Part 0',
+    'Part 1',
+    'Part 2',
+    'Part 3',
+    'Part 4',
+    'Part 5',
+  ]);
+  expect((await groups()).pageInfo.hasPreviousPage).toBe(false);
+});
+
+/** A list's rows through the fragment that its row component would read. */
+async function namedOf({ edges }: Untyped) {
+  return {
+    edges: await Promise.all(
+      edges.map(async ({ node }: Untyped) => ({ node: await read('directoryGroupRow', node) })),
+    ),
+  };
+}
+
+test('every other query is answered without an error', async () => {
+  const { team, tenantId, userIds } = listening;
+  const { nodes } = await load('userScreenQuery', { ids: [userIds[0], team] });
+  expect(names((await read('userGroups', nodes[0].userGroups)).groups)).toEqual(['Team']);
+  expect(nodes[1]).toEqual({ userGroups: null, userEffectiveGroups: null });
+  await load('directoryScreenQuery', { first: 2 });
+  await load('tenantScreenQuery', { id: tenantId });
+  const pages = { tenant: tenantId, group: team, user: userIds[0] } as Record<string, string>;
+  for (const file of await readdir(join(app, '__generated__'))) {
+    const [, noun, name] =
+      /^((directory|tenant|group|user).*(?:Page|Refetch)Query)\.graphql\.ts$/.exec(file) ?? [];
+    if (noun) expect(await load(noun, { id: pages[name!], first: 1 }), noun).toBeTruthy();
+  }
+});
+
+test('refetches a node: what others changed comes in', async () => {
+  const { group } = await load('groupScreenQuery', { id: listening.everyone, userId: listening.userIds[0] });
+  await fetch(listening.url, {
+    method: 'POST',
+    headers: { ...listening.headers, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      query: `mutation { updateGroup(input: { id: "${listening.everyone}", name: "All" }) { __typename } }`,
+    }),
+  });
+  expect((await read('groupHeader', group)).name).toBe('Everyone');
+  await load('groupHeaderRefetchQuery', { id: listening.everyone });
+  expect((await read('groupHeader', group)).name).toBe('All');
+});
+
+test('a payload alone brings the store up to date: renamed, and deleted from every list', async () => {
+  const { team, parts, requests } = listening;
+  const root = await load('directoryGroupsPageQuery', { filter: { parentGroupId: team }, first: 100 });
+  const list = async () => names(await namedOf((await read('directoryGroups', root)).groups));
+  expect(await list()).toContain('Part 5');
+  const before = requests.length;
+  await mutate('mutationsRenameGroupMutation', { input: { id: parts[5], name: 'Last part' } });
+  expect(await list()).toContain('Last part');
+  await mutate('mutationsDeleteGroupMutation', { input: { id: parts[5], strategy: 'CASCADE' } });
+  const { groups } = await read('directoryGroups', root);
+  expect(groups.edges.filter(({ node }: Untyped) => node !== null).length).toBe(5);
+  expect(requests.length - before).toBe(2);
+});

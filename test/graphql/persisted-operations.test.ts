@@ -1,0 +1,156 @@
+// Operations by hash: automatic persisted queries, and a server that answers registered operations alone.
+import { createHash } from 'node:crypto';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { boundedStore } from '../../src/graphql/persisted-operations.ts';
+import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+import { type Answer, SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await openTestDatabase();
+});
+afterAll(() => database.close());
+
+const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
+const byHash = (hash: string) => ({ extensions: { persistedQuery: { version: 1, sha256Hash: hash } } });
+
+async function post({ send, url, tokenFor }: TestApp, params: object, accept = 'application/json') {
+  const authorization = `Bearer ${await tokenFor(SUPER_ADMIN)}`;
+  const headers = { authorization, accept, 'content-type': 'application/json' };
+  const request = new Request(`${url}/graphql`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify(params),
+  });
+  const response = await send(request);
+  return { status: response.status, body: (await response.json()) as Answer['body'] };
+}
+
+const codes = ({ body }: { body: Answer['body'] }) => body.errors?.map(({ extensions }) => extensions.code);
+
+describe('automatic persisted queries', () => {
+  const query = 'query Who { viewer { role } }';
+  let server: TestApp;
+  beforeAll(async () => {
+    server = await startApp(database.db);
+  });
+
+  test('are asked for once, and then answered by hash, also over GET', async () => {
+    expect(codes(await post(server, byHash(hashOf(query))))).toEqual(['PERSISTED_QUERY_NOT_FOUND']);
+    const expected = { viewer: { role: 'SUPER_ADMIN' } };
+    expect((await post(server, { query, ...byHash(hashOf(query)) })).body.data).toEqual(expected);
+    expect((await post(server, byHash(hashOf(query)))).body.data).toEqual(expected);
+
+    const url = new URL('http://coterie.test/graphql');
+    url.searchParams.set('extensions', JSON.stringify(byHash(hashOf(query)).extensions));
+    const authorization = `Bearer ${await server.tokenFor(SUPER_ADMIN)}`;
+    const response = await server.app.fetch(new Request(url, { headers: { authorization } }));
+    expect(((await response.json()) as Answer['body']).data).toEqual(expected);
+  });
+
+  test('are refused under a hash that is not theirs', async () => {
+    const lie = await post(server, { query, ...byHash(hashOf('something else')) });
+    expect(codes(lie)).toEqual(['PERSISTED_QUERY_MISMATCH']);
+  });
+
+  test('are held to the limits like any other, each time', async () => {
+    const deep = `{a${'{a'.repeat(80)}`;
+    const params = { query: deep, ...byHash(hashOf(deep)) };
+    expect(codes(await post(server, params))).toEqual(['LIMIT_EXCEEDED']);
+    expect(codes(await post(server, byHash(hashOf(deep))))).toEqual(['LIMIT_EXCEEDED']);
+  });
+
+  test('take a bounded space; what is used stays', () => {
+    const store = boundedStore(10);
+    store.set('a', 'aaaa');
+    store.set('b', 'bbbb');
+    expect(store.get('a')).toBe('aaaa');
+    store.set('c', 'cccc');
+    expect(['a', 'b', 'c'].map((hash) => store.get(hash))).toEqual(['aaaa', undefined, 'cccc']);
+    store.set('c', 'c');
+    store.set('d', 'ddddd');
+    expect(['a', 'c', 'd'].map((hash) => store.get(hash))).toEqual(['aaaa', 'c', 'ddddd']);
+    store.set('e', 'larger than the store');
+    expect(store.get('e')).toBeUndefined();
+  });
+});
+
+describe('trusted documents', () => {
+  const who = 'query Who { viewer { role } }';
+  const paged = 'query Tenants($first: Int!) { tenants(first: $first) { totalCount } }';
+
+  async function manifestFile(content: unknown): Promise<string> {
+    const path = join(await mkdtemp(join(tmpdir(), 'coterie-manifest-')), 'manifest.json');
+    await writeFile(path, typeof content === 'string' ? content : JSON.stringify(content));
+    return path;
+  }
+  const startTrusting = async (content: unknown) =>
+    startApp(database.db, { TRUSTED_DOCUMENTS: await manifestFile(content) });
+
+  const manifests = {
+    "Relay's": { who, [hashOf(paged)]: paged },
+    "Apollo's": {
+      format: 'apollo-persisted-query-manifest',
+      version: 1,
+      operations: [
+        { id: 'who', name: 'Who', type: 'query', body: who },
+        { id: hashOf(paged), name: 'Tenants', type: 'query', body: paged },
+      ],
+    },
+  };
+
+  test.each(Object.entries(manifests))(
+    'of %s manifest are answered by id, with variables',
+    async (_, manifest) => {
+      const server = await startTrusting(manifest);
+      expect((await post(server, { documentId: 'who' })).body.data).toEqual({
+        viewer: { role: 'SUPER_ADMIN' },
+      });
+      const variables = { first: 1 };
+      expect((await post(server, { ...byHash(hashOf(paged)), variables })).body.data).toEqual({
+        tenants: { totalCount: 0 },
+      });
+      const { body } = await post(server, byHash(hashOf(paged)));
+      expect(body.errors?.[0]?.message).toMatch(/Variable "\$first"/);
+    },
+  );
+
+  test('are the only ones that are answered', async () => {
+    const server = await startTrusting(manifests["Relay's"]);
+    for (const params of [
+      { query: '{ viewer { subject } }' },
+      { query: who },
+      { query: who, documentId: 'who' },
+      { query: who, ...byHash(hashOf(who)) },
+      {},
+    ]) {
+      const { status, body } = await post(server, params, 'application/graphql-response+json');
+      expect([status, body.data], JSON.stringify(params)).toEqual([400, undefined]);
+    }
+    expect(codes(await post(server, { query: who }))).toEqual(['DOCUMENT_ID_REQUIRED']);
+    expect(codes(await post(server, { documentId: 'other' }))).toEqual(['DOCUMENT_NOT_REGISTERED']);
+    expect(codes(await post(server, byHash(hashOf(who))))).toEqual(['DOCUMENT_NOT_REGISTERED']);
+    expect(codes(await post(server, { documentId: '__proto__' }))).toEqual(['DOCUMENT_NOT_REGISTERED']);
+    expect((await server.ask(null, '{ __typename }')).status).toBe(401);
+  });
+
+  test.each([
+    ['no JSON', '{', /do not hold \(TRUSTED_DOCUMENTS\):\n {2}.*JSON/],
+    ['no manifest', { operations: [] }, /is no manifest/],
+    ['an empty one', {}, /is no manifest/],
+    ['an operation that does not parse', { broken: 'query {' }, /broken: Syntax Error/],
+    ['a field that is not there', { old: '{ viewer { salary } }' }, /old: Cannot query field "salary"/],
+  ])('of %s keep the server from starting', async (_, content, message) => {
+    await expect(startTrusting(content)).rejects.toThrow(message);
+  });
+
+  test('of a file that is not there keep the server from starting', async () => {
+    const missing = startApp(database.db, { TRUSTED_DOCUMENTS: '/nowhere/manifest.json' });
+    await expect(missing).rejects.toThrow(
+      /\/nowhere\/manifest\.json do not hold \(TRUSTED_DOCUMENTS\):\n {2}ENOENT/,
+    );
+  });
+});

@@ -1,0 +1,124 @@
+// One statement a batch: how many a query needs depends on what it selects, never on how many rows it meets.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createGroup } from '../../src/domain/groups.ts';
+import { addNestedGroups } from '../../src/domain/nesting.ts';
+import { createTenant, openAsAdmin } from '../support/directories.ts';
+import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+import { type Claims, startApp, type TestApp } from '../support/server.ts';
+
+let database: TestDatabase;
+let server: TestApp;
+let claims: Claims;
+let groupIds: string[];
+
+/** 50 groups, first by name; each is filed under and nested in a last one, and holds one of its own. */
+beforeAll(async () => {
+  database = await openTestDatabase();
+  server = await startApp(database.db, { LIMIT_COST: '1000000' });
+  const tenant = await createTenant(database.db, 60);
+  const { tenantId, userIds } = tenant;
+  claims = { sub: 'usr_admin', role: 'tenant_admin', tenant_id: tenantId };
+  const directory = openAsAdmin(database.db, tenantId);
+  const create = async (name: string, parentGroupId: string | null, initialMemberIds: string[]) =>
+    (await createGroup(directory, { tenantId, name, parentGroupId, initialMemberIds })).group.id;
+  const last = await create('Last', null, []);
+  groupIds = [];
+  for (let at = 0; at < 50; at += 1) {
+    const number = String(at).padStart(2, '0');
+    const id = await create(`Group ${number}`, last, [userIds[at]!, userIds[at + 5]!, userIds[at + 10]!]);
+    const below = await create(`Part ${number}`, id, [userIds[at + 2]!]);
+    await addNestedGroups(directory, { groupId: id, childGroupIds: [below] });
+    groupIds.push(id);
+  }
+  await addNestedGroups(directory, { groupId: last, childGroupIds: groupIds });
+});
+afterAll(() => database.close());
+
+/** The data, and the statements that it took. */
+async function counted(text: string, variables: object, app = server) {
+  const statements: string[] = [];
+  const stop = database.db.onStatement((statement) => statements.push(statement));
+  const data = await app.data(claims, text, variables as Record<string, unknown>);
+  stop();
+  return { data, statements };
+}
+
+const EVERYTHING = `query ($first: Int!) {
+  groups(first: $first) {
+    totalCount
+    edges { node {
+      id path memberCount effectiveMemberCount nestedGroupCount
+      tenant { name partner { name } }
+      parent { name }
+      ancestors { name }
+      members(first: 5) { totalCount edges { node { email user { email tenant { name } } } } }
+      nestedGroups(first: 5) { totalCount edges { node {
+        name memberCount members(first: 5) { totalCount edges { node { email } } }
+      } } }
+      parentGroups(first: 5) { totalCount edges { node { name } } }
+      children(first: 5) { totalCount edges { node { name } } }
+      effectiveMembers(first: 5) { totalCount edges { node { email membershipType user {
+        groups(first: 5) { totalCount edges { node { name } } }
+        effectiveGroups(first: 5) { totalCount edges { node { name } } }
+      } } } }
+      hasEffectiveMember(userId: "usr_nobody")
+    } }
+  }
+}`;
+
+/** A server that knows nothing yet of what groups reach. */
+const fresh = () => startApp({ ...database.db }, { LIMIT_COST: '1000000' });
+
+test('a query that walks every edge takes as many statements for 2 groups as for 50', async () => {
+  const cold = [
+    await counted(EVERYTHING, { first: 2 }, await fresh()),
+    await counted(EVERYTHING, { first: 50 }, await fresh()),
+  ];
+  // Asked again, what groups reach is known, and only looked after.
+  await counted(EVERYTHING, { first: 50 });
+  const warm = [await counted(EVERYTHING, { first: 2 }), await counted(EVERYTHING, { first: 50 })];
+  for (const [few, many] of [cold, warm]) {
+    expect(few!.data.groups.edges).toHaveLength(2);
+    expect(many!.data.groups.edges).toHaveLength(50);
+    expect(many!.statements.length).toBe(few!.statements.length);
+    // One for the page, one for its total, and at most two for each list, count and lookup below.
+    expect(few!.statements.length).toBeLessThanOrEqual(26);
+  }
+});
+
+test('the answers of a batch are those of each group alone', async () => {
+  const { data } = await counted(EVERYTHING, { first: 50 });
+  for (const at of [0, 1, 25, 49]) {
+    const selection = EVERYTHING.slice(EVERYTHING.indexOf('{\n      id') + 1, EVERYTHING.lastIndexOf('} }'));
+    const { group } = await server.data(claims, `query ($id: ID!) { group(id: $id) {${selection}} }`, {
+      id: groupIds[at],
+    });
+    expect(data.groups.edges[at].node).toEqual(group);
+  }
+});
+
+test('aliases of one field with other arguments share a statement too', async () => {
+  const { data, statements } = await counted(
+    `query ($id: ID!) { group(id: $id) {
+      two: members(first: 2) { edges { node { userId } } }
+      last: members(last: 1) { edges { node { userId } } }
+      found: members(search: "example") { edges { node { userId } } }
+    } }`,
+    { id: groupIds[7] },
+  );
+  expect(data.group.two.edges).toHaveLength(2);
+  expect(data.group.found.edges).toHaveLength(3);
+  expect(data.group.last.edges).toEqual(data.group.found.edges.slice(-1));
+  expect(statements).toHaveLength(2);
+});
+
+test('nodes and entities of 50 groups take one statement, and what hangs off them one more', async () => {
+  const ids = { ids: groupIds };
+  const nodes =
+    'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Group { name memberCount parentGroups { totalCount } } } }';
+  expect((await counted(nodes, ids)).statements).toHaveLength(2);
+  const representations = groupIds.map((id) => ({ __typename: 'Group', id }));
+  const entities =
+    'query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Group { name memberCount parentGroups { totalCount } } } }';
+  expect((await counted(entities, { representations })).statements).toHaveLength(2);
+});
