@@ -13,10 +13,23 @@ export function requestBytes(path: string, body: unknown, headers: Record<string
   );
 }
 
-export type LoadOptions = { port: number; connections: number; seconds: number; next: () => Buffer };
+export type LoadOptions = {
+  port: number;
+  connections: number;
+  seconds: number;
+  /** Ends it earlier, after so many answers. */
+  enough?: number;
+  next: () => Buffer;
+};
 
 /** Keeps one request open on each connection until the time is over; answers that are not 200 without errors fail. */
-export async function applyLoad({ port, connections, seconds, next }: LoadOptions): Promise<Load> {
+export async function applyLoad({
+  port,
+  connections,
+  seconds,
+  enough = Number.POSITIVE_INFINITY,
+  next,
+}: LoadOptions): Promise<Load> {
   const latencies: number[] = [];
   let failures = 0;
   const started = performance.now();
@@ -25,7 +38,7 @@ export async function applyLoad({ port, connections, seconds, next }: LoadOption
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
     const answer = answers(socket);
-    while (performance.now() < end) {
+    while (performance.now() < end && latencies.length < enough) {
       const sent = performance.now();
       socket.write(next());
       const { status, body } = await answer();

@@ -7,6 +7,9 @@ import type { Query } from './queries.ts';
 import { type Measured, type Sample, summarize, toSample, toTable } from './report.ts';
 import { type Additions, readRequests, walkPages } from './requests.ts';
 
+/** Requests after which V8 has compiled what a contender runs; measured, its CPU a request falls by half until then. */
+const WARM = 4_000;
+
 export const say = (text: string) => process.stderr.write(`${text}\n`);
 
 type Field = {
@@ -21,7 +24,7 @@ type Field = {
 
 export async function measure(
   { contenders, queries, additions, clear, postmaster }: Field,
-  { rounds, seconds, connections }: Pick<Options, 'rounds' | 'seconds' | 'connections'>,
+  { rounds, seconds, warmup, connections }: Pick<Options, 'rounds' | 'seconds' | 'warmup' | 'connections'>,
 ): Promise<Measured[]> {
   const tenant = queries[0]!.variants[0]!.tenant;
   const cursors = new Map<Contender, string[]>();
@@ -41,8 +44,12 @@ export async function measure(
             : readRequests(contender, query, cursors.get(contender)!);
         if (!next) continue;
         const used = cpuSince([contender.pid], postmaster);
-        const load = await applyLoad({ port: contender.port, connections, seconds, next });
-        if (round < 0) continue;
+        const target = { port: contender.port, connections, next };
+        if (round < 0) {
+          await applyLoad({ ...target, seconds: warmup, enough: WARM });
+          continue;
+        }
+        const load = await applyLoad({ ...target, seconds });
         const taken = samples.get(contender.label) ?? [];
         samples.set(contender.label, [...taken, toSample(load, ...used())]);
       }

@@ -7,6 +7,8 @@ export type Options = {
   /** Interleaved rounds of all contenders, and seconds that each has in a round. */
   rounds: number;
   seconds: number;
+  /** Seconds of load, at most, before the first round. */
+  warmup: number;
   connections: number;
   /** Ids of the queries to run; null for all. */
   only: readonly string[] | null;
@@ -42,6 +44,7 @@ export function readOptions(args: string[]): Options {
       tenants: size('tenants'),
       rounds: { type: 'string' },
       seconds: { type: 'string' },
+      warmup: { type: 'string' },
       connections: { type: 'string', default: '16' },
       only: { type: 'string' },
       contenders: { type: 'string', default: 'coterie,postgraphile,limit' },
@@ -61,7 +64,8 @@ export function readOptions(args: string[]): Options {
       tenants: Number(values.tenants),
     },
     rounds: Number(values.rounds ?? (values.quick ? 2 : 5)),
-    seconds: Number(values.seconds ?? (values.quick ? 0.7 : 2)),
+    seconds: Number(values.seconds ?? (values.quick ? 0.5 : 2)),
+    warmup: Number(values.warmup ?? (values.quick ? 1 : 8)),
     connections: Number(values.connections),
     only: values.only?.split(',') ?? null,
     contenders: values.contenders.split(','),
