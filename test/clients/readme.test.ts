@@ -1,7 +1,6 @@
 // The README's TypeScript: each block type-checks with the schema as it is, and runs against a listening server.
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { minifyIntrospection, outputIntrospectionFile } from '@gql.tada/internal';
@@ -36,8 +35,8 @@ beforeAll(async () => {
   readme = await readFile(join(ROOT, 'README.md'), 'utf8');
   const found = readme.matchAll(/```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)```/g);
   blocks = new Map([...found].map(([, name, code]) => [name!, code!]));
-  folder = await mkdtemp(join(tmpdir(), 'coterie-readme-'));
-  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  // In here, where the blocks find the packages that they import.
+  folder = await mkdtemp(join(import.meta.dirname, '.readme-'));
   await symlink(join(ROOT, 'schema.graphql'), join(folder, 'schema.graphql'));
   const introspection = minifyIntrospection(introspectionFromSchema(schema));
   const environment = outputIntrospectionFile(introspection, { fileType: '.d.ts', shouldPreprocess: true });

@@ -109,7 +109,7 @@ test('generating it twice gives the same document', () => {
 
 describe('linters find nothing', () => {
   const run = promisify(execFile);
-  const bin = (name: string) => join(ROOT, 'node_modules/.bin', name);
+  const bin = (name: string) => join(ROOT, 'test/node_modules/.bin', name);
   const options = {
     cwd: ROOT,
     env: { ...process.env, NO_COLOR: '1', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
