@@ -120,7 +120,8 @@ test('what is composed is served by Hive Gateway', async () => {
     }
     expect(await response?.json()).toEqual({ data: { groups: { totalCount: 8 } } });
   } finally {
-    gateway.kill();
+    // Not asked to end: it would drain, and outlive the tests.
+    gateway.kill('SIGKILL');
   }
 });
 
