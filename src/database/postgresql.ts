@@ -7,7 +7,7 @@ import type { Migratable, MigrationAdapter } from './migrate.ts';
 import { statementNames, statements } from './statements.ts';
 import { inTransaction, withRetries } from './transaction.ts';
 
-/** Milliseconds. `connect` and `query` together free a client from a server that has stalled (DESIGN §6). */
+/** Milliseconds. `connect` and `query` together free a client from a server that has stalled. */
 export type Timeouts = { connect: number; statement: number; lock: number; query: number };
 export const DEFAULT_TIMEOUTS: Timeouts = { connect: 2_000, statement: 5_000, lock: 2_000, query: 6_000 };
 

@@ -31,8 +31,8 @@ export const NO_PARENT = '';
 
 /**
  * The page and the count of a list. Pages need a statement a batch, whatever the number of parents; each bucket
- * reads one row more than the page holds, to know whether there is another page. After DESIGN §8: `unnest … CROSS
- * JOIN LATERAL`, never a window over whole lists.
+ * reads one row more than the page holds, to know whether there is another page: `unnest … CROSS JOIN LATERAL`, never a
+ * window over whole lists.
  */
 export function list<Args extends object, Row extends object>(source: ListSource<Args, Row>) {
   const pages = perDirectory(

@@ -19,7 +19,7 @@ export type Options = {
   chart: string | null;
 };
 
-/** The directory that the goals are stated for (DESIGN §8). */
+/** The directory that the goals are stated for. */
 export const DEFAULT_SIZES: Sizes = {
   users: 100_000,
   groups: 20_000,

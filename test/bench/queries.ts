@@ -1,4 +1,4 @@
-// What is asked: each query with its variants, taken from the data set, and the goals that DESIGN §8 sets for it.
+// What is asked: each query with its variants, taken from the data set, and the goals that are set for it.
 import type { RunSql } from './run-sql.ts';
 
 /** What a variant asks about; each contender writes it in its own language. `page` counts pages of 50 groups. */
