@@ -38,11 +38,6 @@ export function isRetryable(error: unknown): boolean {
   return RETRYABLE.has(driverCode(error) ?? '');
 }
 
-/** Whether a unique index refused the row. */
-export function isUniqueViolation(error: unknown): boolean {
-  return driverCode(error) === '23505';
-}
-
 /** SQLSTATE class 08, and the end of a session by the server: nothing more comes over that connection. */
 const LOST_CODE = /^(?:08...|57P0[1-4]|25P03)$/;
 

@@ -2,11 +2,9 @@
 // the number of members. The page's own statement says whether that knowledge still held.
 import DataLoader from 'dataloader';
 import { Prisma, type Sql } from '../database/database.ts';
-import type { Page, PageArgs, PageRequest } from '../model/page.ts';
-import { pageRequest } from '../model/page.ts';
+import { type Page, type PageArgs, type PageRequest, pageRequest } from '../model/page.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './cursors.ts';
 import { type Directory, perDirectory } from './directory.ts';
-
 import { memberUserColumns, type RawMember, toMemberRow } from './member-rows.ts';
 import { type Reach, reaches } from './reach.ts';
 import type { MemberRow } from './rows.ts';

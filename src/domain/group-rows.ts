@@ -5,7 +5,6 @@ import type { GroupOrder } from '../model/groups.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
 import type { Ordering } from './cursors.ts';
 import type { Directory } from './directory.ts';
-
 import type { GroupExtras, GroupRow } from './rows.ts';
 
 /** Columns of a group under the alias `g`, named as in GroupRow. */
@@ -64,6 +63,7 @@ export function redact(group: GroupRow): GroupRow {
     createdAt: null,
     updatedAt: null,
     memberCount: null,
+    nestedGroupCount: undefined,
   };
 }
 

@@ -235,6 +235,20 @@ test('a plain user sees id, name and type of its groups, and nothing else of the
   expect(new Set(Object.values(rest))).toEqual(new Set([null]));
 });
 
+test('a plain user sees no more of its groups in a list of them', async () => {
+  const node = `edges { node ${selectAll(schema.getType('Group') as never, 0, own.user)} }`;
+  const { groups, user } = await server.data(
+    CALLERS['plain user']!(),
+    `{ groups { ${node} } user(id: "${own.user}") { groups { ${node} } effectiveGroups { ${node} } } }`,
+  );
+  for (const { edges } of [groups, user.groups, user.effectiveGroups]) {
+    expect(edges).toHaveLength(1);
+    const { __typename, id, name, type, hasEffectiveMember, ...rest } = edges[0].node;
+    expect(id).toBe(own.group);
+    expect(new Set(Object.values(rest))).toEqual(new Set([null]));
+  }
+});
+
 test('every kind of id that the schema takes is tried', () => {
   const tried = [
     ...queries.map((field) => ['Query', field] as const),
