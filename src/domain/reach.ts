@@ -61,20 +61,24 @@ function keptOf({ db }: Directory): Kept {
 export async function reachCounts(directory: Directory, ids: readonly string[]): Promise<number[]> {
   const kept = keptOf(directory);
   const counts = new Map<string, number>();
-  const counted = ids.filter((id) => kept.get(id)?.count != null);
-  const moved: string[] = [];
-  for (const [at, found] of (await versions(directory, counted, kept)).entries()) {
-    const id = counted[at]!;
+  // As they were when their versions were asked for: others may keep something newer while the answer is on its way.
+  const counted = new Map<string, Reach>();
+  for (const id of ids) {
     const known = kept.get(id);
+    if (known && known.count !== null) counted.set(id, known);
+  }
+  const moved: string[] = [];
+  const current = await versions(directory, counted);
+  for (const [id, known] of counted) {
+    const found = current.get(id);
     if (!found) counts.set(id, 0);
-    else if (known && known.nestingVersion === found.nestingVersion && known.signature === found.signature)
-      counts.set(id, known.count!);
-    else if (known?.nestingVersion !== found.nestingVersion) moved.push(id);
+    else if (known.nestingVersion !== found.nestingVersion) moved.push(id);
+    else if (known.signature === found.signature) counts.set(id, known.count!);
   }
   // Nestings changed somewhere in the tenant, most likely not below this group: then its count still stands.
   for (const [id, found] of await readReaches(directory, moved, false)) {
-    const known = kept.get(id);
-    if (!known || known.ids !== found.ids || known.signature !== found.signature) continue;
+    const known = counted.get(id)!;
+    if (known.ids !== found.ids || known.signature !== found.signature) continue;
     counts.set(id, known.count!);
     kept.set(id, { ...found, count: known.count });
   }
@@ -105,22 +109,19 @@ export async function reaches(
 
 type Versions = Pick<Reach, 'nestingVersion' | 'signature'>;
 
-/** The versions as they are now, in the order of the ids; null for groups that are not in sight. */
+/** The versions as they are now of what each group was known to reach; none for groups that are not in sight. */
 async function versions(
   directory: Directory,
-  ids: readonly string[],
-  kept: Kept,
-): Promise<(Versions | null)[]> {
-  if (ids.length === 0) return [];
-  const rows = await directory.sql<Versions & { bucket: number }>(Prisma.sql`
-    select k.o::int as bucket, t.nesting_version::text as "nestingVersion",
+  known: ReadonlyMap<string, Reach>,
+): Promise<Map<string, Versions>> {
+  if (known.size === 0) return new Map();
+  const rows = await directory.sql<Versions & { id: string }>(Prisma.sql`
+    select k.id, t.nesting_version::text as "nestingVersion",
       (select sum(v.membership_version)::text from groups v where v.id = any(string_to_array(k.ids, ','))) as signature
-    from unnest(${ids}::text[], ${ids.map((id) => kept.get(id)!.ids)}::text[]) with ordinality k(id, ids, o)
+    from unnest(${[...known.keys()]}::text[], ${[...known.values()].map(({ ids }) => ids)}::text[]) k(id, ids)
     join groups g on g.id = k.id join tenants t on t.id = g.tenant_id
     where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
-  const found = new Array<Versions | null>(ids.length).fill(null);
-  for (const row of rows) found[row.bucket - 1] = row;
-  return found;
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /**

@@ -185,3 +185,32 @@ test('counts are exact while members come and go in many leaves and in one', asy
       and g.member_count <> (select count(*) from memberships m where m.group_id = g.id)`);
   expect(rows).toEqual([]);
 });
+
+test('a count is not lost to another request that learns something newer meanwhile', async () => {
+  const { db } = database;
+  const { tenantId, userIds } = await createTenant(db, 2);
+  const admin = openAsAdmin(db, tenantId);
+  const root = await create(admin, tenantId, 'Watched', [userIds[0]!]);
+  const first = await create(admin, tenantId, 'First', [userIds[1]!]);
+  const second = await create(admin, tenantId, 'Second');
+  await addNestedGroups(admin, { groupId: root, childGroupIds: [first] });
+  expect(await countEffectiveMembers(openAsAdmin(db, tenantId), root)).toBe(2);
+  const { sql } = db;
+  let asked = false;
+  // While the versions are on their way, the nestings change, and a page makes what is kept newer, without a count.
+  const meanwhile: Database['sql'] = async (statement) => {
+    if (!asked) {
+      asked = true;
+      await addNestedGroups(admin, { groupId: root, childGroupIds: [second] });
+      await listEffectiveMembers(openAsAdmin(db, tenantId), root, { page: { first: 5 } });
+    }
+    return sql(statement);
+  };
+  Object.assign(db, { sql: meanwhile });
+  try {
+    expect(await countEffectiveMembers(openAsAdmin(db, tenantId), root)).toBe(2);
+    expect(asked).toBe(true);
+  } finally {
+    Object.assign(db, { sql });
+  }
+});
