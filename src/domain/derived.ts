@@ -15,6 +15,12 @@ export function countMemberships(cte: 'added' | 'ended', tenantId: TenantId): Sq
     where g.tenant_id = ${tenantId} and g.id = e.group_id)`;
 }
 
+/** The CTE `seen`, for a statement whose CTE `updated` changed users: raises the tenant's version of them. */
+export function noticeUsers(tenantId: TenantId): Sql {
+  return Prisma.sql`seen as (
+    update tenants set user_version = user_version + 1 where id = ${tenantId} and exists (select from updated))`;
+}
+
 /** The CTE `noticed`, for a statement whose CTE `added` or `ended` wrote nestings: raises the tenant's version of them. */
 export function noticeNestings(cte: 'added' | 'ended', tenantId: TenantId): Sql {
   return Prisma.sql`noticed as (

@@ -5,21 +5,26 @@ import { type Caller, isUserCaller, type Sight, type UserCaller } from '../model
 import { refuse } from '../model/errors.ts';
 import { type ScopedPrisma, scopedPrisma } from './scoped-prisma.ts';
 
-/**
- * A directory opened for one caller and one request: its answers are cached until the caller changes something.
- * Every statement it issues carries the caller's tenants, Prisma's (`prisma`) and SQL (`scope`) alike.
- */
-export type Directory = {
-  readonly caller: Caller;
+/** What a read needs to know of whoever is asking: which tenants are in sight. */
+export type Seeing = {
   readonly db: Database;
-  /** Prisma bound to the tenants in sight. */
-  readonly prisma: ScopedPrisma;
+  readonly sight: Sight;
   /** Runs SQL outside a transaction; the statement must hold `scope` for each table that belongs to a tenant. */
   readonly sql: Query;
   /** Predicate that holds for rows whose tenant column is in sight. */
   scope(tenantColumn: Sql): Sql;
   /** The same for a column that holds a partner's id. */
   scopePartner(partnerColumn: Sql): Sql;
+};
+
+/**
+ * A directory opened for one caller and one request: its answers are cached until the caller changes something.
+ * Every statement it issues carries the caller's tenants, Prisma's (`prisma`) and SQL (`scope`) alike.
+ */
+export type Directory = Seeing & {
+  readonly caller: Caller;
+  /** Prisma bound to the tenants in sight. */
+  readonly prisma: ScopedPrisma;
   /** The value that `create` makes, once until the next change. */
   memo<Value>(key: object, create: () => Value): Value;
   /** Drops what was cached, after a change. */
@@ -30,31 +35,45 @@ export function openDirectory(db: Database, caller: Caller): Directory {
   return new OpenDirectory(db, caller);
 }
 
-// A class, since one is made for each request: a literal with an accessor would have a hidden class of its own each time.
-class OpenDirectory implements Directory {
-  readonly caller: Caller;
+/** Sees these tenants, whoever is asking. */
+export function seeing(db: Database, sight: Sight): Seeing {
+  return new Sighted(db, sight);
+}
+
+// Classes, since one is made for each request: a literal with an accessor would have a hidden class of its own each time.
+class Sighted implements Seeing {
   readonly db: Database;
+  readonly sight: Sight;
+
+  constructor(db: Database, sight: Sight) {
+    this.db = db;
+    this.sight = sight;
+  }
+
+  readonly sql: Query = (statement) => this.db.sql(statement).catch(rethrow) as never;
+
+  scope(tenantColumn: Sql): Sql {
+    return tenantsInSight(this.sight, tenantColumn);
+  }
+
+  scopePartner(partnerColumn: Sql): Sql {
+    return partnersInSight(this.sight, partnerColumn);
+  }
+}
+
+class OpenDirectory extends Sighted implements Directory {
+  readonly caller: Caller;
   private cache = new Map<object, unknown>();
   private scoped: ScopedPrisma | undefined;
 
   constructor(db: Database, caller: Caller) {
-    this.db = db;
+    super(db, sightOf(caller));
     this.caller = caller;
   }
 
   get prisma(): ScopedPrisma {
     this.scoped ??= scopedPrisma(this.db, this.caller);
     return this.scoped;
-  }
-
-  readonly sql: Query = (statement) => this.db.sql(statement).catch(rethrow) as never;
-
-  scope(tenantColumn: Sql): Sql {
-    return tenantsInSight(this.caller, tenantColumn);
-  }
-
-  scopePartner(partnerColumn: Sql): Sql {
-    return partnersInSight(this.caller, partnerColumn);
   }
 
   memo<Value>(key: object, create: () => Value): Value {
@@ -75,6 +94,18 @@ export function perDirectory<Value>(
   create: (directory: Directory) => Value,
 ): (directory: Directory) => Value {
   return (directory) => directory.memo(create, () => create(directory));
+}
+
+/** One instance of what `create` makes for each database: what may outlive a request. */
+export function perDatabase<Value>(create: () => Value): (db: Database) => Value {
+  const values = new WeakMap<Database, Value>();
+  return (db) => {
+    const known = values.get(db);
+    if (known !== undefined) return known;
+    const created = create();
+    values.set(db, created);
+    return created;
+  };
 }
 
 /** The plain user who is calling, or null when the caller administers or reads whole tenants. */
@@ -121,8 +152,12 @@ function rethrow(error: unknown): never {
   throw databaseError(error);
 }
 
-function partnersInSight(caller: Caller, partnerColumn: Sql): Sql {
-  const sight: Sight = isUserCaller(caller) ? { kind: 'tenant', tenantId: caller.tenantId } : caller.sight;
+/** A plain user's tenant; what it sees there is decided group by group. */
+function sightOf(caller: Caller): Sight {
+  return isUserCaller(caller) ? { kind: 'tenant', tenantId: caller.tenantId } : caller.sight;
+}
+
+function partnersInSight(sight: Sight, partnerColumn: Sql): Sql {
   switch (sight.kind) {
     case 'tenant':
       return Prisma.sql`${partnerColumn} in (select partner_id from tenants where id = ${sight.tenantId})`;
@@ -133,13 +168,12 @@ function partnersInSight(caller: Caller, partnerColumn: Sql): Sql {
   }
 }
 
-function tenantsInSight(caller: Caller, tenantColumn: Sql): Sql {
-  if (isUserCaller(caller)) return Prisma.sql`${tenantColumn} = ${caller.tenantId}`;
-  switch (caller.sight.kind) {
+function tenantsInSight(sight: Sight, tenantColumn: Sql): Sql {
+  switch (sight.kind) {
     case 'tenant':
-      return Prisma.sql`${tenantColumn} = ${caller.sight.tenantId}`;
+      return Prisma.sql`${tenantColumn} = ${sight.tenantId}`;
     case 'partner':
-      return Prisma.sql`${tenantColumn} in (select id from tenants where partner_id = ${caller.sight.partnerId})`;
+      return Prisma.sql`${tenantColumn} in (select id from tenants where partner_id = ${sight.partnerId})`;
     case 'all':
       return Prisma.sql`${tenantColumn} is not null`;
   }

@@ -1,11 +1,10 @@
 // Effective members: who is in a group directly or through nesting, and the same in reverse.
-import DataLoader from 'dataloader';
 import { Prisma, type Sql } from '../database/database.ts';
 import { type GroupId, isIdOf } from '../model/ids.ts';
 import type { MembershipType } from '../model/members.ts';
 import type { Page, PageArgs } from '../model/page.ts';
 import { withRows } from './cursors.ts';
-import { type Directory, perDirectory, plainUser } from './directory.ts';
+import { type Directory, plainUser, type Seeing } from './directory.ts';
 import { BY_USER, effectivePage } from './effective-pages.ts';
 import { groupOrdering, listColumns, redact, toGroupRow } from './group-rows.ts';
 import { list } from './lists.ts';
@@ -13,6 +12,7 @@ import { memberUserColumns, toMemberRow } from './member-rows.ts';
 import { reachCounts } from './reach.ts';
 import type { GroupExtras, GroupRow, MemberRow } from './rows.ts';
 import { matching, searchPattern } from './search.ts';
+import { loader } from './shared-loads.ts';
 
 type ListArgs = { search?: string | null | undefined; membershipType?: MembershipType | null | undefined };
 
@@ -20,7 +20,7 @@ type ListArgs = { search?: string | null | undefined; membershipType?: Membershi
  * The distinct users of the group `k.id` and of all it reaches by nesting, as (user_id, added_at of the direct
  * membership or null). `union`, never `union all`: a diamond is walked once, and the walk ends on any graph.
  */
-const reachedUsers = (directory: Directory): Sql => Prisma.sql`(
+const reachedUsers = (directory: Seeing): Sql => Prisma.sql`(
   with recursive reach(id) as (
     select k.id collate "C"
     union
@@ -80,33 +80,28 @@ export async function countEffectiveMembers(
 
 const isFiltered = ({ search, membershipType }: ListArgs) => search !== null || membershipType !== null;
 
-const effectiveCounts = perDirectory(
-  (directory) => new DataLoader<string, number>((ids) => reachCounts(directory, ids)),
-);
+const effectiveCounts = loader<string, number>(reachCounts);
 
 type Pair = { groupId: string; userId: string };
 
-const membershipTests = perDirectory(
-  (directory) =>
-    new DataLoader<Pair, boolean, string>(
-      async (pairs) => {
-        const rows = await directory.sql<{ bucket: number }>(Prisma.sql`
-          select p.o::int as bucket
-          from unnest(${pairs.map((pair) => pair.groupId)}::text[], ${pairs.map((pair) => pair.userId)}::text[])
-            with ordinality p(group_id, user_id, o)
-          where exists (
-            with recursive up(id) as (
-              select m.group_id from memberships m
-              where m.user_id = p.user_id and ${directory.scope(Prisma.sql`m.tenant_id`)}
-              union
-              select n.parent_group_id from up join nestings n on n.child_group_id = up.id
-              where ${directory.scope(Prisma.sql`n.tenant_id`)})
-            select 1 from up where up.id = p.group_id)`);
-        const held = new Set(rows.map((row) => row.bucket));
-        return pairs.map((_, at) => held.has(at + 1));
-      },
-      { cacheKeyFn: ({ groupId, userId }) => `${groupId}\n${userId}` },
-    ),
+const membershipTests = loader<Pair, boolean>(
+  async (directory, pairs) => {
+    const rows = await directory.sql<{ bucket: number }>(Prisma.sql`
+      select p.o::int as bucket
+      from unnest(${pairs.map((pair) => pair.groupId)}::text[], ${pairs.map((pair) => pair.userId)}::text[])
+        with ordinality p(group_id, user_id, o)
+      where exists (
+        with recursive up(id) as (
+          select m.group_id from memberships m
+          where m.user_id = p.user_id and ${directory.scope(Prisma.sql`m.tenant_id`)}
+          union
+          select n.parent_group_id from up join nestings n on n.child_group_id = up.id
+          where ${directory.scope(Prisma.sql`n.tenant_id`)})
+        select 1 from up where up.id = p.group_id)`);
+    const held = new Set(rows.map((row) => row.bucket));
+    return pairs.map((_, at) => held.has(at + 1));
+  },
+  ({ groupId, userId }) => `${groupId}\n${userId}`,
 );
 
 /** Whether the user is an effective member; false for users not in sight, and for others when a plain user asks. */
@@ -122,7 +117,7 @@ export async function hasEffectiveMember(
 }
 
 /** The groups that the user `k.id` is an effective member of, as (id). */
-const reachedGroups = (directory: Directory): Sql => Prisma.sql`(
+const reachedGroups = (directory: Seeing): Sql => Prisma.sql`(
   with recursive up(id) as (
     select m.group_id from memberships m where m.user_id = k.id and ${directory.scope(Prisma.sql`m.tenant_id`)}
     union
@@ -130,17 +125,19 @@ const reachedGroups = (directory: Directory): Sql => Prisma.sql`(
     where ${directory.scope(Prisma.sql`n.tenant_id`)})
   select id from up)`;
 
-const visibleIds = perDirectory(async (directory): Promise<GroupId[]> => {
-  const user = plainUser(directory);
-  if (!user) return [];
-  const rows = await directory.sql<{ id: GroupId }>(Prisma.sql`
-    select e.id from unnest(${[user.userId]}::text[]) k(id) cross join lateral ${reachedGroups(directory)} e`);
-  return rows.map((row) => row.id);
+const reachedByUser = loader<string, Set<GroupId>>(async (directory, userIds) => {
+  const rows = await directory.sql<{ bucket: number; id: GroupId }>(Prisma.sql`
+    select k.o::int as bucket, e.id from unnest(${userIds}::text[]) with ordinality k(id, o)
+    cross join lateral ${reachedGroups(directory)} e`);
+  const reached = userIds.map(() => new Set<GroupId>());
+  for (const { bucket, id } of rows) reached[bucket - 1]!.add(id);
+  return reached;
 });
 
 /** Ids of all groups that a plain user sees: those it is an effective member of. */
-export async function visibleGroupIds(directory: Directory): Promise<GroupId[]> {
-  return visibleIds(directory);
+export async function visibleGroupIds(directory: Directory): Promise<ReadonlySet<string>> {
+  const user = plainUser(directory);
+  return user ? reachedByUser(directory).load(user.userId) : new Set();
 }
 
 const effectiveGroups = list<GroupExtras, GroupRow>({

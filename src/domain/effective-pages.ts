@@ -1,13 +1,13 @@
 // Pages of effective members without a filter, from what the groups are known to reach: their cost does not grow with
 // the number of members. The page's own statement says whether that knowledge still held.
-import DataLoader from 'dataloader';
 import { Prisma, type Sql } from '../database/database.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../model/page.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './cursors.ts';
-import { type Directory, perDirectory } from './directory.ts';
+import type { Directory, Seeing } from './directory.ts';
 import { memberUserColumns, type RawMember, toMemberRow } from './member-rows.ts';
 import { type Reach, reaches } from './reach.ts';
 import type { MemberRow } from './rows.ts';
+import { loader } from './shared-loads.ts';
 
 /** The order of effective members, as its cursors name it. */
 export const BY_USER: Ordering = {
@@ -29,11 +29,9 @@ type Key = { groupId: string; page: PageRequest };
 type Row = RawMember & { bucket: number; nestingVersion: string };
 type Strategy = 'sparse' | 'dense';
 
-const pages = perDirectory(
-  (directory) =>
-    new DataLoader<Key, Page<MemberRow>, string>((keys) => loadPages(directory, keys), {
-      cacheKeyFn: ({ groupId, page }) => `${groupId}\n${JSON.stringify(page)}`,
-    }),
+const pages = loader<Key, Page<MemberRow>>(
+  loadPages,
+  ({ groupId, page }) => `${groupId}\n${JSON.stringify(page)}`,
 );
 
 /** Effective members by user id; empty for a group that is not in sight. */
@@ -45,7 +43,7 @@ export async function effectivePage(
   return pages(directory).load({ groupId, page: pageRequest(page) });
 }
 
-async function loadPages(directory: Directory, keys: readonly Key[]): Promise<(Page<MemberRow> | Error)[]> {
+async function loadPages(directory: Seeing, keys: readonly Key[]): Promise<(Page<MemberRow> | Error)[]> {
   const results = new Array<Page<MemberRow> | Error>(keys.length);
   const alike = Map.groupBy(keys.keys(), (at) => JSON.stringify(keys[at]!.page));
   await Promise.all(
@@ -67,7 +65,7 @@ async function loadPages(directory: Directory, keys: readonly Key[]): Promise<(P
 }
 
 /** Up to one row more than the page has, of each group. */
-async function loadBuckets(directory: Directory, ids: string[], page: PageRequest): Promise<Row[][]> {
+async function loadBuckets(directory: Seeing, ids: string[], page: PageRequest): Promise<Row[][]> {
   const buckets = ids.map(() => [] as Row[]);
   let pending = [...ids.keys()];
   let merged = new Set<number>();
@@ -108,7 +106,7 @@ async function loadBuckets(directory: Directory, ids: string[], page: PageReques
 }
 
 async function readRows(
-  directory: Directory,
+  directory: Seeing,
   strategy: Strategy,
   groups: { id: string; reach: Reach }[],
   page: PageRequest,
@@ -120,7 +118,7 @@ async function readRows(
 }
 
 function statement(
-  directory: Directory,
+  directory: Seeing,
   strategy: Strategy,
   groups: { id: string; reach: Reach }[],
   page: PageRequest,

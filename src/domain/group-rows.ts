@@ -4,7 +4,7 @@ import { refuse } from '../model/errors.ts';
 import type { GroupOrder } from '../model/groups.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
 import type { Ordering } from './cursors.ts';
-import type { Directory } from './directory.ts';
+import type { Seeing } from './directory.ts';
 import type { GroupExtras, GroupRow } from './rows.ts';
 
 /** Columns of a group under the alias `g`, named as in GroupRow. */
@@ -12,13 +12,21 @@ export const groupColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.n
   g.parent_group_id as "parentGroupId", g.custom_attributes as "customAttributes", g.version,
   g.created_at as "createdAt", g.updated_at as "updatedAt", g.member_count as "memberCount"`;
 
+/** The column `membersVersion`. */
+export function membersVersion({ sight }: Seeing): Sql {
+  // A tenant that is known beforehand is looked up once, not for each row.
+  const tenantId = sight.kind === 'tenant' ? Prisma.sql`${sight.tenantId}` : Prisma.sql`g.tenant_id`;
+  return Prisma.sql`g.membership_version || '.' || (select user_version from tenants where id = ${tenantId}) as "membersVersion"`;
+}
+
 /** The columns of a list, with what is asked for beside them. */
-export function listColumns(directory: Directory, { nestedGroupCount, brief }: GroupExtras): Sql {
-  const columns = brief
+export function listColumns(directory: Seeing, extras: GroupExtras): Sql {
+  const columns = extras.brief
     ? Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.version, g.member_count as "memberCount"`
     : groupColumns;
-  if (!nestedGroupCount) return columns;
-  return Prisma.sql`${columns}, (select count(*)::int from nestings n
+  const versioned = extras.membersVersion ? Prisma.sql`${columns}, ${membersVersion(directory)}` : columns;
+  if (!extras.nestedGroupCount) return versioned;
+  return Prisma.sql`${versioned}, (select count(*)::int from nestings n
     where n.parent_group_id = g.id and ${directory.scope(Prisma.sql`n.tenant_id`)}) as "nestedGroupCount"`;
 }
 
@@ -36,12 +44,17 @@ export function toGroupRow(raw: GroupRow): GroupRow {
     createdAt: raw.createdAt ?? null,
     updatedAt: raw.updatedAt ?? null,
     memberCount: raw.memberCount,
+    membersVersion: raw.membersVersion,
     nestedGroupCount: raw.nestedGroupCount,
   };
 }
 
 /** The row as it must be given back by a change that may have counted anew. */
-export const uncounted = (group: GroupRow): GroupRow => ({ ...group, memberCount: null });
+export const uncounted = (group: GroupRow): GroupRow => ({
+  ...group,
+  memberCount: null,
+  membersVersion: null,
+});
 
 /** The sort order of lists of groups; by name unless told otherwise. */
 export function groupOrdering({ orderBy }: { orderBy?: GroupOrder | null | undefined }): Ordering {
@@ -63,6 +76,7 @@ export function redact(group: GroupRow): GroupRow {
     createdAt: null,
     updatedAt: null,
     memberCount: null,
+    membersVersion: null,
     nestedGroupCount: undefined,
   };
 }

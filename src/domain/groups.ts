@@ -1,5 +1,4 @@
 // Groups: found by id and listed by filter. See group-changes.ts for what changes them.
-import DataLoader from 'dataloader';
 import type { z } from 'zod';
 import { Prisma } from '../database/database.ts';
 import { type GroupFilter, type GroupOrder, groupFilter } from '../model/groups.ts';
@@ -7,30 +6,37 @@ import { isIdOf } from '../model/ids.ts';
 import { readInput } from '../model/input.ts';
 import type { Page, PageArgs } from '../model/page.ts';
 import { withRows } from './cursors.ts';
-import { type Directory, perDirectory, plainUser } from './directory.ts';
+import { type Directory, plainUser } from './directory.ts';
 import { visibleGroupIds } from './effective-members.ts';
-import { groupColumns, groupOrdering, listColumns, redact, toGroupRow } from './group-rows.ts';
+import {
+  groupColumns,
+  groupOrdering,
+  listColumns,
+  membersVersion,
+  redact,
+  toGroupRow,
+} from './group-rows.ts';
 import { list, NO_PARENT } from './lists.ts';
 import type { GroupExtras, GroupRow } from './rows.ts';
 import { matching, searchPattern } from './search.ts';
+import { loader } from './shared-loads.ts';
 
-const groupsById = perDirectory(
-  (directory) =>
-    new DataLoader<string, GroupRow | null>(async (ids) => {
-      const user = plainUser(directory);
-      const visible = user ? new Set<string>(await visibleGroupIds(directory)) : null;
-      const asked = visible ? ids.filter((id) => visible.has(id)) : ids;
-      const rows = await directory.sql<GroupRow>(Prisma.sql`
-        select ${groupColumns} from groups g
-        where g.id = any(${asked}::text[]) and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
-      const byId = new Map<string, GroupRow>(rows.map((row) => [row.id, user ? redact(row) : row]));
-      return ids.map((id) => byId.get(id) ?? null);
-    }),
-);
+const groupsById = loader<string, GroupRow | null>(async (directory, ids) => {
+  const rows = await directory.sql<GroupRow>(Prisma.sql`
+    select ${groupColumns}, ${membersVersion(directory)} from groups g
+    where g.id = any(${ids}::text[]) and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
+  const byId = new Map<string, GroupRow>(rows.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id) ?? null);
+});
 
 /** The live group with that id, or null if it is not in sight. */
 export async function findGroup(directory: Directory, id: string): Promise<GroupRow | null> {
-  return isIdOf('group', id) ? groupsById(directory).load(id) : null;
+  if (!isIdOf('group', id)) return null;
+  if (!plainUser(directory)) return groupsById(directory).load(id);
+  const visible = await visibleGroupIds(directory);
+  if (!visible.has(id)) return null;
+  const group = await groupsById(directory).load(id);
+  return group && redact(group);
 }
 
 /** The live groups with these ids, in their order; null for each that is not in sight. One statement a batch. */
@@ -112,5 +118,5 @@ async function visibleTo(directory: Directory, args: Omit<GroupsArgs, 'visible'>
     (filter.tenantId != null && filter.tenantId !== user.tenantId) ||
     (filter.memberUserId != null && filter.memberUserId !== user.userId) ||
     args.orderBy?.field === 'CREATED_AT';
-  return { ...args, extras: {}, visible: hidden ? [] : await visibleGroupIds(directory) };
+  return { ...args, extras: {}, visible: hidden ? [] : [...(await visibleGroupIds(directory))] };
 }

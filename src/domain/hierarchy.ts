@@ -1,15 +1,15 @@
 // The hierarchy: where a group is filed. A tree of at most 32 levels; it gives no membership.
-import DataLoader from 'dataloader';
 import { Prisma, type Query } from '../database/database.ts';
 import { refuse } from '../model/errors.ts';
 import { MAX_DEPTH } from '../model/groups.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
 import type { Page, PageArgs } from '../model/page.ts';
-import { type Directory, perDirectory, plainUser } from './directory.ts';
+import { type Directory, plainUser } from './directory.ts';
 import { groupOrdering, listColumns, toGroupRow } from './group-rows.ts';
 import { findGroup, findGroups } from './groups.ts';
 import { list } from './lists.ts';
 import type { GroupExtras, GroupRow } from './rows.ts';
+import { loader } from './shared-loads.ts';
 import { foreign } from './targets.ts';
 
 const children = list<GroupExtras, GroupRow>({
@@ -43,24 +43,21 @@ export async function findParent(directory: Directory, group: GroupRow): Promise
 
 type Ancestor = { id: GroupId; name: string };
 
-const ancestorsOf = perDirectory(
-  (directory) =>
-    new DataLoader<string, Ancestor[]>(async (ids) => {
-      const rows = await directory.sql<Ancestor & { bucket: number }>(Prisma.sql`
-        with recursive up(bucket, id, parent_group_id, name, level) as (
-          select k.o::int, g.id, g.parent_group_id, g.name, 0
-          from unnest(${ids}::text[]) with ordinality k(id, o) join groups g on g.id = k.id
-          where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}
-          union all
-          select up.bucket, g.id, g.parent_group_id, g.name, up.level + 1
-          from up join groups g on g.id = up.parent_group_id
-          where up.level < ${MAX_DEPTH} and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)})
-        select bucket, id, name from up where level > 0 order by bucket, level desc`);
-      const buckets = ids.map(() => [] as Ancestor[]);
-      for (const { bucket, id, name } of rows) buckets[bucket - 1]!.push({ id, name });
-      return buckets;
-    }),
-);
+const ancestorsOf = loader<string, Ancestor[]>(async (directory, ids) => {
+  const rows = await directory.sql<Ancestor & { bucket: number }>(Prisma.sql`
+    with recursive up(bucket, id, parent_group_id, name, level) as (
+      select k.o::int, g.id, g.parent_group_id, g.name, 0
+      from unnest(${ids}::text[]) with ordinality k(id, o) join groups g on g.id = k.id
+      where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}
+      union all
+      select up.bucket, g.id, g.parent_group_id, g.name, up.level + 1
+      from up join groups g on g.id = up.parent_group_id
+      where up.level < ${MAX_DEPTH} and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)})
+    select bucket, id, name from up where level > 0 order by bucket, level desc`);
+  const buckets = ids.map(() => [] as Ancestor[]);
+  for (const { bucket, id, name } of rows) buckets[bucket - 1]!.push({ id, name });
+  return buckets;
+});
 
 /** The groups above, the root first. Null for a plain user. */
 export async function listAncestors(directory: Directory, id: string): Promise<GroupRow[] | null> {

@@ -1,30 +1,36 @@
 // Lists of the directory as batched keyset pages and counts: one statement for all parents and arguments of a tick.
 import DataLoader from 'dataloader';
+import { LRUCache } from 'lru-cache';
 import { Prisma, type Sql } from '../database/database.ts';
 import { refuse } from '../model/errors.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../model/page.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './cursors.ts';
-import { type Directory, perDirectory } from './directory.ts';
+import { type Directory, perDatabase, perDirectory, type Seeing } from './directory.ts';
+import { type Read, sharedReads } from './shared-loads.ts';
 
 /** A list that hangs off a parent, as SQL correlated with the parent's id `k.id`. */
 export type ListSource<Args, Row extends object> = {
   /** Selected columns. */
-  columns(directory: Directory, args: Args): Sql;
+  columns(directory: Seeing, args: Args): Sql;
   /** Tables and conditions: `from … where …`, with the caller's scope. */
-  from(directory: Directory, args: Args): Sql;
+  from(directory: Seeing, args: Args): Sql;
   /** The same rows for counting, where that needs fewer tables. */
-  fromForCount?(directory: Directory, args: Args): Sql;
+  fromForCount?(directory: Seeing, args: Args): Sql;
   order(args: Args): Ordering;
   /** Makes a row of what SQL gave back for a parent. */
   toRow(raw: never, parent: string): Row;
 };
 
-type PageKey<Args> = { parent: string; args: Args; page: PageRequest };
-type CountKey<Args> = { parent: string; args: Args };
+/** `kind` is what two keys must have in common to be read alike: their arguments, as text. */
+type PageKey<Args> = { parent: string; kind: string; args: Args; page: PageRequest };
+type CountKey<Args> = { parent: string; kind: string; args: Args };
 type BucketRow = { batch: number; bucket: number };
 
 /** The longest list that is given whole: about 2 MB of JSON, and still one statement well inside its timeout. */
 export const MAX_WHOLE_LIST = 10_000;
+
+/** Rows of pages that are kept of a list: some 40 MB of members. */
+const MAX_KEPT_ROWS = 100_000;
 
 /** Parent of lists that hang off no row. */
 export const NO_PARENT = '';
@@ -35,22 +41,39 @@ export const NO_PARENT = '';
  * window over whole lists.
  */
 export function list<Args extends object, Row extends object>(source: ListSource<Args, Row>) {
-  const pages = perDirectory(
-    (directory) =>
-      new DataLoader<PageKey<Args>, Page<Row>, string>((keys) => loadPages(directory, source, keys), {
-        cacheKeyFn: ({ parent, args, page }) => `${parent}\n${JSON.stringify([args, page])}`,
+  const pages = listLoader<PageKey<Args>, Page<Row>>((directory, keys) => loadPages(directory, source, keys));
+  const counts = listLoader<CountKey<Args>, number>((directory, keys) => loadCounts(directory, source, keys));
+  const keptPages = perDatabase(
+    () =>
+      new LRUCache<string, { version: string; page: Page<Row> }>({
+        maxSize: MAX_KEPT_ROWS,
+        sizeCalculation: ({ page }) => page.rows.length + 1,
       }),
   );
-  const counts = perDirectory(
-    (directory) =>
-      new DataLoader<CountKey<Args>, number, string>((keys) => loadCounts(directory, source, keys), {
-        cacheKeyFn: ({ parent, args }) => `${parent}\n${JSON.stringify(args)}`,
-      }),
-  );
+  const load = (directory: Directory, parent: string, args: Args, page: PageRequest) =>
+    pages(directory).load({ parent, kind: JSON.stringify([args, page]), args, page });
   return {
-    /** Rejects with VALIDATION_FAILED for page arguments that do not hold. */
-    async page(directory: Directory, parent: string, args: Args, page: PageArgs): Promise<Page<Row>> {
-      return pages(directory).load({ parent, args, page: pageRequest(page) });
+    /**
+     * Rejects with VALIDATION_FAILED for page arguments that do not hold. A page is kept at its `version`, which must
+     * have been read before it in the same request, must rise with each change of the list, and never fall: as long
+     * as the same version is read again, the page is what would be read again.
+     */
+    async page(
+      directory: Directory,
+      parent: string,
+      args: Args,
+      page: PageArgs,
+      version: string | null = null,
+    ): Promise<Page<Row>> {
+      const request = pageRequest(page);
+      if (version === null) return load(directory, parent, args, request);
+      const pages = keptPages(directory.db);
+      const key = `${parent}\n${JSON.stringify([args, request])}`;
+      const kept = pages.get(key);
+      if (kept?.version === version) return kept.page;
+      const read = await load(directory, parent, args, request);
+      pages.set(key, { version, page: read });
+      return read;
     },
     /** The whole list; refused with LIMIT_EXCEEDED if it is longer than `MAX_WHOLE_LIST`, never cut. */
     async whole(directory: Directory, parent: string, args: Args): Promise<readonly Row[]> {
@@ -62,7 +85,7 @@ export function list<Args extends object, Row extends object>(source: ListSource
         offset: 0,
         rowsOnly: false,
       };
-      const { rows, hasNextPage } = await pages(directory).load({ parent, args, page });
+      const { rows, hasNextPage } = await load(directory, parent, args, page);
       if (!hasNextPage) return rows;
       throw refuse.limit(
         MAX_WHOLE_LIST,
@@ -70,19 +93,38 @@ export function list<Args extends object, Row extends object>(source: ListSource
       );
     },
     async count(directory: Directory, parent: string, args: Args): Promise<number> {
-      return counts(directory).load({ parent, args });
+      return counts(directory).load({ parent, kind: JSON.stringify(args), args });
     },
   };
 }
 
+/**
+ * Reads keys of one kind together with those of other requests. Those of several kinds are a statement of their own:
+ * its text depends on how they are mixed, and a server keeps only so many texts prepared.
+ */
+function listLoader<Key extends { parent: string; kind: string }, Value>(read: Read<Key, Value>) {
+  const together = sharedReads(read, ({ parent }) => parent);
+  return perDirectory(
+    (directory) =>
+      new DataLoader<Key, Value, string>(
+        (keys) => {
+          const { kind } = keys[0]!;
+          const alike = keys.every((key) => key.kind === kind);
+          return alike ? together(directory, keys, kind) : read(directory, keys);
+        },
+        { cacheKeyFn: ({ parent, kind }) => `${parent}\n${kind}` },
+      ),
+  );
+}
+
 async function loadPages<Args extends object, Row extends object>(
-  directory: Directory,
+  directory: Seeing,
   source: ListSource<Args, Row>,
   keys: readonly PageKey<Args>[],
 ): Promise<(Page<Row> | Error)[]> {
   const results = new Array<Page<Row> | Error>(keys.length);
   const batches: { statement: Sql; members: number[]; shape: string }[] = [];
-  for (const members of groupByArgs(keys, ({ args, page }) => [args, page])) {
+  for (const members of groupByKind(keys)) {
     const { args, page } = keys[members[0]!]!;
     try {
       const columns = source.columns(directory, args);
@@ -113,11 +155,11 @@ async function loadPages<Args extends object, Row extends object>(
 }
 
 async function loadCounts<Args extends object, Row extends object>(
-  directory: Directory,
+  directory: Seeing,
   source: ListSource<Args, Row>,
   keys: readonly CountKey<Args>[],
 ): Promise<number[]> {
-  const batches = groupByArgs(keys, ({ args }) => args);
+  const batches = groupByKind(keys);
   const statements = batches.map((members, batch) => {
     const { args } = keys[members[0]!]!;
     const from = (source.fromForCount ?? source.from)(directory, args);
@@ -150,7 +192,7 @@ function sortValueOf({ keys }: Ordering): Sql | null {
 }
 
 function pageStatement<Args extends object, Row extends object>(
-  directory: Directory,
+  directory: Seeing,
   source: ListSource<Args, Row>,
   { columns: selected, order, args, page, batch, parentIds }: Asked<Args>,
 ): Sql {
@@ -174,10 +216,9 @@ function pageStatement<Args extends object, Row extends object>(
       order by ${sorted} limit ${rowsToRead(page)}${page.offset > 0 ? Prisma.sql` offset ${page.offset}::bigint` : Prisma.empty}) r`;
 }
 
-/** Positions of keys with equal arguments, one array for each distinct set of arguments. */
-function groupByArgs<Key>(keys: readonly Key[], argsOf: (key: Key) => unknown): number[][] {
-  const groups = Map.groupBy(keys.keys(), (at) => JSON.stringify(argsOf(keys[at]!)));
-  return [...groups.values()];
+/** Positions of keys of a kind, one array for each kind. */
+function groupByKind(keys: readonly { kind: string }[]): number[][] {
+  return [...Map.groupBy(keys.keys(), (at) => keys[at]!.kind).values()];
 }
 
 const parents = (keys: readonly { parent: string }[], members: number[]) =>

@@ -1,5 +1,4 @@
 // Direct members: listed, counted, added and removed.
-import DataLoader from 'dataloader';
 import { Prisma, type Query } from '../database/database.ts';
 import { refuse } from '../model/errors.ts';
 import type { OrderDirection } from '../model/groups.ts';
@@ -13,15 +12,7 @@ import {
 } from '../model/members.ts';
 import type { Page, PageArgs } from '../model/page.ts';
 import type { Ordering } from './cursors.ts';
-import {
-  assertMayChange,
-  change,
-  changeAtOnce,
-  type Directory,
-  mayChange,
-  perDirectory,
-  plainUser,
-} from './directory.ts';
+import { assertMayChange, change, changeAtOnce, type Directory, mayChange, plainUser } from './directory.ts';
 import { actorOf } from './events.ts';
 import { groupColumns, uncounted } from './group-rows.ts';
 import { list } from './lists.ts';
@@ -29,6 +20,7 @@ import { directMemberColumns, toMemberRow } from './member-rows.ts';
 import { assertBatchSize, assertKnownUsers, endMemberships, insertMemberships } from './memberships.ts';
 import type { GroupRow, MemberExtras, MemberRow } from './rows.ts';
 import { matching, searchPattern } from './search.ts';
+import { loader } from './shared-loads.ts';
 import { requireGroup } from './targets.ts';
 
 export type MemberOrder = { field: MemberOrderField; direction: OrderDirection };
@@ -63,18 +55,22 @@ const members = list<ListArgs, MemberRow>({
     where m.group_id = k.id and ${directory.scope(Prisma.sql`m.tenant_id`)}${matching(Prisma.sql`u.search_key`, search)}`,
 });
 
-/** Direct members, by user id unless told otherwise. Null for a plain user. */
+/**
+ * Direct members, by user id unless told otherwise. Null for a plain user. With a version that was read for the same
+ * request, a page that was kept at that version is given as it is.
+ */
 export async function listMembers(
   directory: Directory,
-  groupId: string,
+  { id, membersVersion = null }: Pick<GroupRow, 'id' | 'membersVersion'>,
   { search, orderBy, extras, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<MemberRow> | null> {
   if (plainUser(directory)) return null;
   return members.page(
     directory,
-    groupId,
+    id,
     { search: searchPattern(search), orderBy: orderBy ?? null, extras: extras ?? {} },
     page,
+    membersVersion,
   );
 }
 
@@ -99,16 +95,13 @@ export async function countMembers(
     : members.count(directory, groupId, { search: pattern });
 }
 
-const memberCounts = perDirectory(
-  (directory) =>
-    new DataLoader<string, number>(async (ids) => {
-      const rows = await directory.sql<{ id: string; count: number }>(Prisma.sql`
-        select g.id, g.member_count as count from groups g
-        where g.id = any(${ids}::text[]) and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
-      const byId = new Map(rows.map(({ id, count }) => [id, count]));
-      return ids.map((id) => byId.get(id) ?? 0);
-    }),
-);
+const memberCounts = loader<string, number>(async (directory, ids) => {
+  const rows = await directory.sql<{ id: string; count: number }>(Prisma.sql`
+    select g.id, g.member_count as count from groups g
+    where g.id = any(${ids}::text[]) and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
+  const byId = new Map(rows.map(({ id, count }) => [id, count]));
+  return ids.map((id) => byId.get(id) ?? 0);
+});
 
 type Added = { group: GroupRow; added: string[]; unchanged: string[] };
 type Removed = { group: GroupRow; removed: string[]; unchanged: string[] };

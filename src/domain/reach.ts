@@ -1,8 +1,9 @@
 // What groups reach by nesting and how many effective members that gives: kept in memory, and believed only as long as
 // the database says that nothing has changed. So a count stays exact under the writes of every process, and no write
 // has a row to touch that others touch too: each group has a version of its memberships, each tenant one of its nestings.
-import { type Database, Prisma } from '../database/database.ts';
-import type { Directory } from './directory.ts';
+import { LRUCache } from 'lru-cache';
+import { Prisma } from '../database/database.ts';
+import { perDatabase, type Seeing } from './directory.ts';
 
 export type Reach = {
   /** Ids of the group and all it reaches, sorted, joined by commas: as a parameter it needs no quoting. */
@@ -19,47 +20,13 @@ export type Reach = {
 /** Ids that are kept in all: some 20 MB. */
 const MAX_IDS = 500_000;
 
-class Kept {
-  readonly #entries = new Map<string, Reach>();
-  #ids = 0;
-
-  get(groupId: string): Reach | undefined {
-    const found = this.#entries.get(groupId);
-    if (found) {
-      this.#entries.delete(groupId);
-      this.#entries.set(groupId, found);
-    }
-    return found;
-  }
-
-  set(groupId: string, reach: Reach): void {
-    this.delete(groupId);
-    this.#entries.set(groupId, reach);
-    this.#ids += reach.size;
-    // The map is in order of last use; what was just set stays, however large it is.
-    for (const first of this.#entries.keys()) {
-      if (this.#ids <= MAX_IDS || first === groupId) break;
-      this.delete(first);
-    }
-  }
-
-  delete(groupId: string): void {
-    this.#ids -= this.#entries.get(groupId)?.size ?? 0;
-    this.#entries.delete(groupId);
-  }
-}
-
-const keptByDatabase = new WeakMap<Database, Kept>();
-
-function keptOf({ db }: Directory): Kept {
-  const known = keptByDatabase.get(db) ?? new Kept();
-  keptByDatabase.set(db, known);
-  return known;
-}
+const keptReaches = perDatabase(
+  () => new LRUCache<string, Reach>({ maxSize: MAX_IDS, sizeCalculation: ({ size }) => size }),
+);
 
 /** Effective members of each group; 0 for one that is not in sight. One statement if nothing has changed, else up to three. */
-export async function reachCounts(directory: Directory, ids: readonly string[]): Promise<number[]> {
-  const kept = keptOf(directory);
+export async function reachCounts(directory: Seeing, ids: readonly string[]): Promise<number[]> {
+  const kept = keptReaches(directory.db);
   const counts = new Map<string, number>();
   // As they were when their versions were asked for: others may keep something newer while the answer is on its way.
   const counted = new Map<string, Reach>();
@@ -92,11 +59,11 @@ export async function reachCounts(directory: Directory, ids: readonly string[]):
 
 /** What each group is known to reach, perhaps no longer; null for one that is not in sight. `anew` reads them again. */
 export async function reaches(
-  directory: Directory,
+  directory: Seeing,
   ids: readonly string[],
   anew = false,
 ): Promise<(Reach | null)[]> {
-  const kept = keptOf(directory);
+  const kept = keptReaches(directory.db);
   const unknown = anew ? [...ids] : ids.filter((id) => !kept.get(id));
   const read = await readReaches(directory, unknown, false);
   for (const [id, found] of read) {
@@ -111,7 +78,7 @@ type Versions = Pick<Reach, 'nestingVersion' | 'signature'>;
 
 /** The versions as they are now of what each group was known to reach; none for groups that are not in sight. */
 async function versions(
-  directory: Directory,
+  directory: Seeing,
   known: ReadonlyMap<string, Reach>,
 ): Promise<Map<string, Versions>> {
   if (known.size === 0) return new Map();
@@ -129,7 +96,7 @@ async function versions(
  * `union`, never `union all`: a diamond is walked once, and the walk ends on any graph.
  */
 async function readReaches(
-  directory: Directory,
+  directory: Seeing,
   ids: readonly string[],
   counting: boolean,
 ): Promise<Map<string, Reach>> {

@@ -17,15 +17,20 @@ export type GroupRow = {
   updatedAt: Date | null;
   /** Direct members when the row was read; null where that may have changed since, or is hidden: ask `countMembers`. */
   memberCount: number | null;
+  /**
+   * Rises with each change of its direct memberships and of users of its tenant, so that a page of members that was read
+   * at it stands as long as it does; null where the reader did not ask for it (`GroupExtras`), or after a change.
+   */
+  membersVersion?: string | null | undefined;
   /** Directly nested groups, where the reader asked for them (`GroupExtras`). */
   nestedGroupCount?: number | undefined;
 };
 
 /**
- * What a list of groups reads: with `nestedGroupCount` that too; `brief` without description, attributes, times and where
+ * What a list of groups reads: with `nestedGroupCount` that too, with `membersVersion` likewise; `brief` without description, attributes, times and where
  * it is filed, for readers who do not look at them.
  */
-export type GroupExtras = { nestedGroupCount?: boolean; brief?: boolean };
+export type GroupExtras = { nestedGroupCount?: boolean; membersVersion?: boolean; brief?: boolean };
 
 /** What a list of members reads: without what is false, which its readers do not look at. */
 export type MemberExtras = { addedAt?: boolean; user?: boolean };

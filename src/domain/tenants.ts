@@ -1,28 +1,24 @@
 // Tenants and their partners. Plain users see neither.
-import DataLoader from 'dataloader';
 import { Prisma } from '../database/database.ts';
 import { refuse } from '../model/errors.ts';
 import { isIdOf } from '../model/ids.ts';
 import type { Page, PageArgs } from '../model/page.ts';
-import { type Directory, perDirectory, plainUser } from './directory.ts';
+import { type Directory, plainUser } from './directory.ts';
 import { list, NO_PARENT } from './lists.ts';
 import type { PartnerRow, TenantRow } from './rows.ts';
+import { loader } from './shared-loads.ts';
 
-const tenantsById = perDirectory(
-  (directory) =>
-    new DataLoader<string, TenantRow | null>(async (ids) => {
-      if (plainUser(directory)) return ids.map(() => null);
-      const rows = await directory.sql<TenantRow>(Prisma.sql`
-        select t.id, t.partner_id as "partnerId", t.name, t.slug from tenants t
-        where t.id = any(${ids}::text[]) and ${directory.scope(Prisma.sql`t.id`)}`);
-      const byId = new Map<string, TenantRow>(rows.map((row) => [row.id, row]));
-      return ids.map((id) => byId.get(id) ?? null);
-    }),
-);
+const tenantsById = loader<string, TenantRow | null>(async (directory, ids) => {
+  const rows = await directory.sql<TenantRow>(Prisma.sql`
+    select t.id, t.partner_id as "partnerId", t.name, t.slug from tenants t
+    where t.id = any(${ids}::text[]) and ${directory.scope(Prisma.sql`t.id`)}`);
+  const byId = new Map<string, TenantRow>(rows.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id) ?? null);
+});
 
 /** The tenant with that id, or null if it is not in sight. */
 export async function findTenant(directory: Directory, id: string): Promise<TenantRow | null> {
-  return isIdOf('tenant', id) ? tenantsById(directory).load(id) : null;
+  return isIdOf('tenant', id) && !plainUser(directory) ? tenantsById(directory).load(id) : null;
 }
 
 /**
@@ -43,24 +39,20 @@ export async function findTenants(
   return Promise.all(ids.map((id) => findTenant(directory, id)));
 }
 
-const partnersById = perDirectory(
-  (directory) =>
-    new DataLoader<string, PartnerRow | null>(async (ids) => {
-      if (plainUser(directory)) return ids.map(() => null);
-      const rows = await directory.sql<PartnerRow>(Prisma.sql`
-        select p.id, p.name from partners p
-        where p.id = any(${ids}::text[]) and ${directory.scopePartner(Prisma.sql`p.id`)}`);
-      const byId = new Map<string, PartnerRow>(rows.map((row) => [row.id, row]));
-      return ids.map((id) => byId.get(id) ?? null);
-    }),
-);
+const partnersById = loader<string, PartnerRow | null>(async (directory, ids) => {
+  const rows = await directory.sql<PartnerRow>(Prisma.sql`
+    select p.id, p.name from partners p
+    where p.id = any(${ids}::text[]) and ${directory.scopePartner(Prisma.sql`p.id`)}`);
+  const byId = new Map<string, PartnerRow>(rows.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id) ?? null);
+});
 
 /** The partner with that id, or null if none of its tenants is in sight. */
 export async function findPartner(directory: Directory, id: string): Promise<PartnerRow | null> {
-  return isIdOf('partner', id) ? partnersById(directory).load(id) : null;
+  return isIdOf('partner', id) && !plainUser(directory) ? partnersById(directory).load(id) : null;
 }
 
-const tenants = list<object, TenantRow>({
+const tenants = list<{ hidden: boolean }, TenantRow>({
   columns: () => Prisma.sql`t.id, t.partner_id as "partnerId", t.name, t.slug`,
   toRow: ({ id, partnerId, name, slug }: TenantRow) => ({ id, partnerId, name, slug }),
   order: () => ({
@@ -71,10 +63,8 @@ const tenants = list<object, TenantRow>({
       { column: Prisma.sql`t.id`, type: 'text', alias: 'id' },
     ],
   }),
-  from: (directory) =>
-    plainUser(directory)
-      ? Prisma.sql`from tenants t where false`
-      : Prisma.sql`from tenants t where ${directory.scope(Prisma.sql`t.id`)}`,
+  from: (directory, { hidden }) =>
+    Prisma.sql`from tenants t where ${hidden ? Prisma.sql`false` : directory.scope(Prisma.sql`t.id`)}`,
 });
 
 /** Tenants in sight, by name. */
@@ -82,10 +72,10 @@ export async function listTenants(
   directory: Directory,
   { page }: { page: PageArgs },
 ): Promise<Page<TenantRow>> {
-  return tenants.page(directory, NO_PARENT, {}, page);
+  return tenants.page(directory, NO_PARENT, { hidden: plainUser(directory) !== null }, page);
 }
 
 /** How many tenants are in sight. */
 export async function countTenants(directory: Directory): Promise<number> {
-  return tenants.count(directory, NO_PARENT, {});
+  return tenants.count(directory, NO_PARENT, { hidden: plainUser(directory) !== null });
 }

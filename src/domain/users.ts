@@ -1,5 +1,4 @@
 // Users, mirrored from the identity provider: found, listed, and kept in step.
-import DataLoader from 'dataloader';
 import { Prisma, type Query } from '../database/database.ts';
 import { refuse } from '../model/errors.ts';
 import { searchKey } from '../model/groups.ts';
@@ -12,30 +11,28 @@ import {
   type UpsertUsersInput,
   upsertUsersInput,
 } from '../model/users.ts';
-import { assertMayChange, change, type Directory, perDirectory, plainUser } from './directory.ts';
+import { noticeUsers } from './derived.ts';
+import { assertMayChange, change, type Directory, plainUser } from './directory.ts';
 import { recordEvents } from './events.ts';
 import { list } from './lists.ts';
 import { assertBatchSize, moveMemberships } from './memberships.ts';
 import type { UserRow } from './rows.ts';
 import { matching, searchPattern } from './search.ts';
+import { loader } from './shared-loads.ts';
 import { findTenant } from './tenants.ts';
 
-const usersById = perDirectory(
-  (directory) =>
-    new DataLoader<string, UserRow | null>(async (ids) => {
-      const self = plainUser(directory);
-      const asked = self ? ids.filter((id) => id === self.userId) : ids;
-      const rows = await directory.sql<UserRow>(Prisma.sql`
-        select u.id, u.tenant_id as "tenantId", u.email, u.display_name as "displayName" from users u
-        where u.id = any(${asked}::text[]) and ${directory.scope(Prisma.sql`u.tenant_id`)}`);
-      const byId = new Map<string, UserRow>(rows.map((row) => [row.id, row]));
-      return ids.map((id) => byId.get(id) ?? null);
-    }),
-);
+const usersById = loader<string, UserRow | null>(async (directory, ids) => {
+  const rows = await directory.sql<UserRow>(Prisma.sql`
+    select u.id, u.tenant_id as "tenantId", u.email, u.display_name as "displayName" from users u
+    where u.id = any(${ids}::text[]) and ${directory.scope(Prisma.sql`u.tenant_id`)}`);
+  const byId = new Map<string, UserRow>(rows.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id) ?? null);
+});
 
 /** The user with that id, or null if it is not in sight; a plain user sees itself alone. */
 export async function findUser(directory: Directory, id: string): Promise<UserRow | null> {
-  return isIdOf('user', id) ? usersById(directory).load(id) : null;
+  const self = plainUser(directory);
+  return isIdOf('user', id) && (!self || self.userId === id) ? usersById(directory).load(id) : null;
 }
 
 /** The users with these ids, in their order; null for each that is not in sight. One statement a batch. */
@@ -96,9 +93,12 @@ export async function upsertUsers(directory: Directory, input: UpsertUsersInput)
       select w.id, ${tenantId}, w.email, w.display_name, w.search_key from ${rows} w
       on conflict (id) do nothing returning id`);
     const updated = await sql<{ id: string }>(Prisma.sql`
-      update users u set email = w.email, display_name = w.display_name, search_key = w.search_key, updated_at = now()
-      from ${rows} w where u.id = w.id and u.tenant_id = ${tenantId}
-        and (u.email, u.display_name) is distinct from (w.email, w.display_name) returning u.id`);
+      with updated as (
+        update users u set email = w.email, display_name = w.display_name, search_key = w.search_key, updated_at = now()
+        from ${rows} w where u.id = w.id and u.tenant_id = ${tenantId}
+          and (u.email, u.display_name) is distinct from (w.email, w.display_name) returning u.id),
+      ${noticeUsers(tenantId)}
+      select id from updated`);
     const stored = await sql<UserRow>(Prisma.sql`
       select id, tenant_id as "tenantId", email, display_name as "displayName" from users
       where tenant_id = ${tenantId} and id = any(${ids}::text[])`);

@@ -94,10 +94,11 @@ builder.prismaObjectFields(Group, (t) => ({
         orderBy: t.arg({ type: MemberOrder, description: 'By user id, ascending, if not given.' }),
       },
       complexity: connectionCost,
-      resolve: ({ id, memberCount }, { search, orderBy, ...page }, { directory }, info) =>
+      resolve: (group, { search, orderBy, ...page }, { directory }, info) =>
         connection(page, info, {
-          list: (page) => listMembers(directory, id, { search, orderBy, extras: memberExtras(info), page }),
-          count: () => (search ? null : memberCount) ?? countMembers(directory, id, { search }),
+          list: (page) =>
+            listMembers(directory, group, { search, orderBy, extras: memberExtras(info), page }),
+          count: () => (search ? null : group.memberCount) ?? countMembers(directory, group.id, { search }),
         }),
     },
     MemberConnection,

@@ -123,6 +123,7 @@ export function groupExtras(info: GraphQLResolveInfo): GroupExtras {
   const selected = selectedFields(info, ['edges', 'node']);
   return {
     nestedGroupCount: selected.has('nestedGroupCount'),
+    membersVersion: selected.has('members'),
     brief: !BESIDES.some((field) => selected.has(field)),
   };
 }

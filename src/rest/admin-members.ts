@@ -34,7 +34,7 @@ export function adminMembers(api: OpenAPIHono<RestEnv>): void {
       const { directory } = c.var;
       const { id } = await requireGroup(directory, c.req.valid('param').group_id);
       const page = await pageOf(c, c.req.valid('query'), {
-        list: async (page) => shown(id, await listMembers(directory, id, { page })).rows.map(memberInfo),
+        list: async (page) => shown(id, await listMembers(directory, { id }, { page })).rows.map(memberInfo),
         count: async () => shown(id, await countMembers(directory, id)),
       });
       return c.json(page, 200);

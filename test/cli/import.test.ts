@@ -5,6 +5,10 @@ import { importDirectory } from '../../src/cli/import/import-directory.ts';
 import type { SourceRow } from '../../src/cli/import/rows.ts';
 import { Prisma } from '../../src/database/database.ts';
 import { checkDirectory, repairDirectory } from '../../src/domain/check.ts';
+import { findGroup } from '../../src/domain/groups.ts';
+import { listMembers } from '../../src/domain/members.ts';
+import type { TenantId } from '../../src/model/ids.ts';
+import { openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 
 let database: TestDatabase;
@@ -117,15 +121,23 @@ test('an edge into another tenant, and a row of no tenant, are refused', async (
 });
 
 test('changes in the file are taken over, and written as events', async () => {
-  await importDirectory(database.db, file('Change'));
+  const { db } = database;
+  await importDirectory(db, file('Change'));
+  const names = async () => {
+    const directory = openAsAdmin(db, 'tnt_Change' as TenantId);
+    const group = await findGroup(directory, 'grp_ChangeB');
+    const members = await listMembers(directory, group!, { extras: { user: true }, page: {} });
+    return members!.rows.map(({ user }) => user!.displayName);
+  };
+  expect(await names()).toEqual([null]);
+  const changes: Record<string, object> = { groups: { description: 'New' }, users: { displayName: 'Ann' } };
   const rows = file('Change').map((row) =>
-    row.section === 'groups' && row.index === 0
-      ? { ...row, row: { ...(row.row as object), description: 'New' } }
-      : row,
+    row.index === 0 ? { ...row, row: { ...(row.row as object), ...changes[row.section] } } : row,
   );
   const report = await importDirectory(database.db, rows);
   expect(report.tenants[0]?.tallies?.groups).toEqual({ created: 0, updated: 1, unchanged: 1 });
-  const events = await database.db.sql(Prisma.sql`
+  expect(await names()).toEqual(['Ann']);
+  const events = await db.sql(Prisma.sql`
     select event_type as type, actor_id as actor from group_events where group_id = 'grp_ChangeA' order by occurred_at, type`);
   expect(events).toContainEqual({ type: 'group.updated', actor: 'import' });
 });

@@ -8,11 +8,12 @@ import type { Directory } from '../../src/domain/directory.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/effective-members.ts';
 import { createGroup } from '../../src/domain/group-changes.ts';
-import { addGroupMembers, countMembers, removeGroupMembers } from '../../src/domain/members.ts';
+import { findGroup } from '../../src/domain/groups.ts';
+import { addGroupMembers, countMembers, listMembers, removeGroupMembers } from '../../src/domain/members.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
 import { restoreGroup } from '../../src/domain/restore.ts';
 import type { MemberRow } from '../../src/domain/rows.ts';
-import { removeUsers } from '../../src/domain/users.ts';
+import { removeUsers, upsertUsers } from '../../src/domain/users.ts';
 import type { TenantId } from '../../src/model/ids.ts';
 import type { Page } from '../../src/model/page.ts';
 import { createTenant, openAsAdmin, plainUser } from '../support/directories.ts';
@@ -39,14 +40,22 @@ async function seen(tenantId: TenantId, groupId: string) {
     [database.db, other].map(async (db) => {
       const directory = openAsAdmin(db, tenantId);
       const page = await listEffectiveMembers(directory, groupId, { page: { first: 100 } });
+      const group = await findGroup(directory, groupId);
+      const asked = { extras: { user: true }, page: { first: 100 } };
+      // Kept at the group's version, and read as if nothing were kept.
+      const kept = group && (await listMembers(directory, group, asked));
+      const read = group && (await listMembers(openAsAdmin(db, tenantId), { id: group.id }, asked));
+      expect(kept?.rows).toEqual(read?.rows);
       return {
         users: page!.rows.map((row) => row.userId as string),
         count: await countEffectiveMembers(directory, groupId),
         direct: await countMembers(directory, groupId),
+        members: kept?.rows.map((row) => row.user?.displayName ?? row.userId),
       };
     }),
   );
   expect(there).toEqual(here);
+  if (here!.members) expect(here!.members.length).toBe(here!.direct);
   expect(here!.count).toBe(here!.users.length);
   return here!;
 }
@@ -73,12 +82,18 @@ test('every kind of write shows at once in both processes', async () => {
   await expectRoot(a, b, c, e);
   await addGroupMembers(openAsAdmin(other, tenantId), { groupId: leaf, userIds: [f] });
   await expectRoot(a, b, c, e, f);
+  expect((await seen(tenantId, leaf)).members).toEqual([c, e, f]);
+  const renamed = [{ id: c, email: 'c@example.org', displayName: 'Renamed' }];
+  await upsertUsers(openAsAdmin(other, tenantId), { tenantId, users: renamed });
+  expect((await seen(tenantId, leaf)).members).toEqual(['Renamed', e, f]);
   await removeUsers(admin, { tenantId, userIds: [e] });
   await expectRoot(a, b, c, f);
+  expect((await seen(tenantId, leaf)).members).toEqual(['Renamed', f]);
   await deleteGroup(admin, { id: leaf, strategy: 'CASCADE' });
   await expectRoot(a, b);
   await restoreGroup(admin, { id: leaf });
   await expectRoot(a, b, c, f);
+  expect((await seen(tenantId, leaf)).members).toEqual(['Renamed', f]);
   await removeNestedGroup(admin, { groupId: root, childGroupId: middle });
   await expectRoot(a);
   expect((await seen(tenantId, leaf)).direct).toBe(2);

@@ -1,6 +1,6 @@
 // Writes one tenant's rows in one transaction: new ones inserted, changed ones updated, all else left alone.
 import { Prisma, type Query } from '../../database/database.ts';
-import { countMemberships, noticeNestings } from '../../domain/derived.ts';
+import { countMemberships, noticeNestings, noticeUsers } from '../../domain/derived.ts';
 import type { Directory } from '../../domain/directory.ts';
 import { type GroupEventInput, recordEvents } from '../../domain/events.ts';
 import { nameKey, searchKey } from '../../model/groups.ts';
@@ -45,9 +45,12 @@ async function loadUsers(sql: Query, tenantId: TenantId, users: Rows['users'][])
       select w.id, ${tenantId}, w.email, w.display_name, w.search_key from ${values}
       on conflict (id) do nothing returning id`);
     const updated = await sql(Prisma.sql`
-      update users u set email = w.email, display_name = w.display_name, search_key = w.search_key, updated_at = now()
-      from ${values} where u.id = w.id and u.tenant_id = ${tenantId}
-        and (u.email, u.display_name) is distinct from (w.email, w.display_name) returning u.id`);
+      with updated as (
+        update users u set email = w.email, display_name = w.display_name, search_key = w.search_key, updated_at = now()
+        from ${values} where u.id = w.id and u.tenant_id = ${tenantId}
+          and (u.email, u.display_name) is distinct from (w.email, w.display_name) returning u.id),
+      ${noticeUsers(tenantId)}
+      select id from updated`);
     count(tally, chunk.length, created.length, updated.length);
   }
   return tally;
