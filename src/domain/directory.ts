@@ -137,17 +137,6 @@ export async function change<Result>(
   }
 }
 
-/** The same for a change that is one statement: it is its own transaction. */
-export async function changeAtOnce<Row extends object>(directory: Directory, statement: Sql): Promise<Row[]> {
-  try {
-    return await directory.db.change<Row>(statement);
-  } catch (error) {
-    return rethrow(error);
-  } finally {
-    directory.forget();
-  }
-}
-
 function rethrow(error: unknown): never {
   throw databaseError(error);
 }

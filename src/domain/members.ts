@@ -12,10 +12,10 @@ import {
 } from '../model/members.ts';
 import type { Page, PageArgs } from '../model/page.ts';
 import type { Ordering } from './cursors.ts';
-import { assertMayChange, change, changeAtOnce, type Directory, mayChange, plainUser } from './directory.ts';
-import { actorOf } from './events.ts';
-import { groupColumns, uncounted } from './group-rows.ts';
+import { assertMayChange, change, type Directory, mayChange, plainUser } from './directory.ts';
+import { uncounted } from './group-rows.ts';
 import { list } from './lists.ts';
+import { addAtOnce } from './member-additions.ts';
 import { directMemberColumns, toMemberRow } from './member-rows.ts';
 import { assertBatchSize, assertKnownUsers, endMemberships, insertMemberships } from './memberships.ts';
 import type { GroupRow, MemberExtras, MemberRow } from './rows.ts';
@@ -114,7 +114,9 @@ export async function addGroupMembers(directory: Directory, input: GroupMembersI
     await requireGroup(directory, groupId);
     throw refuse.forbidden();
   }
-  const { group, known, added } = await addAtOnce(directory, groupId, [...new Set(userIds)]);
+  const outcome = await addAtOnce(directory, groupId, userIds);
+  if (!outcome) throw refuse.notFound(groupId);
+  const { group, known, added } = outcome;
   const unknown = userIds.filter((id) => !known.has(id));
   if (unknown.length > 0) throw refuse.unknownUsers([...new Set(unknown)]);
   const unchanged = [...known].filter((id) => !added.has(id));
@@ -156,47 +158,6 @@ async function changeMembers(
     const unchanged = [...new Set([...add, ...remove])].filter((id) => !changed.has(id));
     return { group: uncounted(group), added, removed, unchanged };
   });
-}
-
-type Adding = { group: GroupRow; known: Set<string>; added: Set<string> };
-
-/**
- * The whole change in one statement, which is its own transaction: a round trip where begin, lock, look, insert, record
- * and commit were six. Nobody is added unless all users are known; sets are in the order asked. Refused: NOT_FOUND.
- */
-async function addAtOnce(directory: Directory, groupId: GroupRow['id'], userIds: string[]): Promise<Adding> {
-  const actor = actorOf(directory);
-  const [row] = await changeAtOnce<GroupRow & { known: string[]; added: string[] }>(
-    directory,
-    Prisma.sql`
-    with live as (
-      select ${groupColumns} from groups g
-      where g.id = ${groupId} and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}
-      for no key update of g),
-    asked as (select id, o from unnest(${userIds}::text[]) with ordinality a(id, o)),
-    known as (
-      select u.id from users u join live on live."tenantId" = u.tenant_id
-      where u.id = any(${userIds}::text[]) order by u.id for key share of u),
-    added as (
-      insert into memberships (tenant_id, group_id, user_id, added_by)
-      select live."tenantId", live.id, known.id, ${actor.id} from live cross join known
-      where (select count(*) from known) = (select count(*) from asked) order by known.id
-      on conflict (group_id, user_id) do nothing returning group_id, user_id),
-    counted as (
-      update groups g set member_count = g.member_count + e.n, membership_version = g.membership_version + 1
-      from (select group_id, count(*)::int as n from added group by group_id) e where g.id = e.group_id),
-    recorded as (
-      insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
-      select 'group_membership.added', live."tenantId", live.id, ${actor.id}, ${actor.type},
-        jsonb_build_object('userIds', (select jsonb_agg(a.id order by a.o) from asked a join added on added.user_id = a.id))
-      from live where exists (select from added))
-    select live.*, array(select a.id from asked a join known on known.id = a.id order by a.o) as known,
-      array(select a.id from asked a join added on added.user_id = a.id order by a.o) as added
-    from live`,
-  );
-  if (!row) throw refuse.notFound(groupId);
-  const { known, added, ...group } = row;
-  return { group: uncounted(group), known: new Set(known), added: new Set(added) };
 }
 
 /**

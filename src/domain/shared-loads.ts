@@ -1,7 +1,6 @@
 // Work of several requests that are waiting at the same time, done by one statement: a round trip costs both of its ends
 // more than most statements do.
 import DataLoader from 'dataloader';
-import type { Database } from '../database/database.ts';
 import { type Directory, perDatabase, perDirectory, type Seeing, seeing } from './directory.ts';
 
 /** Statements of one kind that are under way at once for one sight: who comes later shares the next one. */
@@ -33,29 +32,34 @@ export function loader<Key, Value>(read: Read<Key, Value>, keyOf: KeyOf<Key> = S
  * that was acknowledged by then.
  */
 export function sharedReads<Key, Value>(read: Read<Key, Value>, keyOf: KeyOf<Key> = String) {
-  const turns = sharedTurns<Seeing, readonly Key[], (Value | Error)[]>(async (directory, batches) => {
-    const results = await Promise.all(
-      chunks(batches).map((chunk) => readTogether(directory, chunk, read, keyOf)),
-    );
-    return results.flat();
-  });
-  return ({ db, sight }: Directory, keys: readonly Key[], kind = ''): Promise<(Value | Error)[]> =>
-    turns(db, `${Object.values(sight).join(' ')}\n${kind}`, () => seeing(db, sight)).load(keys);
+  const turns = sharedTurns<readonly Key[], (Value | Error)[]>((directory, batches) =>
+    inChunks(
+      batches,
+      (batch) => batch.length,
+      (chunk) => readTogether(directory, chunk, read, keyOf),
+    ),
+  );
+  return (directory: Directory, keys: readonly Key[], kind?: string): Promise<(Value | Error)[]> =>
+    turns(directory, kind).load(keys);
 }
 
-/** Batches in their order, as many to a chunk as have `MAX_KEYS` keys together. */
-function chunks<Key>(batches: readonly (readonly Key[])[]): (readonly Key[])[][] {
-  const all: (readonly Key[])[][] = [];
-  let room = 0;
-  for (const batch of batches) {
-    room -= batch.length;
-    if (room >= 0) all.at(-1)!.push(batch);
-    else {
-      all.push([batch]);
-      room = MAX_KEYS - batch.length;
+/** The results of items in their order; `work` is given as many at a time as are not larger than `MAX_KEYS` together. */
+export async function inChunks<Item, Result>(
+  items: readonly Item[],
+  sizeOf: (item: Item) => number,
+  work: (chunk: readonly Item[]) => Promise<Result[]>,
+): Promise<Result[]> {
+  const chunks: Item[][] = [];
+  let room = -1;
+  for (const item of items) {
+    room -= sizeOf(item);
+    if (room < 0) {
+      room = MAX_KEYS - sizeOf(item);
+      chunks.push([]);
     }
+    chunks.at(-1)!.push(item);
   }
-  return all;
+  return (await Promise.all(chunks.map(work))).flat() as Result[];
 }
 
 async function readTogether<Key, Value>(
@@ -78,21 +82,21 @@ async function readTogether<Key, Value>(
 }
 
 /**
- * Gives the DataLoader of a database and a name, which collects what arrives until one of `AT_ONCE` turns is free.
- * Nothing is answered from before: it has no cache, and is forgotten as soon as nothing waits.
+ * Gives the DataLoader of a database, a sight and a kind, which collects what arrives until one of `AT_ONCE` turns is
+ * free. Nothing is answered from before: it has no cache, and is forgotten as soon as nothing waits.
  */
-export function sharedTurns<Context, Item, Result>(
-  work: (context: Context, items: readonly Item[]) => Promise<(Result | Error)[]>,
+export function sharedTurns<Item, Result>(
+  work: (directory: Seeing, items: readonly Item[]) => Promise<(Result | Error)[]>,
 ) {
   type Collected = DataLoader<Item, Result>;
   const collecting = perDatabase(() => new Map<string, Collected>());
-  return (db: Database, name: string, contextOf: () => Context): Collected => {
+  return ({ db, sight }: Directory, kind = ''): Collected => {
     const open = collecting(db);
+    const name = `${Object.values(sight).join(' ')}\n${kind}`;
     const known = open.get(name);
     if (known) return known;
-    const context = contextOf();
     const turns = new Turns(() => open.delete(name));
-    const made: Collected = new DataLoader((items) => turns.take(work(context, items)), {
+    const made: Collected = new DataLoader((items) => turns.take(work(seeing(db, sight), items)), {
       cache: false,
       batchScheduleFn: (dispatch) => turns.ask(dispatch),
     });
