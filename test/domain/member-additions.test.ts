@@ -1,4 +1,5 @@
 // Members that several requests add at the same time: one statement for all, and each whole or not at all.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openPostgresql } from '../../src/database/postgresql.ts';
@@ -13,13 +14,15 @@ import type { TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, tenantAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 
+/** Milliseconds. */
+const LOCK_TIMEOUT = 1_000;
+
 let database: TestDatabase;
 let db: Database;
 const statements: string[] = [];
 beforeAll(async () => {
   database = await openTestDatabase();
-  // What waits for a lock gives up soon.
-  db = openPostgresql({ url: database.url, timeouts: { lock: 400 } });
+  db = openPostgresql({ url: database.url, timeouts: { lock: LOCK_TIMEOUT } });
   db.onStatement((text) => statements.push(text));
 });
 afterAll(async () => {
@@ -88,6 +91,14 @@ test('each addition of many is told its own outcome, and written down as its own
     { actor: 'usr_administrator', userIds: [b, c] },
     { actor: 'usr_other', userIds: [d] },
   ]);
+  const authors = await db.sql<{ userId: string; by: string }>(Prisma.sql`
+    select user_id as "userId", added_by as by from memberships where group_id = ${one}`);
+  expect(Object.fromEntries(authors.map(({ userId, by }) => [userId, by]))).toEqual({
+    [a]: 'usr_administrator',
+    [b]: 'usr_administrator',
+    [c]: 'usr_administrator',
+    [d]: 'usr_other',
+  });
   expect(await countMembers(openAsAdmin(db, tenantId), one)).toBe(4);
   expect(await checkDirectory(db, tenantId)).toEqual([]);
 });
@@ -95,22 +106,36 @@ test('each addition of many is told its own outcome, and written down as its own
 test('a group that another holds locked keeps nobody else waiting', async () => {
   const { tenantId, userIds } = await createTenant(db, 3);
   const groups = await createGroups(tenantId, 3);
-  const [locked] = groups as [string];
+  const locked = groups[0]!;
   const admin = tenantAdmin(tenantId);
-  const order: unknown[] = [];
+  let adding: Promise<unknown>[] = [];
   await database.db.transaction(async (sql) => {
     await sql(Prisma.sql`select id from groups where id = ${locked} for update`);
-    await Promise.all(
-      groups.map(async (groupId, at) => order.push(await addAs(admin, groupId, [userIds[at]!]))),
-    );
+    adding = groups.map((groupId, at) => addAs(admin, groupId, [userIds[at]!]));
+    const others = Promise.all(adding.slice(1)).then(() => 'added');
+    expect(await Promise.race([others, sleep(LOCK_TIMEOUT / 2, 'kept waiting')])).toBe('added');
   });
-  expect(order).toEqual([
-    { group: groups[1], added: [userIds[1]], unchanged: [] },
-    { group: groups[2], added: [userIds[2]], unchanged: [] },
-    'UNAVAILABLE',
-  ]);
-  expect(await countMembers(openAsAdmin(db, tenantId), locked)).toBe(0);
+  expect(await Promise.all(adding)).toEqual(
+    groups.map((group, at) => ({ group, added: [userIds[at]], unchanged: [] })),
+  );
   expect(await checkDirectory(db, tenantId)).toEqual([]);
+});
+
+test('one who waits too long for a lock is told so, and nobody else', async () => {
+  const { tenantId, userIds } = await createTenant(db, 2);
+  const [locked, free] = (await createGroups(tenantId, 2)) as [string, string];
+  const admin = tenantAdmin(tenantId);
+  await database.db.transaction(async (sql) => {
+    await sql(Prisma.sql`select id from groups where id = ${locked} for update`);
+    expect(
+      await Promise.all([
+        addAs(admin, locked, [userIds[0]!]),
+        addAs(admin, locked, [userIds[1]!]),
+        addAs(admin, free, userIds),
+      ]),
+    ).toEqual(['UNAVAILABLE', 'UNAVAILABLE', { group: free, added: userIds, unchanged: [] }]);
+  });
+  expect(await countMembers(openAsAdmin(db, tenantId), locked)).toBe(0);
 });
 
 test('a user who is just being removed is waited for, and then unknown', async () => {
@@ -122,7 +147,7 @@ test('a user who is just being removed is waited for, and then unknown', async (
   await database.db.transaction(async (sql) => {
     await sql(Prisma.sql`delete from users where id = ${leaving}`);
     adding = Promise.all([addAs(admin, one, [leaving, staying]), addAs(admin, two, [staying])]);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
   });
   expect(await adding).toEqual(['UNKNOWN_USERS', { group: two, added: [staying], unchanged: [] }]);
   await removeUsers(openAsAdmin(db, tenantId), { tenantId, userIds: [staying] });
