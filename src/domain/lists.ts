@@ -21,9 +21,11 @@ export type ListSource<Args, Row extends object> = {
   toRow(raw: never, parent: string): Row;
 };
 
-/** `kind` is what two keys must have in common to be read alike: their arguments, as text. */
-type PageKey<Args> = { parent: string; kind: string; args: Args; page: PageRequest };
+/** `kind` is what two keys must have in common to be read alike, as text: their arguments, and how their pages are cut. */
+type PageKey<Args> = { parent: string; kind: string; args: Args; page: PageRequest; cursors: Cursors };
 type CountKey<Args> = { parent: string; kind: string; args: Args };
+/** The values that a page's cursors hold, in the order of the list's keys; none without a cursor. */
+type Cursors = { after: readonly string[]; before: readonly string[] };
 type BucketRow = { batch: number; bucket: number };
 
 /** The longest list that is given whole: about 2 MB of JSON, and still one statement well inside its timeout. */
@@ -41,8 +43,15 @@ export const NO_PARENT = '';
  * window over whole lists.
  */
 export function list<Args extends object, Row extends object>(source: ListSource<Args, Row>) {
-  const pages = listLoader<PageKey<Args>, Page<Row>>((directory, keys) => loadPages(directory, source, keys));
-  const counts = listLoader<CountKey<Args>, number>((directory, keys) => loadCounts(directory, source, keys));
+  const pages = listLoader<PageKey<Args>, Page<Row>>(
+    (directory, keys) => loadPages(directory, source, keys),
+    ({ parent, page: { after, before } }) =>
+      after === null && before === null ? parent : `${parent}\n${after}\n${before}`,
+  );
+  const counts = listLoader<CountKey<Args>, number>(
+    (directory, keys) => loadCounts(directory, source, keys),
+    ({ parent }) => parent,
+  );
   const keptPages = perDatabase(
     () =>
       new LRUCache<string, { version: string; page: Page<Row> }>({
@@ -50,8 +59,12 @@ export function list<Args extends object, Row extends object>(source: ListSource
         sizeCalculation: ({ page }) => page.rows.length + 1,
       }),
   );
-  const load = (directory: Directory, parent: string, args: Args, page: PageRequest) =>
-    pages(directory).load({ parent, kind: JSON.stringify([args, page]), args, page });
+  const load = (directory: Directory, parent: string, args: Args, page: PageRequest) => {
+    const { size, fromEnd, offset, rowsOnly } = page;
+    const cursors = cursorsOf(source.order(args), page);
+    const cut = [size, fromEnd, offset, rowsOnly, cursors.after.length, cursors.before.length];
+    return pages(directory).load({ parent, kind: JSON.stringify([args, cut]), args, page, cursors });
+  };
   return {
     /**
      * Rejects with VALIDATION_FAILED for page arguments that do not hold. A page is kept at its `version`, which must
@@ -102,8 +115,11 @@ export function list<Args extends object, Row extends object>(source: ListSource
  * Reads keys of one kind together with those of other requests. Those of several kinds are a statement of their own:
  * its text depends on how they are mixed, and a server keeps only so many texts prepared.
  */
-function listLoader<Key extends { parent: string; kind: string }, Value>(read: Read<Key, Value>) {
-  const together = sharedReads(read, ({ parent }) => parent);
+function listLoader<Key extends { kind: string }, Value>(
+  read: Read<Key, Value>,
+  keyOf: (key: Key) => string,
+) {
+  const together = sharedReads(read, keyOf);
   return perDirectory(
     (directory) =>
       new DataLoader<Key, Value, string>(
@@ -112,7 +128,7 @@ function listLoader<Key extends { parent: string; kind: string }, Value>(read: R
           const alike = keys.every((key) => key.kind === kind);
           return alike ? together(directory, keys, kind) : read(directory, keys);
         },
-        { cacheKeyFn: ({ parent, kind }) => `${parent}\n${kind}` },
+        { cacheKeyFn: (key) => `${keyOf(key)}\n${key.kind}` },
       ),
   );
 }
@@ -121,21 +137,16 @@ async function loadPages<Args extends object, Row extends object>(
   directory: Seeing,
   source: ListSource<Args, Row>,
   keys: readonly PageKey<Args>[],
-): Promise<(Page<Row> | Error)[]> {
-  const results = new Array<Page<Row> | Error>(keys.length);
-  const batches: { statement: Sql; members: number[]; shape: string }[] = [];
-  for (const members of groupByKind(keys)) {
+): Promise<Page<Row>[]> {
+  const results = new Array<Page<Row>>(keys.length);
+  const batches = groupByKind(keys).map((members, batch) => {
     const { args, page } = keys[members[0]!]!;
-    try {
-      const columns = source.columns(directory, args);
-      const order = source.order(args);
-      const shape = `${columns.text} ${sortValueOf(order) !== null}`;
-      const asked = { columns, order, args, page, batch: batches.length, parentIds: parents(keys, members) };
-      batches.push({ statement: pageStatement(directory, source, asked), members, shape });
-    } catch (error) {
-      for (const member of members) results[member] = error as Error;
-    }
-  }
+    const columns = source.columns(directory, args);
+    const order = source.order(args);
+    const asked = members.map((member) => keys[member]!);
+    const statement = pageStatement(directory, source, { columns, order, args, page, batch, keys: asked });
+    return { statement, members, shape: `${columns.text} ${sortValueOf(order) !== null}` };
+  });
   const buckets = batches.map((batch) => batch.members.map(() => [] as BucketRow[]));
   // Lists of which different columns are selected cannot share a statement; a document has as many as it says so.
   await Promise.all(
@@ -179,8 +190,15 @@ type Asked<Args> = {
   args: Args;
   page: PageRequest;
   batch: number;
-  parentIds: string[];
+  keys: readonly PageKey<Args>[];
 };
+
+function cursorsOf(order: Ordering, { after, before }: PageRequest): Cursors {
+  return {
+    after: after === null ? [] : cursorValues(order, after, 'after'),
+    before: before === null ? [] : cursorValues(order, before, 'before'),
+  };
+}
 
 /** The key that no selected column holds, as text; null if there is none. */
 function sortValueOf({ keys }: Ordering): Sql | null {
@@ -194,26 +212,37 @@ function sortValueOf({ keys }: Ordering): Sql | null {
 function pageStatement<Args extends object, Row extends object>(
   directory: Seeing,
   source: ListSource<Args, Row>,
-  { columns: selected, order, args, page, batch, parentIds }: Asked<Args>,
+  { columns: selected, order, args, page, batch, keys }: Asked<Args>,
 ): Sql {
   const columns = Prisma.join(order.keys.map((key) => key.column));
   const sortValue = sortValueOf(order);
-  const bound = (cursor: string | null, path: string, after: boolean) => {
-    if (cursor === null) return Prisma.empty;
-    const typed = cursorValues(order, cursor, path).map((value, at) =>
-      order.keys[at]!.type === 'text' ? Prisma.sql`${value}::text` : Prisma.sql`${value}::timestamptz`,
-    );
-    const greater = after !== order.descending;
-    return Prisma.sql` and (${columns}) ${Prisma.raw(greater ? '>' : '<')} (${Prisma.join(typed)})`;
+  const parameters: { name: Sql; values: Sql }[] = [
+    { name: Prisma.sql`id`, values: Prisma.sql`${keys.map((key) => key.parent)}::text[]` },
+  ];
+  const bound = (end: 'after' | 'before') => {
+    if (page[end] === null) return Prisma.empty;
+    const names = order.keys.map(({ type }, at) => {
+      const name = Prisma.raw(`${end}_${at}`);
+      const values = Prisma.sql`${keys.map(({ cursors }) => cursors[end][at])}::${Prisma.raw(type)}[]`;
+      parameters.push({ name, values });
+      return Prisma.sql`k.${name}`;
+    });
+    const greater = (end === 'after') !== order.descending;
+    return Prisma.sql` and (${columns}) ${Prisma.raw(greater ? '>' : '<')} (${Prisma.join(names)})`;
   };
   const direction = Prisma.raw(order.descending !== page.fromEnd ? 'desc' : 'asc');
   const sorted = Prisma.join(order.keys.map((key) => Prisma.sql`${key.column} ${direction}`));
-  return Prisma.sql`select ${batch}::int as batch, k.o::int as bucket, r.*
-    from unnest(${parentIds}::text[]) with ordinality k(id, o)
-    cross join lateral (
+  const rows = Prisma.sql`
       select ${selected}${sortValue ? Prisma.sql`, ${sortValue} as "sortValue"` : Prisma.empty}
-      ${source.from(directory, args)}${bound(page.after, 'after', true)}${bound(page.before, 'before', false)}
-      order by ${sorted} limit ${rowsToRead(page)}${page.offset > 0 ? Prisma.sql` offset ${page.offset}::bigint` : Prisma.empty}) r`;
+      ${source.from(directory, args)}${bound('after')}${bound('before')}
+      order by ${sorted} limit ${rowsToRead(page)}${page.offset > 0 ? Prisma.sql` offset ${page.offset}::bigint` : Prisma.empty}`;
+  const [values, names] = [
+    parameters.map((parameter) => parameter.values),
+    parameters.map((parameter) => parameter.name),
+  ].map((list) => Prisma.join(list));
+  return Prisma.sql`select ${batch}::int as batch, k.o::int as bucket, r.*
+    from unnest(${values}) with ordinality k(${names}, o)
+    cross join lateral (${rows}) r`;
 }
 
 /** Positions of keys of a kind, one array for each kind. */
