@@ -54,7 +54,7 @@ const addAs = (caller: Caller, groupId: string, userIds: string[]) =>
 const eventsOf = (groupId: string) =>
   db.sql<{ actor: string; userIds: string[] }>(Prisma.sql`
     select actor_id as actor, data -> 'userIds' as "userIds" from group_events
-    where group_id = ${groupId} and event_type = 'group_membership.added' order by occurred_at, id`);
+    where group_id = ${groupId} and event_type = 'group_membership.added' order by occurred_at, actor_id`);
 
 test('each addition of many is told its own outcome, and written down as its own', async () => {
   const { tenantId, userIds } = await createTenant(db, 5);
