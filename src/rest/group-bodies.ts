@@ -79,8 +79,13 @@ export async function groupListItems(
       const { id, name, type, parentGroupId } = group;
       const visible = visibleGroup(directory, group);
       if (visible) return visible;
-      const count = await countMembers(directory, id);
-      return { id, name, group_type: type, member_count: count ?? 0, parent_group_id: parentGroupId };
+      return {
+        id,
+        name,
+        group_type: type,
+        member_count: await memberCount(directory, group),
+        parent_group_id: parentGroupId,
+      };
     }),
   );
 }
@@ -100,12 +105,17 @@ export async function nestedGroupInfos(
   groups: readonly GroupRow[],
 ): Promise<z.infer<typeof NestedGroupInfo>[]> {
   return Promise.all(
-    groups.map(async ({ id, name }) => ({
-      group_id: id,
-      name,
-      member_count: (await countMembers(directory, id)) ?? 0,
+    groups.map(async (group) => ({
+      group_id: group.id,
+      name: group.name,
+      member_count: await memberCount(directory, group),
     })),
   );
+}
+
+/** As it was read with the group, or read now where the group's row is older than a change. */
+async function memberCount(directory: Directory, group: GroupRow): Promise<number> {
+  return group.memberCount ?? (await countMembers(directory, group.id)) ?? 0;
 }
 
 /** A direct or effective member. */

@@ -3,12 +3,13 @@ import { connect, type Socket } from 'node:net';
 
 export type Load = { requests: number; failures: number; seconds: number; latencies: Float64Array };
 
-/** The bytes of a request. */
+/** The bytes of a POST of the body, or of a GET without one. */
 export function requestBytes(path: string, body: unknown, headers: Record<string, string>): Buffer {
-  const payload = JSON.stringify(body);
+  const payload = body === undefined ? '' : JSON.stringify(body);
+  const type = body === undefined ? '' : 'content-type: application/json\r\n';
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return Buffer.from(
-    `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: application/json\r\n${lines.join('')}` +
+    `${body === undefined ? 'GET' : 'POST'} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${type}accept: application/json\r\n${lines.join('')}` +
       `content-length: ${Buffer.byteLength(payload)}\r\n\r\n${payload}`,
   );
 }

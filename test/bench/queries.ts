@@ -91,6 +91,7 @@ export async function readQueries(run: RunSql, depth: number): Promise<Query[]> 
       title: 'effective groups of a user in 200, 20 and total',
       variants: of(members.map((user) => ({ user }))),
     },
+    { id: 'REST', title: 'REST: a page of 50 groups by its number, and the total', variants: onPages },
     { id: 'entities', title: '_entities of 100 groups', variants: of([{ ids: groups }]) },
   ];
 }

@@ -8,9 +8,9 @@ import type { RunSql } from './run-sql.ts';
 /** Asks once and gives the answer; throws for one that is not well. */
 export async function askOnce({ port, headers }: Contender, { path, body }: Ask): Promise<unknown> {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-    method: 'POST',
+    method: body === undefined ? 'GET' : 'POST',
     headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(body),
+    body: body === undefined ? null : JSON.stringify(body),
   });
   const text = await response.text();
   const answer = JSON.parse(text) as { errors?: unknown };

@@ -85,6 +85,19 @@ const HANDLERS: Record<string, Handler> = {
     values: page,
     json: (rows) => all(rows, idAndName),
   },
+  numbered: {
+    sql: `select g.*, (select count(*)::int from memberships where group_id = g.id) as members,
+        (select count(*)::int from groups where tenant_id = $1 and deleted_at is null) as total
+      from (select id, name, type::text, parent_group_id, name_key from groups where tenant_id = $1 and deleted_at is null
+        order by name_key, id limit 50 offset $2::int) g order by name_key, id`,
+    values: ({ tenant, offset }) => [tenant, offset],
+    json: (rows) =>
+      withTotal(
+        rows,
+        ({ id, name, type, members, parent_group_id }) =>
+          `[${s(id)},${s(name)},${s(type)},${members},${s(parent_group_id)}]`,
+      ),
+  },
   search: {
     sql: `with found as materialized (select id, name, name_key from groups where tenant_id = $1 and deleted_at is null and search_key like $2)
       select id, name, (select count(*)::int from found) as total from found order by name_key, id limit 20`,

@@ -29,7 +29,7 @@ const post = (text: string, variables: object): Ask => ({
 const size = (query: string) => (query.startsWith('Q2') ? 50 : 20);
 
 export const coterie: Operations = {
-  ask(query, { group, user, ids, page, search }: Variant, cursors) {
+  ask(query, { tenant, group, user, ids, page, search }: Variant, cursors) {
     switch (query) {
       case 'Q1':
         return post('Q1', { id: group });
@@ -47,6 +47,8 @@ export const coterie: Operations = {
         return post('user', { id: user });
       case 'entities':
         return post('entities', { refs: ids!.map((id) => ({ __typename: 'Group', id })) });
+      case 'REST':
+        return { path: `/api/v1/tenants/${tenant}/groups?page=${page! + 1}&per_page=50` };
       case 'M1':
         return null;
       default:
@@ -56,8 +58,19 @@ export const coterie: Operations = {
         });
     }
   },
-  read(query, { data }) {
+  read(query, { data, pagination }) {
     switch (query) {
+      case 'REST':
+        return [
+          pagination.total_items,
+          data.map(({ id, name, group_type, member_count, parent_group_id }: Group) => [
+            id,
+            name,
+            group_type,
+            member_count,
+            parent_group_id,
+          ]),
+        ];
       case 'Q1':
         return [data.group.id, data.group.name, data.group.memberCount];
       case 'Q5a':

@@ -23,6 +23,8 @@ export const limit: Operations = {
         return post('user', { id: user });
       case 'entities':
         return post('entities', { ids });
+      case 'REST':
+        return post('numbered', { tenant, offset: page! * 50 });
       case 'M1':
         return null;
       default:

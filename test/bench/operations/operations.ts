@@ -1,7 +1,8 @@
 // How a contender is asked, and how its answer is read so that all can be compared.
 import type { Variant } from '../queries.ts';
 
-export type Ask = { path: string; body: unknown };
+/** A POST of the body, or a GET without one. */
+export type Ask = { path: string; body?: unknown };
 
 export type Operations = {
   /** The request of a query, or null where the contender has no such thing. `cursors` are those of its own walk. */

@@ -15,6 +15,10 @@ const TEXTS: Record<string, string> = {
     directMembers(first: 5) { ${MEMBERS} } } } } } } } }`,
   Q5: `query ($id: String!) { groupByRowId(rowId: $id) { rowId effectiveMembers(first: 20) { totalCount ${MEMBERS} } } }`,
   deep: `${PAGE} { ${GROUPS} { edges { cursor node { rowId name } } pageInfo { hasNextPage hasPreviousPage } } }`,
+  // PostGraphile has no REST: the same content.
+  REST: `query ($tenant: String!, $offset: Int) { allGroups(first: 50, offset: $offset,
+    condition: { tenantId: $tenant, deletedAt: null }, orderBy: [NAME_KEY_ASC, PRIMARY_KEY_ASC]) {
+    totalCount edges { node { rowId name type countedMembers parentGroupId } } } }`,
   search: `query ($tenant: String!, $search: String!) { searchGroups(tenant: $tenant, term: $search, first: 20) {
     totalCount edges { node { rowId name } } } }`,
   user: `query ($id: String!) { userByRowId(rowId: $id) { rowId effectiveGroups(first: 20) {
@@ -48,6 +52,8 @@ export const postgraphile: Operations = {
         return post('user', { id: user });
       case 'entities':
         return post('entities', { ids });
+      case 'REST':
+        return post('REST', { tenant, offset: page! * 50 });
       case 'M1':
         return null;
       default:
@@ -67,6 +73,17 @@ export const postgraphile: Operations = {
         return [
           data.groupByRowId.effectiveMembers.totalCount,
           rows(data.groupByRowId.effectiveMembers).map(member),
+        ];
+      case 'REST':
+        return [
+          data.allGroups.totalCount,
+          rows(data.allGroups).map(({ rowId, name, type, countedMembers, parentGroupId }) => [
+            rowId,
+            name,
+            type,
+            countedMembers,
+            parentGroupId,
+          ]),
         ];
       case 'search':
         return [data.searchGroups.totalCount, rows(data.searchGroups).map(idAndName)];
