@@ -42,30 +42,41 @@ export class NestingGraph {
   }
 }
 
+/** Groups that edges may be drawn from, and groups that they may be drawn to. */
+type Ends = { parents: readonly string[]; children: readonly string[] };
+
 /**
- * All that the groups reach, upwards and downwards: enough to judge edges between them. Must run under the graph
- * lock, so that nothing changes before the edge is stored.
+ * All above the parents, all below the children, and the edges between the two: enough to judge an edge from any of
+ * those to any of these. Must run under the graph lock, so that nothing changes before the edge is stored.
  */
 export async function loadNestingGraph(
   sql: Query,
   tenantId: TenantId,
-  ids: readonly string[],
+  { parents, children }: Ends,
 ): Promise<NestingGraph> {
-  const edges = await sql<Edge>(Prisma.sql`
+  // A row a group, not an edge: a hostile graph has tens of thousands of edges, and ids hold no comma.
+  const rows = await sql<{ id: string; parents: string | null; children: string | null }>(Prisma.sql`
     with recursive
       up(id) as (
-        select unnest(${[...ids]}::text[]) collate "C"
+        select unnest(${[...parents]}::text[]) collate "C"
         union select n.parent_group_id from up join nestings n on n.child_group_id = up.id where n.tenant_id = ${tenantId}),
       down(id) as (
-        select unnest(${[...ids]}::text[]) collate "C"
+        select unnest(${[...children]}::text[]) collate "C"
         union select n.child_group_id from down join nestings n on n.parent_group_id = down.id where n.tenant_id = ${tenantId})
-    select n.parent_group_id as parent, n.child_group_id as child
-    from up join nestings n on n.child_group_id = up.id where n.tenant_id = ${tenantId}
-    union
-    select n.parent_group_id, n.child_group_id
-    from down join nestings n on n.parent_group_id = down.id where n.tenant_id = ${tenantId}`);
+    select up.id, string_agg(n.parent_group_id, ',') as parents, null as children
+    from up join nestings n on n.child_group_id = up.id where n.tenant_id = ${tenantId} group by up.id
+    union all
+    select down.id, null, string_agg(n.child_group_id, ',')
+    from down join nestings n on n.parent_group_id = down.id where n.tenant_id = ${tenantId} group by down.id
+    union all
+    select n.parent_group_id, null, string_agg(n.child_group_id, ',') from nestings n
+    where n.tenant_id = ${tenantId} and n.parent_group_id = any(${[...parents]}::text[])
+      and n.child_group_id = any(${[...children]}::text[]) group by n.parent_group_id`);
   const graph = new NestingGraph();
-  for (const edge of edges) graph.add(edge);
+  for (const { id, parents: above, children: below } of rows) {
+    for (const parent of above?.split(',') ?? []) graph.add({ parent, child: id });
+    for (const child of below?.split(',') ?? []) graph.add({ parent: id, child });
+  }
   return graph;
 }
 

@@ -103,7 +103,7 @@ export async function addNestedGroups(directory: Directory, input: AddNestedGrou
     await lockGraph(directory, sql, tenantId);
     const group = await lockGroup(sql, tenantId, groupId);
     await assertLiveInTenant(directory, sql, tenantId, children);
-    const graph = await loadNestingGraph(sql, tenantId, [groupId, ...children]);
+    const graph = await loadNestingGraph(sql, tenantId, { parents: [groupId], children });
     const added = children.filter((child) => !graph.has({ parent: groupId, child }));
     for (const child of added) await assertNoCycle(sql, tenantId, graph, groupId, child);
     for (const child of added) assertDepth(graph, groupId, child);

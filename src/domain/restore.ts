@@ -142,9 +142,9 @@ async function restoreNestings(directory: Directory, sql: Query, edges: Edges): 
   const returned = new Set<string>(ids);
   const farEnd = (edge: { parent: string; child: string }) =>
     returned.has(edge.parent) ? edge.child : edge.parent;
-  const graph = await loadNestingGraph(sql, tenantId, [
-    ...new Set(ended.flatMap(({ parent, child }) => [parent, child])),
-  ]);
+  // An edge that returns may lie on a path of another one: each end may be above or below.
+  const ends = [...new Set(ended.flatMap(({ parent, child }) => [parent, child]))];
+  const graph = await loadNestingGraph(sql, tenantId, { parents: ends, children: ends });
   const back: { parent: string; child: string }[] = [];
   for (const { parent, child, live } of ended) {
     const lose = (why: string) =>
