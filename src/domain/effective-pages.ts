@@ -64,27 +64,35 @@ async function loadPages(directory: Seeing, keys: readonly Key[]): Promise<(Page
   return results;
 }
 
+/** Groups that the walk came short on: as long as they reach the same, their pages are merged at once. */
+const sparse = new WeakSet<Reach>();
+
 /** Up to one row more than the page has, of each group. */
 async function loadBuckets(directory: Seeing, ids: string[], page: PageRequest): Promise<Row[][]> {
   const buckets = ids.map(() => [] as Row[]);
+  const known: (Reach | null)[] = ids.map(() => null);
+  const merged = new Set<number>();
   let pending = [...ids.keys()];
-  let merged = new Set<number>();
+  let outdated = pending;
   for (let attempt = 0; pending.length > 0; attempt += 1) {
     if (attempt === ATTEMPTS) throw new Error('The nestings changed under every attempt to read a page');
-    const known = await reaches(
+    const read = await reaches(
       directory,
-      pending.map((at) => ids[at]!),
+      outdated.map((at) => ids[at]!),
       attempt > 0,
     );
-    const visible = pending.flatMap((at, position) => {
-      const reach = known[position];
+    outdated.forEach((at, position) => {
+      known[at] = read[position]!;
+    });
+    const visible = pending.flatMap((at) => {
+      const reach = known[at];
       return reach ? [{ at, id: ids[at]!, reach }] : [];
     });
     const strategyOf = ({ at, reach }: (typeof visible)[number]): Strategy =>
-      reach.size >= DENSE && !merged.has(at) ? 'dense' : 'sparse';
+      reach.size < DENSE || merged.has(at) || sparse.has(reach) ? 'sparse' : 'dense';
     const byStrategy = Map.groupBy(visible, strategyOf);
-    const outdated: number[] = [];
-    const short = new Set<number>();
+    const short: number[] = [];
+    outdated = [];
     await Promise.all(
       [...byStrategy].map(async ([strategy, groups]) => {
         const rows = await readRows(directory, strategy, groups, page);
@@ -94,12 +102,16 @@ async function loadBuckets(directory: Seeing, ids: string[], page: PageRequest):
           if (found.length === 0) return;
           const members = found.filter((row) => row.userId !== null);
           if (found[0]!.nestingVersion !== reach.nestingVersion) outdated.push(at);
-          else if (strategy === 'dense' && members.length < rowsToRead(page)) short.add(at);
-          else buckets[at] = members;
+          else if (strategy === 'sparse' || members.length === rowsToRead(page)) buckets[at] = members;
+          else {
+            short.push(at);
+            merged.add(at);
+            // Behind a cursor there may only have been few users left.
+            if (page.after === null && page.before === null) sparse.add(reach);
+          }
         });
       }),
     );
-    merged = new Set([...merged, ...short]);
     pending = [...outdated, ...short];
   }
   return buckets;

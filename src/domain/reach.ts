@@ -4,6 +4,7 @@
 import { LRUCache } from 'lru-cache';
 import { Prisma } from '../database/database.ts';
 import { perDatabase, type Seeing } from './directory.ts';
+import { recount } from './recounts.ts';
 
 export type Reach = {
   /** Ids of the group and all it reaches, sorted, joined by commas: as a parameter it needs no quoting. */
@@ -11,20 +12,25 @@ export type Reach = {
   readonly size: number;
   /** The tenant's version of nestings that this was read at. */
   readonly nestingVersion: string;
-  /** The sum of the groups' versions of memberships; versions only rise, so the sum changes with any of them. */
+  /** The groups' versions of memberships, in the order of `ids`. */
+  readonly versions: string;
+  /** Their sum; versions only rise, so it changes with any of them. */
   readonly signature: string;
   /** Effective members at that signature; null if never counted. */
   readonly count: number | null;
 };
 
-/** Ids that are kept in all: some 20 MB. */
+/** Ids that are kept in all: some 20 MB with their versions. */
 const MAX_IDS = 500_000;
 
 const keptReaches = perDatabase(
   () => new LRUCache<string, Reach>({ maxSize: MAX_IDS, sizeCalculation: ({ size }) => size }),
 );
 
-/** Effective members of each group; 0 for one that is not in sight. One statement if nothing has changed, else up to three. */
+/**
+ * Effective members of each group; 0 for one that is not in sight. One statement if nothing has changed; two if members
+ * came or went below; up to four if nestings changed.
+ */
 export async function reachCounts(directory: Seeing, ids: readonly string[]): Promise<number[]> {
   const kept = keptReaches(directory.db);
   const counts = new Map<string, number>();
@@ -35,19 +41,29 @@ export async function reachCounts(directory: Seeing, ids: readonly string[]): Pr
     if (known && known.count !== null) counted.set(id, known);
   }
   const moved: string[] = [];
+  const outdated = new Map<string, Reach>();
   const current = await versions(directory, counted);
   for (const [id, known] of counted) {
     const found = current.get(id);
     if (!found) counts.set(id, 0);
     else if (known.nestingVersion !== found.nestingVersion) moved.push(id);
     else if (known.signature === found.signature) counts.set(id, known.count!);
+    else outdated.set(id, known);
   }
   // Nestings changed somewhere in the tenant, most likely not below this group: then its count still stands.
   for (const [id, found] of await readReaches(directory, moved, false)) {
     const known = counted.get(id)!;
-    if (known.ids !== found.ids || known.signature !== found.signature) continue;
-    counts.set(id, known.count!);
-    kept.set(id, { ...found, count: known.count });
+    if (known.ids !== found.ids) continue;
+    const { nestingVersion } = found;
+    if (known.signature !== found.signature) outdated.set(id, { ...known, nestingVersion });
+    else {
+      counts.set(id, known.count!);
+      kept.set(id, { ...known, nestingVersion });
+    }
+  }
+  for (const [id, found] of await recount(directory, outdated)) {
+    counts.set(id, found.count!);
+    kept.set(id, found);
   }
   const rest = ids.filter((id) => !counts.has(id));
   for (const [id, found] of await readReaches(directory, rest, true)) {
@@ -102,7 +118,7 @@ async function readReaches(
 ): Promise<Map<string, Reach>> {
   if (ids.length === 0) return new Map();
   const rows = await directory.sql<Reach & { id: string }>(Prisma.sql`
-    select g.id, t.nesting_version::text as "nestingVersion", r.ids, r.size, r.signature,
+    select g.id, t.nesting_version::text as "nestingVersion", r.ids, r.size, r.versions, r.signature,
       case when not ${counting}::boolean then null when r.size = 1 then g.member_count else (
         select count(*)::int from (
           select from unnest(string_to_array(r.ids, ',')) i(id) join memberships m on m.group_id = i.id
@@ -116,7 +132,7 @@ async function readReaches(
         select n.child_group_id from reach join nestings n on n.parent_group_id = reach.id
         where n.tenant_id = g.tenant_id)
       select string_agg(v.id, ',' order by v.id) as ids, count(*)::int as size,
-        sum(v.membership_version)::text as signature
+        string_agg(v.membership_version::text, ',' order by v.id) as versions, sum(v.membership_version)::text as signature
       from reach join groups v on v.id = reach.id) r
     where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
   return new Map(rows.map(({ id, ...reach }) => [id, reach]));

@@ -97,8 +97,8 @@ async function statementsOf({ port }: Contender): Promise<number> {
   return Number(/^coterie_statements_total (\d+)/m.exec(text)?.[1] ?? 0);
 }
 
-/** 32 levels of 100 groups, each nested in nine of the level above: 28,000 edges, and every path is as long as it may be. */
-async function makeHostileGraph(run: RunSql): Promise<void> {
+/** 32 levels of 100 groups, each nested in ten of the level above: 31,000 edges, and every path is as long as it may be. */
+export async function makeHostileGraph(run: RunSql): Promise<void> {
   await run(`
     insert into groups (id, tenant_id, name, name_key, search_key)
     select 'grp_hostile' || level || 'x' || at, t.id, 'zz ' || level || ' ' || at, 'zz ' || level || ' ' || at, 'zz'
@@ -106,7 +106,7 @@ async function makeHostileGraph(run: RunSql): Promise<void> {
   await run(`
     insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
     select t.id, 'grp_hostile' || level || 'x' || at, 'grp_hostile' || level + 1 || 'x' || (at * 7 + k * 11) % 100, 'bench'
-    from bench.tenants t, generate_series(0, 30) level, generate_series(0, 99) at, generate_series(0, 8) k where t.t = 0
+    from bench.tenants t, generate_series(0, 30) level, generate_series(0, 99) at, generate_series(0, 9) k where t.t = 0
     on conflict do nothing`);
   await run(`
     with added as (

@@ -101,25 +101,28 @@ async function loadMemberships(
   events: GroupEventInput[],
 ): Promise<Tally> {
   const tally = { created: 0, updated: 0, unchanged: 0 };
-  const added: { groupId: GroupId; id: string }[] = [];
+  const added: { groupId: GroupId; id: string; version: string }[] = [];
   for (const chunk of chunks(memberships)) {
-    const rows = await sql<{ groupId: GroupId; id: string }>(Prisma.sql`
+    const rows = await sql<(typeof added)[number]>(Prisma.sql`
       with added as (
         insert into memberships (tenant_id, group_id, user_id, added_by)
         select ${tenantId}, w.group_id, w.user_id, ${ACTOR}
         from unnest(${chunk.map((row) => row.groupId)}::text[], ${chunk.map((row) => row.userId)}::text[]) w(group_id, user_id)
         on conflict (group_id, user_id) do nothing returning group_id, user_id),
       ${countMemberships('added', tenantId)}
-      select group_id as "groupId", user_id as id from added`);
+      select group_id as "groupId", user_id as id, version from added join counted using (group_id)`);
     added.push(...rows);
     count(tally, chunk.length, rows.length, 0);
   }
-  for (const [groupId, rows] of Map.groupBy(added, (row) => row.groupId)) {
+  // An event for each version: a group whose members lie in several chunks has several.
+  for (const rows of Map.groupBy(added, ({ groupId, version }) => `${groupId} ${version}`).values()) {
+    const { groupId, version } = rows[0]!;
     events.push({
       type: 'group_membership.added',
       tenantId,
       groupId,
       data: { userIds: rows.map((row) => row.id) },
+      membershipVersion: version,
     });
   }
   return tally;
