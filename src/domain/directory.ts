@@ -9,10 +9,16 @@ import { type ScopedPrisma, scopedPrisma } from './scoped-prisma.ts';
 export type Seeing = {
   readonly db: Database;
   readonly sight: Sight;
-  /** Runs SQL outside a transaction; the statement must hold `scope` for each table that belongs to a tenant. */
+  /** Runs SQL outside a transaction; the statement must hold `scope` or `within` for each table that belongs to a tenant. */
   readonly sql: Query;
-  /** Predicate that holds for rows whose tenant column is in sight. */
+  /**
+   * Predicate that holds for rows whose tenant column is in sight: a check of rows that something else finds. It is kept
+   * from the indexes, as the planner, which takes a tenant for an average one, would rather read a whole tenant than a
+   * handful of ids; and some tenant is most of the directory.
+   */
   scope(tenantColumn: Sql): Sql;
+  /** The same as a key to find rows by: for lists of what is in sight. */
+  within(tenantColumn: Sql): Sql;
   /** The same for a column that holds a partner's id. */
   scopePartner(partnerColumn: Sql): Sql;
 };
@@ -53,6 +59,11 @@ class Sighted implements Seeing {
   readonly sql: Query = (statement) => this.db.sql(statement).catch(rethrow) as never;
 
   scope(tenantColumn: Sql): Sql {
+    const within = this.within(tenantColumn);
+    return this.sight.kind === 'tenant' ? Prisma.sql`(${within}) is true` : within;
+  }
+
+  within(tenantColumn: Sql): Sql {
     return tenantsInSight(this.sight, tenantColumn);
   }
 

@@ -65,7 +65,7 @@ const groups = list<GroupsArgs, GroupRow>({
   from(directory, { filter, visible }) {
     const { search, tenantId, partnerId, type, parentGroupId, memberUserId } = filter;
     const searched = visible ? Prisma.sql`g.name_key` : Prisma.sql`g.search_key`;
-    return Prisma.sql`from groups g where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}
+    return Prisma.sql`from groups g where g.deleted_at is null and ${directory[visible ? 'scope' : 'within'](Prisma.sql`g.tenant_id`)}
       ${visible ? Prisma.sql`and g.id = any(${visible}::text[])` : Prisma.empty}
       ${tenantId ? Prisma.sql`and g.tenant_id = ${tenantId}` : Prisma.empty}
       ${partnerId ? Prisma.sql`and g.tenant_id in (select id from tenants where partner_id = ${partnerId})` : Prisma.empty}

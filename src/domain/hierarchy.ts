@@ -17,7 +17,7 @@ const children = list<GroupExtras, GroupRow>({
   toRow: toGroupRow,
   order: () => groupOrdering({}),
   from: (directory) => Prisma.sql`from groups g
-    where g.parent_group_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`,
+    where g.parent_group_id = k.id and g.deleted_at is null and ${directory.within(Prisma.sql`g.tenant_id`)}`,
 });
 
 /** Groups filed directly below, by name. Null for a plain user. */

@@ -64,7 +64,7 @@ const tenants = list<{ hidden: boolean }, TenantRow>({
     ],
   }),
   from: (directory, { hidden }) =>
-    Prisma.sql`from tenants t where ${hidden ? Prisma.sql`false` : directory.scope(Prisma.sql`t.id`)}`,
+    Prisma.sql`from tenants t where ${hidden ? Prisma.sql`false` : directory.within(Prisma.sql`t.id`)}`,
 });
 
 /** Tenants in sight, by name. */
