@@ -34,16 +34,21 @@ export async function addAtOnce(
 
 const sizeOf = ({ userIds }: Addition) => userIds.length;
 
-/** Passes over what others hold locked, so that nobody waits for a change that only another addition meets. */
-const inPassing = sharedTurns<Addition, Outcome | null>((directory, items) =>
-  inChunks(items, sizeOf, async (part): Promise<(Outcome | Error | null)[]> => {
-    try {
-      return await add(directory, part, 'skip locked');
-    } catch (error) {
-      // What the server refused was rolled back; behind a lost connection all may have been done.
-      return part.map(() => (isLostConnection(error) ? (databaseError(error) as Error) : null));
-    }
-  }),
+/**
+ * Passes over what others hold locked, so that nobody waits for a change that only another addition meets. One at a
+ * time: who comes meanwhile shares the next commit, and a commit costs more than all else.
+ */
+const inPassing = sharedTurns<Addition, Outcome | null>(
+  (directory, items) =>
+    inChunks(items, sizeOf, async (part): Promise<(Outcome | Error | null)[]> => {
+      try {
+        return await add(directory, part, 'skip locked');
+      } catch (error) {
+        // What the server refused was rolled back; behind a lost connection all may have been done.
+        return part.map(() => (isLostConnection(error) ? (databaseError(error) as Error) : null));
+      }
+    }),
+  1,
 );
 
 /** Waits for what is locked; its items are of one group. What fails together is tried alone. */

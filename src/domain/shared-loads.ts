@@ -82,11 +82,12 @@ async function readTogether<Key, Value>(
 }
 
 /**
- * Gives the DataLoader of a database, a sight and a kind, which collects what arrives until one of `AT_ONCE` turns is
+ * Gives the DataLoader of a database, a sight and a kind, which collects what arrives until one of `atOnce` turns is
  * free. Nothing is answered from before: it has no cache, and is forgotten as soon as nothing waits.
  */
 export function sharedTurns<Item, Result>(
   work: (directory: Seeing, items: readonly Item[]) => Promise<(Result | Error)[]>,
+  atOnce = AT_ONCE,
 ) {
   type Collected = DataLoader<Item, Result>;
   const collecting = perDatabase(() => new Map<string, Collected>());
@@ -95,7 +96,7 @@ export function sharedTurns<Item, Result>(
     const name = `${Object.values(sight).join(' ')}\n${kind}`;
     const known = open.get(name);
     if (known) return known;
-    const turns = new Turns(() => open.delete(name));
+    const turns = new Turns(atOnce, () => open.delete(name));
     const made: Collected = new DataLoader((items) => turns.take(work(seeing(db, sight), items)), {
       cache: false,
       batchScheduleFn: (dispatch) => turns.ask(dispatch),
@@ -105,15 +106,17 @@ export function sharedTurns<Item, Result>(
   };
 }
 
-/** Lets `AT_ONCE` works run, and the others wait in their order. */
+/** Lets so many works run at once, and the others wait in their order. */
 class Turns {
+  readonly #atOnce: number;
   readonly #idle: () => void;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
   #asked = 0;
 
   /** `idle` is called when none runs or waits. */
-  constructor(idle: () => void) {
+  constructor(atOnce: number, idle: () => void) {
+    this.#atOnce = atOnce;
     this.#idle = idle;
   }
 
@@ -146,7 +149,7 @@ class Turns {
   }
 
   #next(): void {
-    if (this.#running === AT_ONCE) return;
+    if (this.#running === this.#atOnce) return;
     const start = this.#waiting.shift();
     if (!start) return;
     this.#running += 1;
