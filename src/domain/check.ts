@@ -93,6 +93,9 @@ export async function repairDirectory(db: Database): Promise<number> {
         update groups set membership_version = membership_version + 1,
           member_count = (select count(*)::int from memberships m where m.group_id = groups.id)
         where id = ${id}`);
+      await sql(Prisma.sql`
+        insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
+        select 'group.repaired', tenant_id, id, 'check-directory', 'service', '{}' from groups where id = ${id}`);
     }
   });
   return stale.length + counts.length;

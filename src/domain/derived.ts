@@ -4,8 +4,8 @@ import type { TenantId } from '../model/ids.ts';
 
 /**
  * The CTE `counted`, for a statement whose CTE `added` or `ended` returns `group_id` of each membership that it wrote:
- * sets the groups' counts right, raises their versions, and gives those as text for the events that tell of the change
- * (`group_id`, `version`). The groups' rows are locked last, and until the commit.
+ * sets the groups' counts right and raises their versions. The groups' rows are locked last, and until the commit. An
+ * event must tell of the change in the same transaction: by it, what others keep in memory is no longer believed.
  */
 export function countMemberships(cte: 'added' | 'ended', tenantId: TenantId): Sql {
   const edges = Prisma.raw(cte);
@@ -13,8 +13,7 @@ export function countMemberships(cte: 'added' | 'ended', tenantId: TenantId): Sq
   return Prisma.sql`counted as (
     update groups g set member_count = g.member_count ${sign} e.n, membership_version = g.membership_version + 1
     from (select group_id, count(*)::int as n from ${edges} group by group_id) e
-    where g.tenant_id = ${tenantId} and g.id = e.group_id
-    returning g.id as group_id, g.membership_version::text as version)`;
+    where g.tenant_id = ${tenantId} and g.id = e.group_id)`;
 }
 
 /** The CTE `seen`, for a statement whose CTE `updated` changed users: raises the tenant's version of them. */

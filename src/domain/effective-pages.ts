@@ -1,9 +1,12 @@
 // Pages of effective members without a filter, from what the groups are known to reach: their cost does not grow with
-// the number of members. The page's own statement says whether that knowledge still held.
+// the number of members. The page's own statement says whether that knowledge still held. A page is kept, and given again
+// as long as nothing that it was made from has changed.
+import { LRUCache } from 'lru-cache';
 import { Prisma, type Sql } from '../database/database.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../model/page.ts';
+import { areUntouched, changesSince, KEPT_FOR } from './changes-since.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './cursors.ts';
-import type { Directory, Seeing } from './directory.ts';
+import { type Directory, perDatabase, type Seeing } from './directory.ts';
 import { memberUserColumns, type RawMember, toMemberRow } from './member-rows.ts';
 import { type Reach, reaches } from './reach.ts';
 import type { MemberRow } from './rows.ts';
@@ -26,13 +29,33 @@ const ATTEMPTS = 4;
 const END = '\u{10FFFF}';
 
 type Key = { groupId: string; page: PageRequest };
-type Row = RawMember & { bucket: number; nestingVersion: string };
+/** When a page was read: the versions of its tenant, and the snapshot as text of a `pg_snapshot`. */
+type Moment = { nestingVersion: string; userVersion: string; snapshot: string };
+type Row = RawMember & Moment & { bucket: number };
 type Strategy = 'sparse' | 'dense';
+type Bucket = { members: Row[]; reach: Reach; moment: Moment };
+type Kept = { page: Page<MemberRow>; reach: Reach; moment: Moment };
 
-const pages = loader<Key, Page<MemberRow>>(
-  loadPages,
-  ({ groupId, page }) => `${groupId}\n${JSON.stringify(page)}`,
+/** Ids of groups and rows of members that are kept in all: some 20 MB. */
+const MAX_KEPT = 500_000;
+
+const keptPages = perDatabase(
+  () =>
+    new LRUCache<string, Kept>({
+      maxSize: MAX_KEPT,
+      sizeCalculation: ({ page, reach }) => page.rows.length + reach.size,
+      ttl: KEPT_FOR,
+    }),
 );
+
+const nameOf = ({ groupId, page }: Key) => `${groupId}\n${JSON.stringify(page)}`;
+
+const pages = loader<Key, Page<MemberRow>>(async (directory, keys) => {
+  const known = await knownPages(directory, keys);
+  const unknown = keys.filter((_, at) => !known[at]);
+  const read = unknown.length === 0 ? [] : await readPages(directory, unknown);
+  return known.map((page) => page ?? read.shift()!);
+}, nameOf);
 
 /** Effective members by user id; empty for a group that is not in sight. */
 export async function effectivePage(
@@ -43,7 +66,30 @@ export async function effectivePage(
   return pages(directory).load({ groupId, page: pageRequest(page) });
 }
 
-async function loadPages(directory: Seeing, keys: readonly Key[]): Promise<(Page<MemberRow> | Error)[]> {
+/** Pages that were kept and would be read the same now; null for others. */
+async function knownPages(directory: Seeing, keys: readonly Key[]): Promise<(Page<MemberRow> | null)[]> {
+  const kept = keptPages(directory.db);
+  const found = keys.map((key) => kept.get(nameOf(key)) ?? null);
+  const asked = [...found.keys()].filter((at) => found[at]);
+  const changes = await changesSince(
+    directory,
+    asked.map((at) => ({ groupId: keys[at]!.groupId, snapshot: found[at]!.moment.snapshot })),
+  );
+  const known: (Page<MemberRow> | null)[] = keys.map(() => null);
+  asked.forEach((at, position) => {
+    const { page, reach, moment } = found[at]!;
+    const since = changes[position];
+    if (!since || since.nestingVersion !== moment.nestingVersion || since.userVersion !== moment.userVersion)
+      return;
+    if (!areUntouched(reach.ids, since)) return;
+    kept.set(nameOf(keys[at]!), { page, reach, moment: { ...moment, snapshot: since.snapshot } });
+    known[at] = page;
+  });
+  return known;
+}
+
+async function readPages(directory: Seeing, keys: readonly Key[]): Promise<(Page<MemberRow> | Error)[]> {
+  const kept = keptPages(directory.db);
   const results = new Array<Page<MemberRow> | Error>(keys.length);
   const alike = Map.groupBy(keys.keys(), (at) => JSON.stringify(keys[at]!.page));
   await Promise.all(
@@ -53,8 +99,12 @@ async function loadPages(directory: Seeing, keys: readonly Key[]): Promise<(Page
         const ids = members.map((member) => keys[member]!.groupId);
         const buckets = await loadBuckets(directory, ids, page);
         members.forEach((member, at) => {
-          const { groupId } = keys[member]!;
-          results[member] = toPage((raw) => toMemberRow(raw, groupId), BY_USER, page, buckets[at]!);
+          const key = keys[member]!;
+          const bucket = buckets[at];
+          const toRow = (raw: Row) => toMemberRow(raw, key.groupId);
+          const made = toPage(toRow, BY_USER, page, bucket?.members ?? []);
+          if (bucket) kept.set(nameOf(key), { page: made, reach: bucket.reach, moment: bucket.moment });
+          results[member] = made;
         });
       } catch (error) {
         for (const member of members) results[member] = error as Error;
@@ -67,9 +117,9 @@ async function loadPages(directory: Seeing, keys: readonly Key[]): Promise<(Page
 /** Groups that the walk came short on: as long as they reach the same, their pages are merged at once. */
 const sparse = new WeakSet<Reach>();
 
-/** Up to one row more than the page has, of each group. */
-async function loadBuckets(directory: Seeing, ids: string[], page: PageRequest): Promise<Row[][]> {
-  const buckets = ids.map(() => [] as Row[]);
+/** Up to one row more than the page has, of each group; null for one that is not in sight. */
+async function loadBuckets(directory: Seeing, ids: string[], page: PageRequest): Promise<(Bucket | null)[]> {
+  const buckets: (Bucket | null)[] = ids.map(() => null);
   const known: (Reach | null)[] = ids.map(() => null);
   const merged = new Set<number>();
   let pending = [...ids.keys()];
@@ -99,11 +149,14 @@ async function loadBuckets(directory: Seeing, ids: string[], page: PageRequest):
         groups.forEach(({ at, reach }, position) => {
           const found = rows[position]!;
           // A group whose row is gone is no longer in sight.
-          if (found.length === 0) return;
+          const [first] = found;
+          if (!first) return;
           const members = found.filter((row) => row.userId !== null);
-          if (found[0]!.nestingVersion !== reach.nestingVersion) outdated.push(at);
-          else if (strategy === 'sparse' || members.length === rowsToRead(page)) buckets[at] = members;
-          else {
+          const { nestingVersion, userVersion, snapshot } = first;
+          if (nestingVersion !== reach.nestingVersion) outdated.push(at);
+          else if (strategy === 'sparse' || members.length === rowsToRead(page)) {
+            buckets[at] = { members, reach, moment: { nestingVersion, userVersion, snapshot } };
+          } else {
             short.push(at);
             merged.add(at);
             // Behind a cursor there may only have been few users left.
@@ -160,7 +213,8 @@ function statement(
       select * from unnest(${groups.map(({ id }) => id)}::text[], ${groups.map(({ reach }) => reach.ids)}::text[])
         with ordinality k(id, ids, o)),
     reach as materialized (select k.o, i.id from k cross join unnest(string_to_array(k.ids, ',')) i(id))
-    select k.o::int as bucket, t.nesting_version::text as "nestingVersion", r.*
+    select k.o::int as bucket, t.nesting_version::text as "nestingVersion", t.user_version::text as "userVersion",
+      pg_current_snapshot()::text as snapshot, r.*
     from k join groups g on g.id = k.id join tenants t on t.id = g.tenant_id
     left join lateral (
       select ${memberUserColumns}, d.added_at as "addedAt",

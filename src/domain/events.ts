@@ -9,6 +9,7 @@ export type GroupEventType =
   | 'group.updated'
   | 'group.deleted'
   | 'group.restored'
+  | 'group.repaired'
   | 'group_membership.added'
   | 'group_membership.removed'
   | 'group_nesting.added'
@@ -19,8 +20,6 @@ export type GroupEventInput = {
   tenantId: TenantId;
   groupId: GroupId;
   data: object;
-  /** The group's version of memberships that this change of them led to: by it, changes since another version are found. */
-  membershipVersion?: string;
 };
 
 /** Who is written down as the author of a change. */
@@ -43,12 +42,11 @@ export async function recordEvents(
   if (events.length === 0) return;
   const actor = actorOf(directory);
   await sql(Prisma.sql`
-    insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data, membership_version)
-    select e.type, e.tenant_id, e.group_id, ${actor.id}, ${actor.type}, e.data::jsonb, e.version::bigint
+    insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
+    select e.type, e.tenant_id, e.group_id, ${actor.id}, ${actor.type}, e.data::jsonb
     from unnest(${events.map((event) => event.type)}::text[], ${events.map((event) => event.tenantId)}::text[],
       ${events.map((event) => event.groupId)}::text[],
-      ${events.map((event) => JSON.stringify(event.data))}::text[],
-      ${events.map((event) => event.membershipVersion ?? null)}::text[])
-      with ordinality e(type, tenant_id, group_id, data, version, o)
+      ${events.map((event) => JSON.stringify(event.data))}::text[])
+      with ordinality e(type, tenant_id, group_id, data, o)
     order by e.o`);
 }

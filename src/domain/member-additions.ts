@@ -112,13 +112,12 @@ async function add(
       from sound s join inserted n on n.group_id = s.group_id and n.user_id = s.user_id group by s.item),
     counted as (
       update groups g set member_count = g.member_count + e.n, membership_version = g.membership_version + 1
-      from (select group_id, count(*)::int as n from inserted group by group_id) e where g.id = e.group_id
-      returning g.id, g.membership_version as version),
+      from (select group_id, count(*)::int as n from inserted group by group_id) e where g.id = e.group_id),
     recorded as (
-      insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data, membership_version)
+      insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
       select 'group_membership.added', live."tenantId", live.id, i.actor_id, i.actor_type,
-        jsonb_build_object('userIds', added.ids), counted.version
-      from added join items i on i.item = added.item join live on live.id = i.group_id join counted on counted.id = live.id
+        jsonb_build_object('userIds', added.ids)
+      from added join items i on i.item = added.item join live on live.id = i.group_id
       order by i.item)
     select i.item::int, live.*, k.ids as known, added.ids as added
     from items i join live on live.id = i.group_id

@@ -42,14 +42,14 @@ export async function insertMemberships(directory: Directory, sql: Query, batch:
   const { tenantId, groupId, userIds } = batch;
   await assertKnownUsers(sql, tenantId, userIds);
   if (userIds.length === 0) return [];
-  const rows = await sql<{ id: string; version: string }>(Prisma.sql`
+  const rows = await sql<{ id: string }>(Prisma.sql`
     with added as (
       insert into memberships (tenant_id, group_id, user_id, added_by)
       select ${tenantId}, ${groupId}, id, ${actorOf(directory).id}
       from (select distinct unnest(${[...userIds]}::text[]) as id order by 1) u
       on conflict (group_id, user_id) do nothing returning group_id, user_id),
     ${countMemberships('added', tenantId)}
-    select user_id as id, version from added join counted using (group_id)`);
+    select user_id as id from added`);
   const added = inOrder(userIds, rows);
   if (added.length > 0) {
     await recordEvent(directory, sql, {
@@ -57,7 +57,6 @@ export async function insertMemberships(directory: Directory, sql: Query, batch:
       tenantId,
       groupId,
       data: { userIds: added },
-      membershipVersion: rows[0]!.version,
     });
   }
   return added;
@@ -82,7 +81,6 @@ export async function endMemberships(directory: Directory, sql: Query, batch: Ba
       tenantId,
       groupId,
       data: { userIds: removed, cause: 'REMOVED' },
-      membershipVersion: rows[0]!.version,
     });
   }
   return removed;
@@ -90,18 +88,17 @@ export async function endMemberships(directory: Directory, sql: Query, batch: Ba
 
 type Ending = { tenantId: TenantId; where: Sql; cause: EndCause; deletionId?: string };
 
-/** Moves the memberships of the tenant that match to the history; gives whom they joined to what, and the group's version. */
+/** Moves the memberships of the tenant that match to the history; gives whom they joined to what. */
 export function moveMemberships(directory: Directory, sql: Query, ending: Ending) {
   const { tenantId, where, cause, deletionId } = ending;
-  return sql<{ groupId: GroupId; userId: string; version: string }>(Prisma.sql`
+  return sql<{ groupId: GroupId; userId: string }>(Prisma.sql`
     with ended as (
       delete from memberships where tenant_id = ${tenantId} and ${where}
       returning tenant_id, group_id, user_id, added_at, added_by),
     ${countMemberships('ended', tenantId)}
     insert into membership_history (tenant_id, group_id, user_id, added_at, added_by, ended_at, ended_by, cause, deletion_id)
     select tenant_id, group_id, user_id, added_at, added_by, now(), ${actorOf(directory).id}, ${cause}, ${deletionId ?? null}
-    from ended returning group_id as "groupId", user_id as "userId",
-      (select c.version from counted c where c.group_id = membership_history.group_id) as version`);
+    from ended returning group_id as "groupId", user_id as "userId"`);
 }
 
 /** Moves the nestings of the tenant that match to the history; gives their ends. */

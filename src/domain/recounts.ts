@@ -1,6 +1,7 @@
 // Carrying counts of effective members forward: by the events of the groups whose members changed since, instead of by
 // all members anew. So a count near the root of everything costs no more after a write than the write changed.
 import { Prisma } from '../database/database.ts';
+import { changesMembers, eventsSince, MAX_EVENTS } from './changes-since.ts';
 import type { Seeing } from './directory.ts';
 import type { Reach } from './reach.ts';
 
@@ -8,16 +9,12 @@ import type { Reach } from './reach.ts';
 const MAX_CHANGES = 500;
 const MAX_USERS = 2_000;
 
-type Row = Pick<Reach, 'nestingVersion' | 'versions' | 'signature'> & {
-  id: string;
-  told: boolean;
-  delta: number;
-};
+type Row = Pick<Reach, 'nestingVersion' | 'snapshot'> & { id: string; delta: number };
 
 /**
  * What each group reaches with its count as it is now, from how it was counted, in one statement and so one snapshot.
- * Absent: groups not in sight; those under which nestings changed; and those with more changes than are followed, or
- * with one that no event tells of (every change raises a version by one, and its events bear that version).
+ * Absent: groups not in sight; those under which nestings changed; and those with more changes than are followed, or with
+ * a group that was restored or repaired: those events do not name its members.
  */
 export async function recount(
   directory: Seeing,
@@ -29,25 +26,25 @@ export async function recount(
   const rows = await directory.sql<Row>(Prisma.sql`
     with k as materialized (
       select k.*, g.tenant_id, t.nesting_version from unnest(${[...counted.keys()]}::text[],
-        ${known.map(({ ids }) => ids)}::text[], ${known.map(({ versions }) => versions)}::text[])
-        with ordinality k(id, ids, versions, o)
+        ${known.map(({ ids }) => ids)}::text[], ${known.map(({ snapshot }) => snapshot)}::text[])
+        with ordinality k(id, ids, snapshot, o)
       join groups g on g.id = k.id join tenants t on t.id = g.tenant_id
       where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}),
     reach as materialized (
-      select k.o, k.tenant_id, r.id, r.at, r.version::bigint as known, v.membership_version as version
-      from k cross join unnest(string_to_array(k.ids, ','), string_to_array(k.versions, ','))
-        with ordinality r(id, version, at) join groups v on v.id = r.id),
-    moved as (
-      select o, sum(version - known) as changes from reach where version <> known
-      group by o having sum(version - known) <= ${MAX_CHANGES}::int),
+      select k.o, k.tenant_id, r.id from k cross join unnest(string_to_array(k.ids, ',')) r(id)),
+    log as materialized (
+      select s.tenant_id, s.snapshot, e.group_id, e.event_type, e.data -> 'userIds' as users
+      from (select distinct tenant_id, snapshot from k) s
+      cross join lateral ${eventsSince(Prisma.sql`s.tenant_id`, Prisma.sql`s.snapshot`)} e),
     events as materialized (
-      select r.o, r.id, e.membership_version as version, e.data -> 'userIds' as users,
-        case e.event_type when 'group_membership.added' then 1 else -1 end as sign
-      from moved join reach r on r.o = moved.o and r.version <> r.known
-      join group_events e on e.group_id = r.id and e.membership_version > r.known and e.tenant_id = r.tenant_id),
+      select k.o, r.id, log.users, case log.event_type when 'group_membership.added' then 1 else -1 end as sign
+      from k join log using (tenant_id, snapshot) join reach r on r.o = k.o and r.id = log.group_id
+      where ${changesMembers(Prisma.sql`log.event_type`)}),
     told as materialized (
-      select o from moved join events e using (o) group by o, moved.changes
-      having count(distinct (e.id, e.version)) = moved.changes and sum(jsonb_array_length(e.users)) <= ${MAX_USERS}::int),
+      select k.o from k left join events e using (o)
+      where (select count(*) from log where log.tenant_id = k.tenant_id and log.snapshot = k.snapshot) <= ${MAX_EVENTS}::int
+      group by k.o having count(e.id) <= ${MAX_CHANGES}::int
+        and count(e.id) = count(e.users) and coalesce(sum(jsonb_array_length(e.users)), 0) <= ${MAX_USERS}::int),
     net as materialized (
       select e.o, e.id as group_id, u.id as user_id, sum(e.sign) as n
       from told join events e using (o) cross join jsonb_array_elements_text(e.users) u(id)
@@ -62,17 +59,14 @@ export async function recount(
     deltas as (
       select o, sum(delta)::int as delta
       from (select o, max(now) - max(before) as delta from edges group by o, user_id) u group by o)
-    select k.id, k.nesting_version::text as "nestingVersion", told.o is not null as told,
-      coalesce(deltas.delta, 0) as delta, r.versions, r.signature
-    from k join (
-      select o, string_agg(version::text, ',' order by at) as versions, sum(version)::text as signature
-      from reach group by o) r using (o)
-    left join told using (o) left join deltas using (o)`);
+    select k.id, k.nesting_version::text as "nestingVersion", pg_current_snapshot()::text as snapshot,
+      coalesce(deltas.delta, 0) as delta
+    from k join told using (o) left join deltas using (o)`);
   const recounted = new Map<string, Reach>();
-  for (const { id, told, delta, nestingVersion, versions, signature } of rows) {
+  for (const { id, delta, nestingVersion, snapshot } of rows) {
     const before = counted.get(id)!;
-    if (!told || nestingVersion !== before.nestingVersion) continue;
-    recounted.set(id, { ...before, versions, signature, count: before.count! + delta });
+    if (nestingVersion !== before.nestingVersion) continue;
+    recounted.set(id, { ...before, snapshot, count: before.count! + delta });
   }
   return recounted;
 }

@@ -1,7 +1,7 @@
 // Work of several requests that are waiting at the same time, done by one statement: a round trip costs both of its ends
 // more than most statements do.
 import DataLoader from 'dataloader';
-import { type Directory, perDatabase, perDirectory, type Seeing, seeing } from './directory.ts';
+import { perDatabase, perDirectory, type Seeing, seeing } from './directory.ts';
 
 /** Statements of one kind that are under way at once for one sight: who comes later shares the next one. */
 const AT_ONCE = 2;
@@ -39,7 +39,7 @@ export function sharedReads<Key, Value>(read: Read<Key, Value>, keyOf: KeyOf<Key
       (chunk) => readTogether(directory, chunk, read, keyOf),
     ),
   );
-  return (directory: Directory, keys: readonly Key[], kind?: string): Promise<(Value | Error)[]> =>
+  return (directory: Seeing, keys: readonly Key[], kind?: string): Promise<(Value | Error)[]> =>
     turns(directory, kind).load(keys);
 }
 
@@ -91,7 +91,7 @@ export function sharedTurns<Item, Result>(
 ) {
   type Collected = DataLoader<Item, Result>;
   const collecting = perDatabase(() => new Map<string, Collected>());
-  return ({ db, sight }: Directory, kind = ''): Collected => {
+  return ({ db, sight }: Seeing, kind = ''): Collected => {
     const open = collecting(db);
     const name = `${Object.values(sight).join(' ')}\n${kind}`;
     const known = open.get(name);

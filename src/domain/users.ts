@@ -144,7 +144,6 @@ export async function removeUsers(
         tenantId,
         groupId,
         data: { userIds: memberships.map((membership) => membership.userId), cause: 'USER_REMOVED' },
-        membershipVersion: memberships[0]!.version,
       })),
     );
     return { removed: ids, endedMembershipCount: ended.length };

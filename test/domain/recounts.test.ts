@@ -1,13 +1,18 @@
 // Counts of effective members that are carried forward by events: exact, and without reading all members again.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Database, Prisma } from '../../src/database/database.ts';
-import type { Directory } from '../../src/domain/directory.ts';
+import { type Database, Prisma, type Sql } from '../../src/database/database.ts';
+import { MAX_EVENTS } from '../../src/domain/changes-since.ts';
+import { repairDirectory } from '../../src/domain/check.ts';
+import { deleteGroup } from '../../src/domain/deletion.ts';
+import { change, type Directory } from '../../src/domain/directory.ts';
 import { countEffectiveMembers } from '../../src/domain/effective-members.ts';
 import { createGroup } from '../../src/domain/group-changes.ts';
 import { addGroupMembers, removeGroupMembers } from '../../src/domain/members.ts';
+import { insertMemberships } from '../../src/domain/memberships.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
+import { restoreGroup } from '../../src/domain/restore.ts';
 import { removeUsers } from '../../src/domain/users.ts';
-import type { TenantId, UserId } from '../../src/model/ids.ts';
+import type { GroupId, TenantId, UserId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 
@@ -112,13 +117,69 @@ test('additions of many requests at once are told by their events', async () => 
   expect(await count()).toEqual(carried(12));
 });
 
-test('where no event tells of a change, members are counted anew', async () => {
-  await add(left, users.slice(2, 4));
-  await database.db.sql(Prisma.sql`delete from group_events where tenant_id = ${tenantId}`);
+test('a group that was deleted comes back with the members that are left', async () => {
+  const alone = await create('Alone');
+  await add(alone, users.slice(0, 3));
+  expect((await count(alone)).members).toBe(3);
+  await deleteGroup(admin, { id: alone, strategy: 'CASCADE' });
+  await removeUsers(admin, { tenantId, userIds: users.slice(0, 1) });
+  expect(await count(alone)).toEqual(carried(0));
+  await restoreGroup(admin, { id: alone });
+  expect(await count(alone)).toEqual(anew(2));
+});
+
+test('a change that was not committed yet counts as soon as it is', async () => {
+  const written = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const slow = change(admin, async (sql) => {
+    await insertMemberships(admin, sql, { tenantId, groupId: left as GroupId, userIds: users.slice(5, 6) });
+    written.resolve();
+    await gate.promise;
+  });
+  await written.promise;
+  try {
+    // Later transactions commit first: what was read up to now is then known by more than the last one.
+    await add(right, users.slice(6, 7));
+    expect(await count()).toEqual(carried(3));
+    await add(right, users.slice(7, 8));
+    expect(await count()).toEqual(carried(4));
+  } finally {
+    gate.resolve();
+    await slow;
+  }
+  expect(await count()).toEqual(carried(5));
+});
+
+/** Events of a group that is nowhere near. */
+const elsewhere = async (events: number, transactionId: Sql) => {
+  const group = await create(`Elsewhere ${events}`);
+  await database.db.sql(Prisma.sql`
+    insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data, transaction_id)
+    select 'group_membership.added', ${tenantId}, ${group}, 'test', 'user', '{"userIds": []}', ${transactionId}
+    from generate_series(1, ${events}::int)`);
+};
+
+test('after more events than are followed members are counted anew', async () => {
+  await elsewhere(MAX_EVENTS - 1, Prisma.sql`pg_current_xact_id()`);
+  expect(await count()).toEqual(carried(2));
+  await elsewhere(MAX_EVENTS, Prisma.sql`pg_current_xact_id()`);
+  expect(await count()).toEqual(anew(2));
+  await elsewhere(MAX_EVENTS - 2, Prisma.sql`pg_current_xact_id()`);
   await add(left, users.slice(4, 5));
-  expect(await count()).toEqual(anew(5));
-  await add(left, users.slice(5, 6));
-  expect(await count()).toEqual(carried(6));
+  expect(await count()).toEqual(carried(3));
+});
+
+test('events that a dump brought from another server do not count as new', async () => {
+  await elsewhere(MAX_EVENTS + 1, Prisma.sql`'9000000000000000000'::xid8`);
+  await add(left, users.slice(4, 5));
+  expect(await count()).toEqual(carried(3));
+});
+
+test('a count that was repaired is counted anew', async () => {
+  await database.db.sql(Prisma.sql`update groups set member_count = 7 where id = ${right}`);
+  expect(await count(right)).toEqual(anew(7));
+  await repairDirectory(database.db);
+  expect(await count(right)).toEqual(anew(1));
 });
 
 test('a nesting that changes with the members is not overlooked', async () => {
@@ -132,25 +193,50 @@ test('a nesting that changes with the members is not overlooked', async () => {
   expect(await count()).toEqual(anew(3));
 });
 
+/** The count, while something happens between the statement that asks what has changed and the next one. */
+async function countWhile(meanwhile: () => Promise<unknown>): Promise<number> {
+  const { sql } = database.db;
+  let asked = 0;
+  const interrupted: Database['sql'] = async (statement) => {
+    asked += 1;
+    if (asked === 2) await meanwhile();
+    return sql(statement);
+  };
+  Object.assign(database.db, { sql: interrupted });
+  try {
+    const counted = (await countEffectiveMembers(openAsAdmin(database.db, tenantId), root))!;
+    expect(asked).toBeGreaterThan(1);
+    return counted;
+  } finally {
+    Object.assign(database.db, { sql });
+  }
+}
+
 test('a nesting that changes while the count is carried forward is not overlooked', async () => {
   const third = await create('Third');
   await add(third, users.slice(6, 9));
   await add(left, users.slice(2, 3));
-  const { sql } = database.db;
-  let asked = 0;
-  // Between the statement that finds members changed and the one that follows their changes.
-  const meanwhile: Database['sql'] = async (statement) => {
-    asked += 1;
-    if (asked === 2) await addNestedGroups(admin, { groupId: root, childGroupIds: [third] });
-    return sql(statement);
-  };
-  Object.assign(database.db, { sql: meanwhile });
-  try {
-    expect(await countEffectiveMembers(openAsAdmin(database.db, tenantId), root)).toBe(6);
-    expect(asked).toBeGreaterThan(2);
-  } finally {
-    Object.assign(database.db, { sql });
-  }
+  expect(await countWhile(() => addNestedGroups(admin, { groupId: root, childGroupIds: [third] }))).toBe(6);
+});
+
+test('a nesting that comes and goes while members change is not overlooked', async () => {
+  const third = await create('Third');
+  await add(third, users.slice(6, 7));
+  await addNestedGroups(admin, { groupId: root, childGroupIds: [third] });
+  const counted = await countWhile(async () => {
+    await add(left, users.slice(9, 11));
+    await removeNestedGroup(admin, { groupId: root, childGroupId: third });
+  });
+  expect(counted).toBe(4);
+});
+
+test('more events than are followed while the count is carried forward do not hide one', async () => {
+  await add(left, users.slice(2, 3));
+  const counted = await countWhile(async () => {
+    await elsewhere(MAX_EVENTS, Prisma.sql`pg_current_xact_id()`);
+    await add(left, users.slice(3, 4));
+  });
+  expect(counted).toBe(4);
 });
 
 test('a nesting elsewhere does not keep a count from being carried forward', async () => {

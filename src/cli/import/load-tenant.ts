@@ -101,7 +101,7 @@ async function loadMemberships(
   events: GroupEventInput[],
 ): Promise<Tally> {
   const tally = { created: 0, updated: 0, unchanged: 0 };
-  const added: { groupId: GroupId; id: string; version: string }[] = [];
+  const added: { groupId: GroupId; id: string }[] = [];
   for (const chunk of chunks(memberships)) {
     const rows = await sql<(typeof added)[number]>(Prisma.sql`
       with added as (
@@ -110,19 +110,16 @@ async function loadMemberships(
         from unnest(${chunk.map((row) => row.groupId)}::text[], ${chunk.map((row) => row.userId)}::text[]) w(group_id, user_id)
         on conflict (group_id, user_id) do nothing returning group_id, user_id),
       ${countMemberships('added', tenantId)}
-      select group_id as "groupId", user_id as id, version from added join counted using (group_id)`);
+      select group_id as "groupId", user_id as id from added`);
     added.push(...rows);
     count(tally, chunk.length, rows.length, 0);
   }
-  // An event for each version: a group whose members lie in several chunks has several.
-  for (const rows of Map.groupBy(added, ({ groupId, version }) => `${groupId} ${version}`).values()) {
-    const { groupId, version } = rows[0]!;
+  for (const [groupId, rows] of Map.groupBy(added, (row) => row.groupId)) {
     events.push({
       type: 'group_membership.added',
       tenantId,
       groupId,
       data: { userIds: rows.map((row) => row.id) },
-      membershipVersion: version,
     });
   }
   return tally;
