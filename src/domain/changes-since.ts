@@ -44,7 +44,7 @@ const readTogether = sharedReads<Key, ChangesSince | null>(
           with ordinality k(id, snapshot, position)
         join groups g on g.id = k.id join tenants t on t.id = g.tenant_id
         where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)})
-      select k.position::int, pg_current_snapshot()::text as snapshot, k.nesting_version::text as "nestingVersion",
+      select k.position::int, ${currentSnapshot} as snapshot, k.nesting_version::text as "nestingVersion",
         k.user_version::text as "userVersion", changed.ids as "groupIds"
       from k join (
         select s.tenant_id, s.snapshot, case when count(e.group_id) <= ${MAX_EVENTS}::int then
@@ -57,6 +57,9 @@ const readTogether = sharedReads<Key, ChangesSince | null>(
   },
   ({ groupId, snapshot }) => `${groupId} ${snapshot}`,
 );
+
+/** The snapshot of the statement that this stands in, as text. */
+export const currentSnapshot: Sql = Prisma.sql`pg_current_snapshot()::text`;
 
 /** Whether nobody has come to or gone from groups that are given by their ids, joined by commas. */
 export function areUntouched(ids: string, { groupIds }: ChangesSince): boolean {

@@ -4,7 +4,7 @@
 import { LRUCache } from 'lru-cache';
 import { Prisma, type Sql } from '../database/database.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../model/page.ts';
-import { areUntouched, changesSince, KEPT_FOR } from './changes-since.ts';
+import { areUntouched, changesSince, currentSnapshot, KEPT_FOR } from './changes-since.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './cursors.ts';
 import { type Directory, perDatabase, type Seeing } from './directory.ts';
 import { memberUserColumns, type RawMember, toMemberRow } from './member-rows.ts';
@@ -214,7 +214,7 @@ function statement(
         with ordinality k(id, ids, o)),
     reach as materialized (select k.o, i.id from k cross join unnest(string_to_array(k.ids, ',')) i(id))
     select k.o::int as bucket, t.nesting_version::text as "nestingVersion", t.user_version::text as "userVersion",
-      pg_current_snapshot()::text as snapshot, r.*
+      ${currentSnapshot} as snapshot, r.*
     from k join groups g on g.id = k.id join tenants t on t.id = g.tenant_id
     left join lateral (
       select ${memberUserColumns}, d.added_at as "addedAt",

@@ -3,7 +3,7 @@
 // has a row to touch that writers of other groups touch too.
 import { LRUCache } from 'lru-cache';
 import { Prisma } from '../database/database.ts';
-import { areUntouched, changesSince, KEPT_FOR } from './changes-since.ts';
+import { areUntouched, changesSince, currentSnapshot, KEPT_FOR } from './changes-since.ts';
 import { perDatabase, type Seeing } from './directory.ts';
 import { recount } from './recounts.ts';
 
@@ -104,7 +104,7 @@ async function readReaches(
   if (ids.length === 0) return new Map();
   const rows = await directory.sql<Reach & { id: string }>(Prisma.sql`
     select g.id, t.nesting_version::text as "nestingVersion", r.ids, r.size,
-      pg_current_snapshot()::text as snapshot, case when not ${counting}::boolean then null when r.size = 1 then g.member_count else (
+      ${currentSnapshot} as snapshot, case when not ${counting}::boolean then null when r.size = 1 then g.member_count else (
         select count(*)::int from (
           select from unnest(string_to_array(r.ids, ',')) i(id) join memberships m on m.group_id = i.id
           where m.tenant_id = g.tenant_id group by m.user_id) u) end as count

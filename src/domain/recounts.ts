@@ -1,15 +1,22 @@
 // Carrying counts of effective members forward: by the events of the groups whose members changed since, instead of by
 // all members anew. So a count near the root of everything costs no more after a write than the write changed.
 import { Prisma } from '../database/database.ts';
-import { changesMembers, eventsSince, MAX_EVENTS } from './changes-since.ts';
+import { changesMembers, currentSnapshot, eventsSince, MAX_EVENTS } from './changes-since.ts';
 import type { Seeing } from './directory.ts';
 import type { Reach } from './reach.ts';
 
-/** Changes and users in them that are followed for one count; beyond, counting anew is no slower. */
-const MAX_CHANGES = 500;
+/** Users that are followed, as often as events name them; beyond, counting anew is no slower. */
 const MAX_USERS = 2_000;
 
-type Row = Pick<Reach, 'nestingVersion' | 'snapshot'> & { id: string; delta: number };
+/** What has changed since a snapshot in the tenant of some groups, and what the users of it are direct members of now. */
+type Changes = Pick<Reach, 'nestingVersion' | 'snapshot'> & {
+  ids: string[];
+  /** Null if there is more than is followed. */
+  events: readonly Event[] | null;
+  memberships: readonly { userId: string; groupId: string }[];
+};
+/** Without users, an event does not tell who came or went. */
+type Event = { type: string; groupId: string; userIds: readonly string[] | null };
 
 /**
  * What each group reaches with its count as it is now, from how it was counted, in one statement and so one snapshot.
@@ -20,53 +27,71 @@ export async function recount(
   directory: Seeing,
   counted: ReadonlyMap<string, Reach>,
 ): Promise<Map<string, Reach>> {
-  if (counted.size === 0) return new Map();
-  const known = [...counted.values()];
-  // `edges`: memberships of the users that events name, as they are now and as they were when the group was counted.
-  const rows = await directory.sql<Row>(Prisma.sql`
-    with k as materialized (
-      select k.*, g.tenant_id, t.nesting_version from unnest(${[...counted.keys()]}::text[],
-        ${known.map(({ ids }) => ids)}::text[], ${known.map(({ snapshot }) => snapshot)}::text[])
-        with ordinality k(id, ids, snapshot, o)
-      join groups g on g.id = k.id join tenants t on t.id = g.tenant_id
-      where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}),
-    reach as materialized (
-      select k.o, k.tenant_id, r.id from k cross join unnest(string_to_array(k.ids, ',')) r(id)),
-    log as materialized (
-      select s.tenant_id, s.snapshot, e.group_id, e.event_type, e.data -> 'userIds' as users
-      from (select distinct tenant_id, snapshot from k) s
-      cross join lateral ${eventsSince(Prisma.sql`s.tenant_id`, Prisma.sql`s.snapshot`)} e),
-    events as materialized (
-      select k.o, r.id, log.users, case log.event_type when 'group_membership.added' then 1 else -1 end as sign
-      from k join log using (tenant_id, snapshot) join reach r on r.o = k.o and r.id = log.group_id
-      where ${changesMembers(Prisma.sql`log.event_type`)}),
-    told as materialized (
-      select k.o from k left join events e using (o)
-      where (select count(*) from log where log.tenant_id = k.tenant_id and log.snapshot = k.snapshot) <= ${MAX_EVENTS}::int
-      group by k.o having count(e.id) <= ${MAX_CHANGES}::int
-        and count(e.id) = count(e.users) and coalesce(sum(jsonb_array_length(e.users)), 0) <= ${MAX_USERS}::int),
-    net as materialized (
-      select e.o, e.id as group_id, u.id as user_id, sum(e.sign) as n
-      from told join events e using (o) cross join jsonb_array_elements_text(e.users) u(id)
-      group by e.o, e.id, u.id having sum(e.sign) <> 0),
-    edges as (
-      select r.o, m.user_id, 1 as now, case when net.n is null then 1 else 0 end as before
-      from (select distinct o, user_id from net) u join memberships m on m.user_id = u.user_id
-      join reach r on r.o = u.o and r.id = m.group_id and r.tenant_id = m.tenant_id
-      left join net on net.o = r.o and net.group_id = m.group_id and net.user_id = m.user_id
-      union all
-      select o, user_id, 0, 1 from net where n < 0),
-    deltas as (
-      select o, sum(delta)::int as delta
-      from (select o, max(now) - max(before) as delta from edges group by o, user_id) u group by o)
-    select k.id, k.nesting_version::text as "nestingVersion", pg_current_snapshot()::text as snapshot,
-      coalesce(deltas.delta, 0) as delta
-    from k join told using (o) left join deltas using (o)`);
   const recounted = new Map<string, Reach>();
-  for (const { id, delta, nestingVersion, snapshot } of rows) {
-    const before = counted.get(id)!;
-    if (nestingVersion !== before.nestingVersion) continue;
-    recounted.set(id, { ...before, snapshot, count: before.count! + delta });
+  if (counted.size === 0) return recounted;
+  for (const { ids, nestingVersion, snapshot, events, memberships } of await readChanges(
+    directory,
+    counted,
+  )) {
+    for (const id of events ? ids : []) {
+      const before = counted.get(id)!;
+      const change =
+        before.nestingVersion === nestingVersion ? difference(before, events!, memberships) : null;
+      if (change !== null) recounted.set(id, { ...before, snapshot, count: before.count! + change });
+    }
   }
   return recounted;
+}
+
+/** By how much a count has changed; null if an event does not say. */
+function difference(
+  { ids }: Reach,
+  events: readonly Event[],
+  memberships: Changes['memberships'],
+): number | null {
+  const reached = new Set(ids.split(','));
+  /** For each user that came or went: in how many more of the groups it is now, and in how many it is. */
+  const users = new Map<string, { more: number; now: number }>();
+  for (const { type, groupId, userIds } of events) {
+    if (!reached.has(groupId)) continue;
+    if (!userIds) return null;
+    for (const userId of userIds) {
+      const user = users.get(userId) ?? { more: 0, now: 0 };
+      user.more += type === 'group_membership.added' ? 1 : -1;
+      users.set(userId, user);
+    }
+  }
+  for (const { userId, groupId } of memberships) {
+    const user = reached.has(groupId) && users.get(userId);
+    if (user) user.now += 1;
+  }
+  let change = 0;
+  for (const { more, now } of users.values()) change += Number(now > 0) - Number(now - more > 0);
+  return change;
+}
+
+function readChanges(directory: Seeing, counted: ReadonlyMap<string, Reach>): Promise<Changes[]> {
+  const snapshots = [...counted.values()].map(({ snapshot }) => snapshot);
+  return directory.sql<Changes>(Prisma.sql`
+    with k as (
+      select g.tenant_id, k.snapshot, t.nesting_version, array_agg(k.id) as ids
+      from unnest(${[...counted.keys()]}::text[], ${snapshots}::text[]) k(id, snapshot)
+      join groups g on g.id = k.id join tenants t on t.id = g.tenant_id
+      where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}
+      group by g.tenant_id, k.snapshot, t.nesting_version),
+    log as materialized (
+      select k.*, e.events from k cross join lateral (
+        select case when count(*) <= ${MAX_EVENTS}::int
+          and coalesce(sum(jsonb_array_length(e.data -> 'userIds')), 0) <= ${MAX_USERS}::int then coalesce(jsonb_agg(
+            jsonb_build_object('type', e.event_type, 'groupId', e.group_id, 'userIds', e.data -> 'userIds'))
+            filter (where ${changesMembers(Prisma.sql`e.event_type`)}), '[]') end as events
+        from ${eventsSince(Prisma.sql`k.tenant_id`, Prisma.sql`k.snapshot`)} e) e)
+    select log.ids, log.nesting_version::text as "nestingVersion", ${currentSnapshot} as snapshot, log.events, m.memberships
+    from log cross join lateral (
+      select coalesce(jsonb_agg(jsonb_build_object('userId', m.user_id, 'groupId', m.group_id)), '[]') as memberships
+      from (
+        select distinct u.id from jsonb_array_elements(log.events) e(event)
+        cross join jsonb_array_elements_text(nullif(e.event -> 'userIds', 'null')) u(id)) u
+      cross join lateral (
+        select user_id, group_id from memberships where user_id = u.id and tenant_id = log.tenant_id offset 0) m) m`);
 }

@@ -86,6 +86,13 @@ test('changes that undo each other change nothing', async () => {
   expect(await count()).toEqual(carried(2));
 });
 
+test('what happens elsewhere to who is below changes nothing', async () => {
+  const other = await create('Other');
+  await add(other, users.slice(0, 1));
+  await add(left, users.slice(5, 6));
+  expect(await count()).toEqual(carried(3));
+});
+
 test('several groups are carried forward at once, each by its own changes', async () => {
   await count(left);
   const above = await create('Above');
