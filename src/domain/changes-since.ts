@@ -77,6 +77,7 @@ export const changesMembers = (eventType: Sql): Sql => Prisma.sql`${eventType} i
  * The tenant's events that are visible now and were not in a snapshot (a column of text), as rows of `group_events`, up
  * to one more than `MAX_EVENTS`. Each bears the transaction that wrote it: those not visible in a snapshot are from its
  * xmax on, or in its list of what was in progress. None of now is beyond the xmax of now, but of a restored dump may be.
+ * `between` one and the same, as the planner takes a transaction for an average one, which after an import is the whole log.
  */
 export const eventsSince = (tenantId: Sql, snapshot: Sql): Sql => Prisma.sql`(
   select e.* from group_events e
@@ -84,5 +85,5 @@ export const eventsSince = (tenantId: Sql, snapshot: Sql): Sql => Prisma.sql`(
     and e.transaction_id < pg_snapshot_xmax(pg_current_snapshot())
   union all
   select e.* from pg_snapshot_xip((${snapshot})::pg_snapshot) was_open(id)
-  join group_events e on e.transaction_id = was_open.id and e.tenant_id = ${tenantId}
+  join group_events e on e.tenant_id = ${tenantId} and e.transaction_id between was_open.id and was_open.id
   limit ${MAX_EVENTS + 1}::int)`;

@@ -79,10 +79,10 @@ async function knownPages(directory: Seeing, keys: readonly Key[]): Promise<(Pag
   asked.forEach((at, position) => {
     const { page, reach, moment } = found[at]!;
     const since = changes[position];
-    if (!since || since.nestingVersion !== moment.nestingVersion || since.userVersion !== moment.userVersion)
-      return;
-    if (!areUntouched(reach.ids, since)) return;
-    kept.set(nameOf(keys[at]!), { page, reach, moment: { ...moment, snapshot: since.snapshot } });
+    if (!since || !areUntouched(reach.ids, since)) return;
+    const { nestingVersion, userVersion, snapshot } = since;
+    if (nestingVersion !== moment.nestingVersion || userVersion !== moment.userVersion) return;
+    kept.set(nameOf(keys[at]!), { page, reach, moment: { nestingVersion, userVersion, snapshot } });
     known[at] = page;
   });
   return known;

@@ -2,6 +2,8 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
+import { countEffectiveMembers } from '../../src/domain/effective-members.ts';
+import { createGroup } from '../../src/domain/group-changes.ts';
 import { findGroup } from '../../src/domain/groups.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
@@ -11,6 +13,20 @@ beforeAll(async () => {
   database = await openTestDatabase();
 });
 afterAll(() => database.close());
+
+/** The plan for any values of the one statement that this reads by. */
+async function planOf(read: () => Promise<unknown>): Promise<string> {
+  const statements: string[] = [];
+  const stop = database.db.onStatement((text) => statements.push(text));
+  await read();
+  stop();
+  expect(statements.length).toBe(1);
+  const client = new pg.Client(database.url);
+  await client.connect();
+  const { rows } = await client.query<{ 'QUERY PLAN': string }>(`explain (generic_plan) ${statements[0]}`);
+  await client.end();
+  return rows.map((row) => row['QUERY PLAN']).join('\n');
+}
 
 test('groups are found by their ids, not by reading their tenant', async () => {
   const { db } = database;
@@ -24,14 +40,24 @@ test('groups are found by their ids, not by reading their tenant', async () => {
     select 'grp_plan' || n, case when n <= 1000 then 'tnt_small' || (n % 200 + 1) else ${tenantId} end,
       'Group ' || n, 'group ' || n, 'group ' || n from generate_series(1, 20000) n`);
   await db.sql(Prisma.sql`analyze groups, tenants`);
-  const statements: string[] = [];
-  const stop = db.onStatement((text) => statements.push(text));
-  expect(await findGroup(openAsAdmin(db, tenantId), 'grp_plan5000')).toMatchObject({ name: 'Group 5000' });
-  stop();
-  expect(statements.length).toBe(1);
-  const client = new pg.Client(database.url);
-  await client.connect();
-  const { rows } = await client.query<{ 'QUERY PLAN': string }>(`explain (generic_plan) ${statements[0]}`);
-  await client.end();
-  expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('using groups_pkey on groups');
+  const plan = await planOf(() => findGroup(openAsAdmin(db, tenantId), 'grp_plan5000'));
+  expect(plan).toContain('using groups_pkey on groups');
+});
+
+test('what has changed is found by its transactions, not by reading the log of its tenant', async () => {
+  const { db } = database;
+  const { tenantId } = await createTenant(db);
+  const admin = openAsAdmin(db, tenantId);
+  const { group } = await createGroup(admin, { tenantId, name: 'Group' });
+  await db.sql(Prisma.sql`
+    insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
+    select 'group.updated', ${tenantId}, ${group.id}, 'test', 'user', '{}' from generate_series(1, 20000)`);
+  await db.sql(Prisma.sql`analyze group_events`);
+  await countEffectiveMembers(openAsAdmin(db, tenantId), group.id);
+  const plan = await planOf(() => countEffectiveMembers(openAsAdmin(db, tenantId), group.id));
+  const scans = plan.split('\n').filter((line) => line.includes(' on group_events'));
+  expect(scans).toHaveLength(2);
+  for (const scan of scans) expect(scan).toContain('group_events_tenant_id_transaction_id_idx');
+  expect(plan).toMatch(/Index Cond: .*transaction_id >= .* AND \(transaction_id <= /);
+  expect(plan).toMatch(/Index Cond: .*transaction_id >= .* AND \(transaction_id < /);
 });
