@@ -1,5 +1,6 @@
 // Work of several requests that are waiting at the same time, done by one statement: a round trip costs both of its ends
 // more than most statements do.
+import { setImmediate as immediate } from 'node:timers/promises';
 import DataLoader from 'dataloader';
 import { perDatabase, perDirectory, type Seeing, seeing } from './directory.ts';
 
@@ -129,30 +130,37 @@ class Turns {
     });
   }
 
-  /** Gives the turn back when the work is done, or is taking long. */
+  /**
+   * Gives the turn back when the work is done, or is taking long. What comes next is on its way before the result is
+   * given: the database works on it while requests are answered.
+   */
   async take<Result>(work: Promise<Result>): Promise<Result> {
     let held = true;
     const giveBack = () => {
       if (held) this.#running -= 1;
       held = false;
-      this.#next();
+      return this.#next();
     };
     const impatience = setTimeout(giveBack, PATIENCE);
     try {
       return await work;
     } finally {
       clearTimeout(impatience);
-      giveBack();
+      const started = giveBack();
       this.#asked -= 1;
       if (this.#asked === 0) this.#idle();
+      // The pool sends in its own tick, which would come after all that the result sets off.
+      if (started) await immediate();
     }
   }
 
-  #next(): void {
-    if (this.#running === this.#atOnce) return;
+  /** Whether another one could start. */
+  #next(): boolean {
+    if (this.#running === this.#atOnce) return false;
     const start = this.#waiting.shift();
-    if (!start) return;
+    if (!start) return false;
     this.#running += 1;
     start();
+    return true;
   }
 }
