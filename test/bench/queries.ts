@@ -47,7 +47,7 @@ export async function readQueries(run: RunSql, depth: number): Promise<Query[]> 
   const [{ full } = { full: 0 }] = await run(
     'select count(*)::int / 50 as full from bench.groups where t = 0',
   );
-  const pages = Array.from({ length: Math.min(40, full - 3) }, (_, at) => at + 2);
+  const pages = Array.from({ length: Math.max(1, Math.min(40, full - 3)) }, (_, at) => at + 2);
   const of = (variants: Omit<Variant, 'tenant'>[]) => variants.map((each) => ({ tenant: tenant!, ...each }));
   const onPages = of(pages.map((page) => ({ page })));
   const firstPage = of([{ page: 0 }]);
