@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PGlite, type Transaction } from '@electric-sql/pglite';
+import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { lockDirectory } from './data-dir-lock.ts';
@@ -20,7 +21,7 @@ export async function openPglite(dataDir: string): Promise<Database & Migratable
   if (!inMemory) await mkdir(dataDir, { recursive: true });
   const unlock = inMemory ? async () => {} : await lockDirectory(dataDir);
   const engine = await PGlite.create(inMemory ? dataDir : join(dataDir, 'pglite'), {
-    extensions: { pg_trgm },
+    extensions: { btree_gin, pg_trgm },
   }).catch(async (error: unknown) => {
     await unlock();
     throw error;
@@ -69,7 +70,7 @@ class EmbeddedAdapter extends PrismaPGlite {
   }
 
   override async connectToShadowDb() {
-    const engine = await PGlite.create(IN_MEMORY, { extensions: { pg_trgm } });
+    const engine = await PGlite.create(IN_MEMORY, { extensions: { btree_gin, pg_trgm } });
     return awaitingScripts(await new PrismaPGlite(engine).connect(), engine);
   }
 }
