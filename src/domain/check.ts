@@ -80,7 +80,10 @@ export async function repairDirectory(db: Database): Promise<number> {
       await sql(
         row.table === 'group'
           ? Prisma.sql`update groups set name_key = ${row.nameKey}, search_key = ${row.searchKey} where id = ${row.id}`
-          : Prisma.sql`update users set search_key = ${row.searchKey} where id = ${row.id}`,
+          : Prisma.sql`
+              with updated as (
+                update users set search_key = ${row.searchKey} where id = ${row.id} returning tenant_id)
+              update tenants set user_version = user_version + 1 where id in (select tenant_id from updated)`,
       );
     }
   });

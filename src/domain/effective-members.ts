@@ -60,9 +60,8 @@ export async function listEffectiveMembers(
   if (plainUser(directory)) return null;
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
   // A page by its number skips rows, for which all of them must be gathered.
-  return isFiltered(args) || page.offset
-    ? effectiveMembers.page(directory, groupId, args, page)
-    : effectivePage(directory, groupId, page);
+  const known = isFiltered(args) || page.offset ? null : await effectivePage(directory, groupId, page);
+  return known ?? effectiveMembers.page(directory, groupId, args, page);
 }
 
 /** How many effective members there are. Null for a plain user. */

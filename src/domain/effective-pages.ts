@@ -34,35 +34,42 @@ type Moment = { nestingVersion: string; userVersion: string; snapshot: string };
 type Row = RawMember & Moment & { bucket: number };
 type Strategy = 'sparse' | 'dense';
 type Bucket = { members: Row[]; reach: Reach; moment: Moment };
+type Found = Bucket | 'unsteady' | null;
 type Kept = { page: Page<MemberRow>; reach: Reach; moment: Moment };
 
-/** Ids of groups and rows of members that are kept in all: some 20 MB. */
-const MAX_KEPT = 500_000;
+/** Bytes that are kept in all, by what an entry and a row of it were found to take. */
+const MAX_BYTES = 64_000_000;
+const ENTRY_BYTES = 600;
+const ROW_BYTES = 600;
 
 const keptPages = perDatabase(
   () =>
     new LRUCache<string, Kept>({
-      maxSize: MAX_KEPT,
-      sizeCalculation: ({ page, reach }) => page.rows.length + reach.size,
+      maxSize: MAX_BYTES,
+      sizeCalculation: ({ page, reach }, name) =>
+        ENTRY_BYTES + page.rows.length * ROW_BYTES + reach.ids.length + name.length,
       ttl: KEPT_FOR,
     }),
 );
 
 const nameOf = ({ groupId, page }: Key) => `${groupId}\n${JSON.stringify(page)}`;
 
-const pages = loader<Key, Page<MemberRow>>(async (directory, keys) => {
+const pages = loader<Key, Page<MemberRow> | null>(async (directory, keys) => {
   const known = await knownPages(directory, keys);
   const unknown = keys.filter((_, at) => !known[at]);
   const read = unknown.length === 0 ? [] : await readPages(directory, unknown);
   return known.map((page) => page ?? read.shift()!);
 }, nameOf);
 
-/** Effective members by user id; empty for a group that is not in sight. */
+/**
+ * Effective members by user id; empty for a group that is not in sight. Null if nestings of its tenant changed under every
+ * attempt: then only a statement that walks them itself can tell.
+ */
 export async function effectivePage(
   directory: Directory,
   groupId: string,
   page: PageArgs,
-): Promise<Page<MemberRow>> {
+): Promise<Page<MemberRow> | null> {
   return pages(directory).load({ groupId, page: pageRequest(page) });
 }
 
@@ -88,9 +95,11 @@ async function knownPages(directory: Seeing, keys: readonly Key[]): Promise<(Pag
   return known;
 }
 
-async function readPages(directory: Seeing, keys: readonly Key[]): Promise<(Page<MemberRow> | Error)[]> {
+type Read = Page<MemberRow> | Error | null;
+
+async function readPages(directory: Seeing, keys: readonly Key[]): Promise<Read[]> {
   const kept = keptPages(directory.db);
-  const results = new Array<Page<MemberRow> | Error>(keys.length);
+  const results = new Array<Read>(keys.length);
   const alike = Map.groupBy(keys.keys(), (at) => JSON.stringify(keys[at]!.page));
   await Promise.all(
     [...alike.values()].map(async (members) => {
@@ -100,7 +109,11 @@ async function readPages(directory: Seeing, keys: readonly Key[]): Promise<(Page
         const buckets = await loadBuckets(directory, ids, page);
         members.forEach((member, at) => {
           const key = keys[member]!;
-          const bucket = buckets[at];
+          const bucket = buckets[at]!;
+          if (bucket === 'unsteady') {
+            results[member] = null;
+            return;
+          }
           const toRow = (raw: Row) => toMemberRow(raw, key.groupId);
           const made = toPage(toRow, BY_USER, page, bucket?.members ?? []);
           if (bucket) kept.set(nameOf(key), { page: made, reach: bucket.reach, moment: bucket.moment });
@@ -114,18 +127,18 @@ async function readPages(directory: Seeing, keys: readonly Key[]): Promise<(Page
   return results;
 }
 
-/** Groups that the walk came short on: as long as they reach the same, their pages are merged at once. */
-const sparse = new WeakSet<Reach>();
-
 /** Up to one row more than the page has, of each group; null for one that is not in sight. */
-async function loadBuckets(directory: Seeing, ids: string[], page: PageRequest): Promise<(Bucket | null)[]> {
-  const buckets: (Bucket | null)[] = ids.map(() => null);
+async function loadBuckets(directory: Seeing, ids: string[], page: PageRequest): Promise<Found[]> {
+  const buckets: Found[] = ids.map(() => null);
   const known: (Reach | null)[] = ids.map(() => null);
   const merged = new Set<number>();
   let pending = [...ids.keys()];
   let outdated = pending;
   for (let attempt = 0; pending.length > 0; attempt += 1) {
-    if (attempt === ATTEMPTS) throw new Error('The nestings changed under every attempt to read a page');
+    if (attempt === ATTEMPTS) {
+      for (const at of pending) buckets[at] = 'unsteady';
+      break;
+    }
     const read = await reaches(
       directory,
       outdated.map((at) => ids[at]!),
@@ -139,7 +152,7 @@ async function loadBuckets(directory: Seeing, ids: string[], page: PageRequest):
       return reach ? [{ at, id: ids[at]!, reach }] : [];
     });
     const strategyOf = ({ at, reach }: (typeof visible)[number]): Strategy =>
-      reach.size < DENSE || merged.has(at) || sparse.has(reach) ? 'sparse' : 'dense';
+      reach.size < DENSE || merged.has(at) || reach.sparse ? 'sparse' : 'dense';
     const byStrategy = Map.groupBy(visible, strategyOf);
     const short: number[] = [];
     outdated = [];
@@ -160,7 +173,7 @@ async function loadBuckets(directory: Seeing, ids: string[], page: PageRequest):
             short.push(at);
             merged.add(at);
             // Behind a cursor there may only have been few users left.
-            if (page.after === null && page.before === null) sparse.add(reach);
+            if (page.after === null && page.before === null) reach.sparse = true;
           }
         });
       }),

@@ -31,8 +31,10 @@ type BucketRow = { batch: number; bucket: number };
 /** The longest list that is given whole: about 2 MB of JSON, and still one statement well inside its timeout. */
 export const MAX_WHOLE_LIST = 10_000;
 
-/** Rows of pages that are kept of a list: some 40 MB of members. */
-const MAX_KEPT_ROWS = 100_000;
+/** Bytes of pages that are kept of a list, by what an entry and a row of it were found to take. */
+const MAX_BYTES = 64_000_000;
+const ENTRY_BYTES = 600;
+const ROW_BYTES = 600;
 
 /** Parent of lists that hang off no row. */
 export const NO_PARENT = '';
@@ -55,8 +57,8 @@ export function list<Args extends object, Row extends object>(source: ListSource
   const keptPages = perDatabase(
     () =>
       new LRUCache<string, { version: string; page: Page<Row> }>({
-        maxSize: MAX_KEPT_ROWS,
-        sizeCalculation: ({ page }) => page.rows.length + 1,
+        maxSize: MAX_BYTES,
+        sizeCalculation: ({ page }, name) => ENTRY_BYTES + page.rows.length * ROW_BYTES + name.length,
       }),
   );
   const load = (directory: Directory, parent: string, args: Args, page: PageRequest) => {

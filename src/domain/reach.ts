@@ -15,20 +15,27 @@ export type Reach = {
   readonly nestingVersion: string;
   /** Their distinct members in `snapshot`; null if never counted. */
   readonly count: number | null;
-  /** As text of a `pg_snapshot`. */
   readonly snapshot: string;
+  /** Whether a walk over the tenant's users was found to meet few members. */
+  sparse?: boolean;
 };
 
-/** Ids that are kept in all: some 15 MB. */
-const MAX_IDS = 500_000;
+/** Bytes that are kept in all, with what an entry takes beside its ids. */
+const MAX_BYTES = 64_000_000;
+const ENTRY_BYTES = 400;
 
 const keptReaches = perDatabase(
-  () => new LRUCache<string, Reach>({ maxSize: MAX_IDS, sizeCalculation: ({ size }) => size, ttl: KEPT_FOR }),
+  () =>
+    new LRUCache<string, Reach>({
+      maxSize: MAX_BYTES,
+      sizeCalculation: ({ ids }) => ids.length + ENTRY_BYTES,
+      ttl: KEPT_FOR,
+    }),
 );
 
 /**
  * Effective members of each group; 0 for one that is not in sight. One statement if nothing has changed; two if members
- * came or went below; up to four if nestings changed.
+ * came or went below; one more if nestings changed, and one if all must be counted anew.
  */
 export async function reachCounts(directory: Seeing, ids: readonly string[]): Promise<number[]> {
   const kept = keptReaches(directory.db);
@@ -63,9 +70,15 @@ export async function reachCounts(directory: Seeing, ids: readonly string[]): Pr
       kept.set(id, { ...known, nestingVersion, snapshot });
     } else outdated.set(id, { ...known, nestingVersion });
   }
-  for (const [id, found] of await recount(directory, outdated)) {
-    counts.set(id, found.count!);
-    kept.set(id, found);
+  try {
+    for (const [id, found] of await recount(directory, outdated)) {
+      counts.set(id, found.count!);
+      kept.set(id, found);
+    }
+  } catch (error) {
+    // What could not be caught up with once would not be the next time either.
+    for (const id of outdated.keys()) kept.delete(id);
+    throw error;
   }
   const rest = ids.filter((id) => !counts.has(id));
   for (const [id, found] of await readReaches(directory, rest, true)) {
@@ -75,21 +88,26 @@ export async function reachCounts(directory: Seeing, ids: readonly string[]): Pr
   return ids.map((id) => counts.get(id) ?? 0);
 }
 
-/** What each group is known to reach, perhaps no longer; null for one that is not in sight. `anew` reads them again. */
+/**
+ * What each group is known to reach, perhaps no longer, and perhaps out of sight by now; null for one that was not known
+ * and is not in sight. `anew` reads them again.
+ */
 export async function reaches(
   directory: Seeing,
   ids: readonly string[],
   anew = false,
 ): Promise<(Reach | null)[]> {
   const kept = keptReaches(directory.db);
-  const unknown = anew ? [...ids] : ids.filter((id) => !kept.get(id));
-  const read = await readReaches(directory, unknown, false);
+  const known = new Map(ids.map((id) => [id, kept.get(id)]));
+  const read = await readReaches(directory, anew ? ids : ids.filter((id) => !known.get(id)), false);
   for (const [id, found] of read) {
-    const known = kept.get(id);
+    const before = kept.get(id);
     const { nestingVersion } = found;
-    kept.set(id, known?.ids === found.ids ? { ...known, nestingVersion } : found);
+    // The count is no younger for it.
+    if (before?.ids === found.ids) kept.set(id, { ...before, nestingVersion }, { noUpdateTTL: true });
+    else kept.set(id, found);
   }
-  return ids.map((id) => read.get(id) ?? (unknown.includes(id) ? null : (kept.get(id) ?? null)));
+  return ids.map((id) => read.get(id) ?? (anew ? null : (known.get(id) ?? null)));
 }
 
 /**

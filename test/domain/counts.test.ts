@@ -207,6 +207,26 @@ test('counts are exact while members come and go in many leaves and in one', asy
   expect(rows).toEqual([]);
 });
 
+test('a page is read also while nestings change all the time', async () => {
+  const { db } = database;
+  const { tenantId, userIds } = await createTenant(db, 3);
+  const admin = openAsAdmin(db, tenantId);
+  const root = await create(admin, tenantId, 'Root', userIds.slice(0, 1));
+  const leaf = await create(admin, tenantId, 'Leaf', userIds.slice(1, 2));
+  await addNestedGroups(admin, { groupId: root, childGroupIds: [leaf] });
+  const unsteady: Database = {
+    ...db,
+    async sql(statement) {
+      await db.sql(
+        Prisma.sql`update tenants set nesting_version = nesting_version + 1 where id = ${tenantId}`,
+      );
+      return db.sql(statement);
+    },
+  };
+  const page = await listEffectiveMembers(openAsAdmin(unsteady, tenantId), root, { page: { first: 10 } });
+  expect(page!.rows.map((row) => row.userId)).toEqual(userIds.slice(0, 2).sort());
+});
+
 test('a count is not lost to another request that learns something newer meanwhile', async () => {
   const { db } = database;
   const { tenantId, userIds } = await createTenant(db, 2);

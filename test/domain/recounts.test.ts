@@ -1,13 +1,14 @@
 // Counts of effective members that are carried forward by events: exact, and without reading all members again.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Database, Prisma, type Sql } from '../../src/database/database.ts';
-import { MAX_EVENTS } from '../../src/domain/changes-since.ts';
+import { openDatabase } from '../../src/database/open.ts';
+import { changesSince, MAX_EVENTS } from '../../src/domain/changes-since.ts';
 import { repairDirectory } from '../../src/domain/check.ts';
 import { deleteGroup } from '../../src/domain/deletion.ts';
 import { change, type Directory } from '../../src/domain/directory.ts';
 import { countEffectiveMembers } from '../../src/domain/effective-members.ts';
 import { createGroup } from '../../src/domain/group-changes.ts';
-import { addGroupMembers, removeGroupMembers } from '../../src/domain/members.ts';
+import { addGroupMembers, countMembers, removeGroupMembers } from '../../src/domain/members.ts';
 import { insertMemberships } from '../../src/domain/memberships.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
 import { restoreGroup } from '../../src/domain/restore.ts';
@@ -176,10 +177,74 @@ test('after more events than are followed members are counted anew', async () =>
   expect(await count()).toEqual(carried(3));
 });
 
-test('events that a dump brought from another server do not count as new', async () => {
-  await elsewhere(MAX_EVENTS + 1, Prisma.sql`'9000000000000000000'::xid8`);
-  await add(left, users.slice(4, 5));
+test('events that a dump brought from another server do not count, not even when this one comes to their transactions', async () => {
+  await add(left, users.slice(2, 3));
   expect(await count()).toEqual(carried(3));
+  await database.db.sql(Prisma.sql`
+    update group_events set transaction_id = (pg_snapshot_xmax(pg_current_snapshot())::text::bigint + 20)::text::xid8
+    where group_id = ${left}`);
+  // As at the start after the restore.
+  await (await openDatabase({ url: database.url, dataDir: '' })).close();
+  for (let at = 0; at < 15; at += 1) {
+    await add(right, users.slice(9, 10));
+    await remove(right, users.slice(9, 10));
+  }
+  expect(await count()).toEqual(carried(3));
+});
+
+test('what another run of the server kept is not believed', async () => {
+  const key = { groupId: root, snapshot: '1 1:1:' };
+  const [changes] = await changesSince(admin, [key]);
+  expect(changes).toMatchObject({ groupIds: null });
+  expect(await changesSince(admin, [{ ...key, snapshot: changes!.snapshot }])).toMatchObject([
+    { groupIds: [] },
+  ]);
+});
+
+test('counts of many moments are carried forward together', async () => {
+  const parents: string[] = [];
+  for (let at = 0; at < 30; at += 1) {
+    const parent = await create(`Parent ${at}`);
+    parents.push(parent);
+    await addNestedGroups(admin, { groupId: parent, childGroupIds: [at % 2 ? left : right] });
+  }
+  await Promise.all(parents.map((parent) => count(parent)));
+  for (const [at, parent] of parents.entries()) {
+    await (at % 3 ? add : remove)(at % 2 ? left : right, users.slice(at % 7, (at % 7) + 2));
+    await count(parent);
+  }
+  const directory = openAsAdmin(database.db, tenantId);
+  const statements: string[] = [];
+  const stop = database.db.onStatement((text) => statements.push(text));
+  const counts = await Promise.all(parents.map((parent) => countEffectiveMembers(directory, parent)));
+  stop();
+  const direct = await Promise.all(
+    [right, left].map((id) => countMembers(openAsAdmin(database.db, tenantId), id)),
+  );
+  expect(counts).toEqual(parents.map((_, at) => direct[at % 2]));
+  expect(statements.some((text) => text.includes('with recursive'))).toBe(false);
+});
+
+test('changes of more users or memberships than are followed are counted anew, however few the events', async () => {
+  const many = await createTenant(database.db, 250);
+  ({ tenantId } = many);
+  admin = openAsAdmin(database.db, tenantId);
+  const top = await create('Top');
+  const leaf = await create('Leaf');
+  await addNestedGroups(admin, { groupId: top, childGroupIds: [leaf] });
+  await database.db.sql(Prisma.sql`
+    with filler as (
+      insert into groups (id, tenant_id, name, name_key, search_key)
+      select ${tenantId} || '_' || n, ${tenantId}, 'Filler ' || n, 'filler ' || n, 'filler ' || n
+      from generate_series(1, 100) n returning id)
+    insert into memberships (tenant_id, group_id, user_id, added_by)
+    select ${tenantId}, filler.id, u.id, 'test' from filler, users u where u.tenant_id = ${tenantId}`);
+  await count(top);
+  await add(leaf, many.userIds.slice(0, 190));
+  expect(await count(top)).toEqual(carried(190));
+  await add(leaf, many.userIds);
+  await remove(leaf, many.userIds.slice(0, 190));
+  expect(await count(top)).toEqual(anew(60));
 });
 
 test('a count that was repaired is counted anew', async () => {
