@@ -12,6 +12,9 @@ export type Ordering = {
   readonly descending: boolean;
 };
 
+/** Longer than a cursor of any list: its longest key is a user's email and name. */
+const MAX_LENGTH = 10_000;
+
 /** One row more than the page holds says whether another page follows; who does not ask need not read it. */
 export const rowsToRead = ({ size, rowsOnly }: PageRequest): number => (rowsOnly ? size : size + 1);
 
@@ -76,6 +79,7 @@ export function cursorValues(order: Ordering, cursor: string, path: string): str
   try {
     const [tag, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
     const fits =
+      cursor.length <= MAX_LENGTH &&
       tag === order.tag &&
       values.length === order.keys.length &&
       values.every(

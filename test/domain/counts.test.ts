@@ -207,6 +207,17 @@ test('counts are exact while members come and go in many leaves and in one', asy
   expect(rows).toEqual([]);
 });
 
+test('a cursor longer than any that was given is refused', async () => {
+  const { tenantId } = await createTenant(database.db, 1);
+  const directory = openAsAdmin(database.db, tenantId);
+  const root = await create(directory, tenantId, 'Root');
+  const cursor = (length: number) =>
+    Buffer.from(JSON.stringify(['user', 'u'.repeat(length)])).toString('base64url');
+  const page = (after: string) => listEffectiveMembers(directory, root, { page: { after } });
+  await expect(page(cursor(100))).resolves.toMatchObject({ rows: [] });
+  await expect(page(cursor(10_000))).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
+});
+
 test('a page is read also while nestings change all the time', async () => {
   const { db } = database;
   const { tenantId, userIds } = await createTenant(db, 3);
