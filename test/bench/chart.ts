@@ -1,8 +1,8 @@
 // The ratios as an SVG bar chart on a logarithmic scale: PostGraphile is 1, a tick marks each goal.
 import type { Line } from './report.ts';
 
-const WIDTH = 720;
-const LABEL = 250;
+const WIDTH = 770;
+const LABEL = 300;
 const ROW = 26;
 const TOP = 40;
 /** Ratios at the two ends of the axis. */
