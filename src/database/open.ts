@@ -26,17 +26,24 @@ export async function openDatabase({ url, dataDir, poolSize, timeouts }: Databas
   }
 }
 
+/** Rows that one statement changes at the start: well inside its timeout. */
+const CHUNK = 10_000;
+
 /**
  * Events that a dump brought bear transactions of another server, which this one would come to as if they were its own.
- * Those are ahead of all that it has given; each tenant's last event tells whether it has any.
+ * Those are ahead of all that it has given, and found by each tenant's index.
  */
-async function disownTransactions(database: Pick<Database, 'sql'>): Promise<void> {
+async function disownTransactions({ sql }: Pick<Database, 'sql'>): Promise<void> {
   const isAhead = Prisma.sql`e.transaction_id >= pg_snapshot_xmax(pg_current_snapshot())`;
-  await database.sql(Prisma.sql`
-    update group_events e set transaction_id = '0' where ${isAhead} and e.tenant_id in (
-      select t.id from tenants t cross join lateral (
-        select transaction_id from group_events where tenant_id = t.id order by transaction_id desc limit 1) e
-      where ${isAhead})`);
+  for (let changed = CHUNK; changed === CHUNK; ) {
+    const rows = await sql(Prisma.sql`
+      update group_events set transaction_id = '0' where id in (
+        select e.id from tenants t cross join lateral (
+          select e.id from group_events e where e.tenant_id = t.id and ${isAhead} limit ${CHUNK}::int) e
+        limit ${CHUNK}::int)
+      returning id`);
+    changed = rows.length;
+  }
 }
 
 /** Loaded on demand: a server's database needs none of the embedded one's megabytes. */

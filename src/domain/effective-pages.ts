@@ -1,12 +1,12 @@
 // Pages of effective members without a filter, from what the groups are known to reach: their cost does not grow with
 // the number of members. The page's own statement says whether that knowledge still held. A page is kept, and given again
 // as long as nothing that it was made from has changed.
-import { LRUCache } from 'lru-cache';
 import { Prisma, type Sql } from '../database/database.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../model/page.ts';
-import { areUntouched, changesSince, currentSnapshot, KEPT_FOR } from './changes-since.ts';
+import { areUntouched, type ChangesSince, changesSince, currentSnapshot, KEPT_FOR } from './changes-since.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './cursors.ts';
-import { type Directory, perDatabase, type Seeing } from './directory.ts';
+import type { Directory, Seeing } from './directory.ts';
+import { kept, ROW_BYTES } from './kept.ts';
 import { memberUserColumns, type RawMember, toMemberRow } from './member-rows.ts';
 import { type Reach, reaches } from './reach.ts';
 import type { MemberRow } from './rows.ts';
@@ -29,28 +29,15 @@ const ATTEMPTS = 4;
 const END = '\u{10FFFF}';
 
 type Key = { groupId: string; page: PageRequest };
-/** When a page was read: the versions of its tenant, and the snapshot as text of a `pg_snapshot`. */
-type Moment = { nestingVersion: string; userVersion: string; snapshot: string };
+/** When a page was read. */
+type Moment = Pick<ChangesSince, 'nestingVersion' | 'userVersion' | 'snapshot'>;
 type Row = RawMember & Moment & { bucket: number };
 type Strategy = 'sparse' | 'dense';
 type Bucket = { members: Row[]; reach: Reach; moment: Moment };
 type Found = Bucket | 'unsteady' | null;
 type Kept = { page: Page<MemberRow>; reach: Reach; moment: Moment };
 
-/** Bytes that are kept in all, by what an entry and a row of it were found to take. */
-const MAX_BYTES = 64_000_000;
-const ENTRY_BYTES = 600;
-const ROW_BYTES = 600;
-
-const keptPages = perDatabase(
-  () =>
-    new LRUCache<string, Kept>({
-      maxSize: MAX_BYTES,
-      sizeCalculation: ({ page, reach }, name) =>
-        ENTRY_BYTES + page.rows.length * ROW_BYTES + reach.ids.length + name.length,
-      ttl: KEPT_FOR,
-    }),
-);
+const keptPages = kept<Kept>(({ page, reach }) => page.rows.length * ROW_BYTES + reach.ids.length, KEPT_FOR);
 
 const nameOf = ({ groupId, page }: Key) => `${groupId}\n${JSON.stringify(page)}`;
 
@@ -75,8 +62,8 @@ export async function effectivePage(
 
 /** Pages that were kept and would be read the same now; null for others. */
 async function knownPages(directory: Seeing, keys: readonly Key[]): Promise<(Page<MemberRow> | null)[]> {
-  const kept = keptPages(directory.db);
-  const found = keys.map((key) => kept.get(nameOf(key)) ?? null);
+  const memory = keptPages(directory.db);
+  const found = keys.map((key) => memory.get(nameOf(key)) ?? null);
   const asked = [...found.keys()].filter((at) => found[at]);
   const changes = await changesSince(
     directory,
@@ -89,7 +76,7 @@ async function knownPages(directory: Seeing, keys: readonly Key[]): Promise<(Pag
     if (!since || !areUntouched(reach.ids, since)) return;
     const { nestingVersion, userVersion, snapshot } = since;
     if (nestingVersion !== moment.nestingVersion || userVersion !== moment.userVersion) return;
-    kept.set(nameOf(keys[at]!), { page, reach, moment: { nestingVersion, userVersion, snapshot } });
+    memory.set(nameOf(keys[at]!), { page, reach, moment: { nestingVersion, userVersion, snapshot } });
     known[at] = page;
   });
   return known;
@@ -98,7 +85,7 @@ async function knownPages(directory: Seeing, keys: readonly Key[]): Promise<(Pag
 type Read = Page<MemberRow> | Error | null;
 
 async function readPages(directory: Seeing, keys: readonly Key[]): Promise<Read[]> {
-  const kept = keptPages(directory.db);
+  const memory = keptPages(directory.db);
   const results = new Array<Read>(keys.length);
   const alike = Map.groupBy(keys.keys(), (at) => JSON.stringify(keys[at]!.page));
   await Promise.all(
@@ -116,7 +103,7 @@ async function readPages(directory: Seeing, keys: readonly Key[]): Promise<Read[
           }
           const toRow = (raw: Row) => toMemberRow(raw, key.groupId);
           const made = toPage(toRow, BY_USER, page, bucket?.members ?? []);
-          if (bucket) kept.set(nameOf(key), { page: made, reach: bucket.reach, moment: bucket.moment });
+          if (bucket) memory.set(nameOf(key), { page: made, reach: bucket.reach, moment: bucket.moment });
           results[member] = made;
         });
       } catch (error) {

@@ -1,11 +1,11 @@
 // Lists of the directory as batched keyset pages and counts: one statement for all parents and arguments of a tick.
 import DataLoader from 'dataloader';
-import { LRUCache } from 'lru-cache';
 import { Prisma, type Sql } from '../database/database.ts';
 import { refuse } from '../model/errors.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../model/page.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './cursors.ts';
-import { type Directory, perDatabase, perDirectory, type Seeing } from './directory.ts';
+import { type Directory, perDirectory, type Seeing } from './directory.ts';
+import { kept, ROW_BYTES } from './kept.ts';
 import { type Read, sharedReads } from './shared-loads.ts';
 
 /** A list that hangs off a parent, as SQL correlated with the parent's id `k.id`. */
@@ -31,11 +31,6 @@ type BucketRow = { batch: number; bucket: number };
 /** The longest list that is given whole: about 2 MB of JSON, and still one statement well inside its timeout. */
 export const MAX_WHOLE_LIST = 10_000;
 
-/** Bytes of pages that are kept of a list, by what an entry and a row of it were found to take. */
-const MAX_BYTES = 64_000_000;
-const ENTRY_BYTES = 600;
-const ROW_BYTES = 600;
-
 /** Parent of lists that hang off no row. */
 export const NO_PARENT = '';
 
@@ -54,13 +49,7 @@ export function list<Args extends object, Row extends object>(source: ListSource
     (directory, keys) => loadCounts(directory, source, keys),
     ({ parent }) => parent,
   );
-  const keptPages = perDatabase(
-    () =>
-      new LRUCache<string, { version: string; page: Page<Row> }>({
-        maxSize: MAX_BYTES,
-        sizeCalculation: ({ page }, name) => ENTRY_BYTES + page.rows.length * ROW_BYTES + name.length,
-      }),
-  );
+  const keptPages = kept<{ version: string; page: Page<Row> }>(({ page }) => page.rows.length * ROW_BYTES);
   const load = (directory: Directory, parent: string, args: Args, page: PageRequest) => {
     const { size, fromEnd, offset, rowsOnly } = page;
     const cursors = cursorsOf(source.order(args), page);
@@ -84,8 +73,8 @@ export function list<Args extends object, Row extends object>(source: ListSource
       if (version === null) return load(directory, parent, args, request);
       const pages = keptPages(directory.db);
       const key = `${parent}\n${JSON.stringify([args, request])}`;
-      const kept = pages.get(key);
-      if (kept?.version === version) return kept.page;
+      const found = pages.get(key);
+      if (found?.version === version) return found.page;
       const read = await load(directory, parent, args, request);
       pages.set(key, { version, page: read });
       return read;

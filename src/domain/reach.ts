@@ -1,10 +1,10 @@
 // What groups reach by nesting and how many effective members that gives: kept in memory, and believed only as long as
 // the database says that nothing has changed. So a count stays exact under the writes of every process, and no write
 // has a row to touch that writers of other groups touch too.
-import { LRUCache } from 'lru-cache';
 import { Prisma } from '../database/database.ts';
 import { areUntouched, changesSince, currentSnapshot, KEPT_FOR } from './changes-since.ts';
-import { perDatabase, type Seeing } from './directory.ts';
+import type { Seeing } from './directory.ts';
+import { kept } from './kept.ts';
 import { recount } from './recounts.ts';
 
 export type Reach = {
@@ -20,30 +20,19 @@ export type Reach = {
   sparse?: boolean;
 };
 
-/** Bytes that are kept in all, with what an entry takes beside its ids. */
-const MAX_BYTES = 64_000_000;
-const ENTRY_BYTES = 400;
-
-const keptReaches = perDatabase(
-  () =>
-    new LRUCache<string, Reach>({
-      maxSize: MAX_BYTES,
-      sizeCalculation: ({ ids }) => ids.length + ENTRY_BYTES,
-      ttl: KEPT_FOR,
-    }),
-);
+const keptReaches = kept<Reach>(({ ids }) => ids.length, KEPT_FOR);
 
 /**
  * Effective members of each group; 0 for one that is not in sight. One statement if nothing has changed; two if members
  * came or went below; one more if nestings changed, and one if all must be counted anew.
  */
 export async function reachCounts(directory: Seeing, ids: readonly string[]): Promise<number[]> {
-  const kept = keptReaches(directory.db);
+  const memory = keptReaches(directory.db);
   const counts = new Map<string, number>();
   // As they were when changes were asked for: others may keep something newer while the answer is on its way.
   const counted = new Map<string, Reach>();
   for (const id of ids) {
-    const known = kept.get(id);
+    const known = memory.get(id);
     if (known && known.count !== null) counted.set(id, known);
   }
   const keys = [...counted].map(([groupId, { snapshot }]) => ({ groupId, snapshot }));
@@ -67,22 +56,22 @@ export async function reachCounts(directory: Seeing, ids: readonly string[]): Pr
     if (now.ids !== known.ids || now.nestingVersion !== nestingVersion || since.groupIds === null) continue;
     if (areUntouched(known.ids, since)) {
       counts.set(id, known.count!);
-      kept.set(id, { ...known, nestingVersion, snapshot });
+      memory.set(id, { ...known, nestingVersion, snapshot });
     } else outdated.set(id, { ...known, nestingVersion });
   }
   try {
     for (const [id, found] of await recount(directory, outdated)) {
       counts.set(id, found.count!);
-      kept.set(id, found);
+      memory.set(id, found);
     }
   } catch (error) {
     // What could not be caught up with once would not be the next time either.
-    for (const id of outdated.keys()) kept.delete(id);
+    for (const id of outdated.keys()) memory.delete(id);
     throw error;
   }
   const rest = ids.filter((id) => !counts.has(id));
   for (const [id, found] of await readReaches(directory, rest, true)) {
-    kept.set(id, found);
+    memory.set(id, found);
     counts.set(id, found.count!);
   }
   return ids.map((id) => counts.get(id) ?? 0);
@@ -97,15 +86,15 @@ export async function reaches(
   ids: readonly string[],
   anew = false,
 ): Promise<(Reach | null)[]> {
-  const kept = keptReaches(directory.db);
-  const known = new Map(ids.map((id) => [id, kept.get(id)]));
+  const memory = keptReaches(directory.db);
+  const known = new Map(ids.map((id) => [id, memory.get(id)]));
   const read = await readReaches(directory, anew ? ids : ids.filter((id) => !known.get(id)), false);
   for (const [id, found] of read) {
-    const before = kept.get(id);
+    const before = memory.get(id);
     const { nestingVersion } = found;
     // The count is no younger for it.
-    if (before?.ids === found.ids) kept.set(id, { ...before, nestingVersion }, { noUpdateTTL: true });
-    else kept.set(id, found);
+    if (before?.ids === found.ids) memory.set(id, { ...before, nestingVersion }, { noUpdateTTL: true });
+    else memory.set(id, found);
   }
   return ids.map((id) => read.get(id) ?? (anew ? null : (known.get(id) ?? null)));
 }

@@ -159,7 +159,7 @@ test('a change that was not committed yet counts as soon as it is', async () => 
 });
 
 /** Events of a group that is nowhere near. */
-const elsewhere = async (events: number, transactionId: Sql) => {
+const elsewhere = async (events: number, transactionId: Sql = Prisma.sql`pg_current_xact_id()`) => {
   const group = await create(`Elsewhere ${events}`);
   await database.db.sql(Prisma.sql`
     insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data, transaction_id)
@@ -168,11 +168,11 @@ const elsewhere = async (events: number, transactionId: Sql) => {
 };
 
 test('after more events than are followed members are counted anew', async () => {
-  await elsewhere(MAX_EVENTS - 1, Prisma.sql`pg_current_xact_id()`);
+  await elsewhere(MAX_EVENTS - 1);
   expect(await count()).toEqual(carried(2));
-  await elsewhere(MAX_EVENTS, Prisma.sql`pg_current_xact_id()`);
+  await elsewhere(MAX_EVENTS);
   expect(await count()).toEqual(anew(2));
-  await elsewhere(MAX_EVENTS - 2, Prisma.sql`pg_current_xact_id()`);
+  await elsewhere(MAX_EVENTS - 2);
   await add(left, users.slice(4, 5));
   expect(await count()).toEqual(carried(3));
 });
@@ -190,6 +190,21 @@ test('events that a dump brought from another server do not count, not even when
     await remove(right, users.slice(9, 10));
   }
   expect(await count()).toEqual(carried(3));
+});
+
+test('a large log of a dump is disowned whole, and events of this server are left alone', async () => {
+  const ahead = Prisma.sql`(pg_snapshot_xmax(pg_current_snapshot())::text::bigint + 1000000)::text::xid8`;
+  await elsewhere(10_001, ahead);
+  await (await openDatabase({ url: database.url, dataDir: '' })).close();
+  const [{ disowned, own } = { disowned: 0, own: 0 }] = await database.db.sql<{
+    disowned: number;
+    own: number;
+  }>(Prisma.sql`
+    select count(*) filter (where transaction_id = '0')::int as disowned,
+      count(*) filter (where transaction_id > '0' and transaction_id < pg_snapshot_xmax(pg_current_snapshot()))::int as own
+    from group_events where tenant_id = ${tenantId}`);
+  expect(disowned).toBe(10_001);
+  expect(own).toBeGreaterThan(0);
 });
 
 test('what another run of the server kept is not believed', async () => {
@@ -305,7 +320,7 @@ test('a nesting that comes and goes while members change is not overlooked', asy
 test('more events than are followed while the count is carried forward do not hide one', async () => {
   await add(left, users.slice(2, 3));
   const counted = await countWhile(async () => {
-    await elsewhere(MAX_EVENTS, Prisma.sql`pg_current_xact_id()`);
+    await elsewhere(MAX_EVENTS);
     await add(left, users.slice(3, 4));
   });
   expect(counted).toBe(4);
