@@ -40,6 +40,20 @@ async function createTemplate(serverUrl: string): Promise<void> {
   await client.connect();
   await client.query(`create database ${TEMPLATE}`);
   await client.end();
-  const template = await openDatabase({ url: `${serverUrl}/${TEMPLATE}`, dataDir: '' });
-  await template.close();
+  await withoutTimers(async () => {
+    const template = await openDatabase({ url: `${serverUrl}/${TEMPLATE}`, dataDir: '' });
+    await template.close();
+  });
+}
+
+/** Prisma's migration engine never clears the timer of its lock: the run would end ten seconds after its last test. */
+async function withoutTimers(work: () => Promise<void>): Promise<void> {
+  const { setTimeout } = globalThis;
+  const unreferenced = (...args: Parameters<typeof setTimeout>) => setTimeout(...args).unref();
+  globalThis.setTimeout = Object.assign(unreferenced, setTimeout);
+  try {
+    await work();
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
 }
