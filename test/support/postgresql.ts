@@ -4,7 +4,7 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import type { Database } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
-import { TEMPLATE } from './global-setup.ts';
+import { TEMPLATE } from './template.ts';
 
 export type TestDatabase = { db: Database; url: string; close(): Promise<void> };
 

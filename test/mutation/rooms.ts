@@ -1,0 +1,154 @@
+// The rooms whose tests are measured: what each holds, which tests have to do with it, and the score that it keeps.
+
+/** `score` is the share of faults, in percent, that the tests must notice. Paths may hold `*`. */
+export type Room = { name: string; score: number; source: string[]; tests: string[] };
+
+const domain = (...names: string[]) => names.map((name) => `src/domain/${name}.ts`);
+/** Tests of the domain by way of all entrances, quick enough to be run for any room of it. */
+const DOMAIN_TESTS = ['test/domain/*', 'test/cases.test.ts', 'test/graphql/resolvers.test.ts'];
+
+export const ROOMS: Room[] = [
+  {
+    name: 'access',
+    score: 90,
+    source: [...domain('directory', 'targets'), 'src/model/caller.ts'],
+    tests: [
+      'test/graphql/access-matrix.test.ts',
+      'test/rest/access.test.ts',
+      'test/domain/*',
+      'test/cases.test.ts',
+    ],
+  },
+  {
+    name: 'commands',
+    score: 90,
+    source: domain(
+      'deletion',
+      'derived',
+      'events',
+      'graph-lock',
+      'group-changes',
+      'hierarchy',
+      'member-additions',
+      'members',
+      'memberships',
+      'nesting',
+      'nesting-graph',
+      'restore',
+      'sibling-names',
+      'tenants',
+      'users',
+    ),
+    tests: [...DOMAIN_TESTS, 'test/parity.test.ts', 'test/graphql/access-matrix.test.ts'],
+  },
+  {
+    name: 'effective membership',
+    score: 90,
+    source: domain('changes-since', 'effective-members', 'effective-pages', 'reach', 'recounts'),
+    tests: [...DOMAIN_TESTS, 'test/graphql/access-matrix.test.ts', 'test/graphql/statements.test.ts'],
+  },
+  {
+    name: 'loading',
+    score: 90,
+    source: [
+      ...domain(
+        'cursors',
+        'group-rows',
+        'groups',
+        'kept',
+        'lists',
+        'member-rows',
+        'rows',
+        'search',
+        'shared-loads',
+      ),
+      'src/model/page.ts',
+      'src/graphql/pagination.ts',
+    ],
+    tests: [
+      ...DOMAIN_TESTS,
+      'test/graphql/statements.test.ts',
+      'test/rest/groups.test.ts',
+      'test/graphql/limits.test.ts',
+    ],
+  },
+  {
+    name: 'auth',
+    score: 90,
+    source: ['src/auth/*'],
+    tests: ['test/auth/*', 'test/graphql/over-http.test.ts'],
+  },
+  {
+    name: 'config',
+    score: 90,
+    source: ['src/config.ts'],
+    tests: ['test/config.test.ts', 'test/auth/*', 'test/http/*'],
+  },
+  {
+    name: 'limits',
+    score: 90,
+    source: ['src/graphql/{limits,cost,complexity}.ts', 'src/http/body.ts'],
+    tests: ['test/graphql/*', 'test/http/*', 'test/rest/errors.test.ts'],
+  },
+  {
+    name: 'import',
+    score: 90,
+    source: ['src/cli/import/*'],
+    tests: ['test/cli/*'],
+  },
+  {
+    name: 'integrity',
+    score: 90,
+    source: domain('check', 'topology'),
+    tests: ['test/cli/*', 'test/domain/{check,counts,recounts,history}*'],
+  },
+  {
+    name: 'model',
+    score: 80,
+    source: ['src/model/{errors,groups,ids,input,members,nesting,users}.ts'],
+    tests: [
+      'test/rest/errors.test.ts',
+      'test/parity.test.ts',
+      'test/model/*',
+      'test/domain/*',
+      'test/graphql/resolvers.test.ts',
+    ],
+  },
+  {
+    name: 'database',
+    score: 80,
+    source: ['src/database/*'],
+    tests: ['test/database/*', 'test/domain/*'],
+  },
+  {
+    name: 'graphql',
+    score: 80,
+    source: [
+      'src/graphql/{builder,deletion,entities,enums,error-types,errors,fast-path,global-ids,graphiql,group-inputs}.ts',
+      'src/graphql/{groups,handler,hierarchy,member-mutations,members,nesting,node,persisted-operations}.ts',
+      'src/graphql/{plain-fields,prepared,print-schema,schema,tenants,trusted-documents,users,viewer}.ts',
+    ],
+    tests: [
+      'test/schema.test.ts',
+      'test/graphql/*',
+      'test/federation/{entities,composition}.test.ts',
+      'test/parity.test.ts',
+    ],
+  },
+  {
+    name: 'rest',
+    score: 80,
+    source: ['src/rest/*'],
+    tests: ['test/rest/{access,errors,groups,openapi,api}.test.ts', 'test/parity.test.ts'],
+  },
+  {
+    name: 'http',
+    score: 80,
+    source: ['src/http/{metrics,plain,request-id,router,server}.ts', 'src/app.ts'],
+    tests: [
+      'test/http/*',
+      'test/graphql/{over-http,limits,fast-path}.test.ts',
+      'test/rest/{errors,groups}.test.ts',
+    ],
+  },
+];

@@ -1,0 +1,151 @@
+// Finds out which tests reach which faults, and whether they notice them.
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Fault } from './faults.ts';
+import type { Coverage, Plan, Result, Trial } from './protocol.ts';
+import { runVitest } from './vitest.ts';
+
+/** What tests may take to find one fault, in ms: those that reach it, the quickest files first. */
+const BUDGET = 20_000;
+/** Longer tests, in ms, are not used: a race or a long random sequence is run for hours, not once a fault. */
+const LONGEST = 4_000;
+/** A worker that says nothing for so long, in ms, hangs: no single run of a test file takes it. */
+const SILENCE = 120_000;
+
+/** In place of a fault: a run of the tests as they are. */
+const NO_FAULT = -1;
+
+/** The faults that tests noticed. Rejects if a test fails without any fault. */
+export async function tryFaults(
+  root: string,
+  faults: Fault[],
+  tests: string[],
+  workers: number,
+): Promise<Set<Fault>> {
+  const folder = await mkdtemp(join(tmpdir(), 'coterie-mutation-'));
+  try {
+    const run = async (files: string[], trials: Plan['trials']): Promise<Result[]> => {
+      const results = join(folder, `${Date.now()}.jsonl`);
+      const plan = join(folder, 'plan.json');
+      writeFileSync(results, '');
+      writeFileSync(plan, JSON.stringify({ results, trials } satisfies Plan));
+      const watch = watchForSilence(results);
+      await runVitest(root, { files, faults, plan, workers }).finally(() => clearInterval(watch));
+      return resultsIn(results);
+    };
+    const coverage = (
+      await run(
+        tests.map((file) => join(root, file)),
+        null,
+      )
+    ).filter((result) => result.kind === 'coverage');
+    const failed = coverage.filter(({ passed }) => !passed);
+    for (const { file, failures } of failed)
+      process.stdout.write(`Not used, fails without a fault: ${file}\n  ${failures[0]}\n`);
+    const useful = coverage.filter(({ passed }) => passed);
+    const trials = trialsOf(useful, faults.length);
+    const killed = new Set<number>();
+    const tried = new Set<string>();
+    for (;;) {
+      const left = Object.fromEntries(
+        [...trials]
+          .map(
+            ([file, list]) =>
+              [file, list.filter(({ id }) => !killed.has(id) && !tried.has(`${file} ${id}`))] as const,
+          )
+          .filter(([, list]) => list.length > 0),
+      );
+      const files = [...trials.keys()].filter((file) => left[file]);
+      if (files.length === 0) break;
+      // Without a fault the tests pass, first and last: what one trial leaves behind must not fail the next.
+      for (const file of files) {
+        const control = {
+          id: NO_FAULT,
+          tests: everyTest(useful.find((found) => found.file === file)!),
+          fresh: false,
+        };
+        left[file] = [control, ...left[file]!, control];
+      }
+      const results = await run(files, left);
+      for (const result of results) {
+        if (result.kind !== 'tried' || result.id !== NO_FAULT || !result.killed) continue;
+        process.stdout.write(`Not reliable, fails without a fault: ${result.file}\n  ${result.by}\n`);
+      }
+      const before = tried.size + killed.size;
+      for (const result of results) {
+        if (result.kind === 'tried') tried.add(`${result.file} ${result.id}`);
+        if (result.kind === 'tried' && result.killed && result.id !== NO_FAULT) killed.add(result.id);
+      }
+      // A fault whose trial began and never ended took the worker with it.
+      for (const result of results) {
+        if (result.kind === 'started' && result.id !== NO_FAULT && !tried.has(`${result.file} ${result.id}`))
+          killed.add(result.id);
+      }
+      if (tried.size + killed.size === before) break;
+    }
+    return new Set(faults.filter((_, id) => killed.has(id)));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** By file, the quickest first: which faults it tries with which tests. */
+function trialsOf(coverage: Coverage[], count: number): Map<string, Trial[]> {
+  const cost = ({ durations }: Coverage) => durations.reduce((sum, ms) => sum + ms, 0);
+  const sorted = coverage.toSorted((a, b) => cost(a) - cost(b));
+  const trials = new Map<string, Trial[]>(sorted.map(({ file }) => [file, []]));
+  const spent = new Array<number>(count).fill(0);
+  for (const found of sorted) {
+    const { file, durations, hits, setup, load } = found;
+    const loaded = new Set(load);
+    const inHooks = new Set(setup);
+    const reached = new Set([...Object.keys(hits).map(Number), ...setup, ...load]);
+    for (const id of reached) {
+      const fresh = loaded.has(id);
+      const tests =
+        fresh || (inHooks.has(id) && !hits[id])
+          ? everyTest(found)
+          : hits[id]!.filter((test) => durations[test]! <= LONGEST);
+      if (tests.length === 0) continue;
+      if (spent[id]! > BUDGET) continue;
+      spent[id]! += tests.reduce((sum, test) => sum + durations[test]!, 0);
+      trials.get(file)!.push({ id, tests, fresh });
+    }
+  }
+  return trials;
+}
+
+const everyTest = ({ durations }: Coverage) =>
+  durations.flatMap((ms, index) => (ms > LONGEST ? [] : [index]));
+
+function resultsIn(path: string): Result[] {
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Result);
+}
+
+/** Ends workers whose trial does not end. */
+function watchForSilence(path: string): NodeJS.Timeout {
+  return setInterval(() => {
+    if (Date.now() - statSync(path).mtimeMs < SILENCE) return;
+    const open = new Map<number, string>();
+    for (const result of resultsIn(path)) {
+      if (result.kind === 'started') open.set(result.pid, `${result.file} ${result.id}`);
+    }
+    const ended = new Set(
+      resultsIn(path).map((result) => (result.kind === 'tried' ? `${result.file} ${result.id}` : '')),
+    );
+    for (const [pid, name] of open) if (!ended.has(name)) end(pid);
+  }, 5_000);
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It is gone already.
+  }
+}
