@@ -425,6 +425,14 @@ describe('a cursor', () => {
     ['with NUL', 'groups by name', cursor('name', 'a\0', id)],
     ['with half a character', 'groups by name', cursor('name', 'a', '\ud800')],
     ['with no time', 'groups by creation', cursor('created', 'yesterday', id)],
+    ['with a time that PostgreSQL does not read', 'groups by creation', cursor('created', '2026', id)],
+    ['with a time that is not as it is given', 'groups by creation', cursor('created', 'Jan 1, 2026', id)],
+    ['with a day that there is not', 'members by addition', cursor('added', '2026-02-30T00:00:00.000Z', id)],
+    [
+      'with a time beyond PostgreSQL',
+      'members by addition',
+      cursor('added', '+275760-01-01T00:00:00.000Z', id),
+    ],
     ['longer than any', 'groups by name', cursor('name', 'a'.repeat(10_000), id)],
   ])('%s is refused', async (_case, name, text) => {
     const list = LISTS[name]!;
