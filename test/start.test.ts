@@ -5,8 +5,9 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import packageJson from '../package.json' with { type: 'json' };
 import { createDatabase } from './support/postgresql.ts';
-import { type RunningServer, runScript, startServer } from './support/process.ts';
+import { type RunningServer, runCommand, runScript, startServer } from './support/process.ts';
 
 async function ask(url: string, token: string, query: string) {
   const response = await fetch(`${url}/graphql`, {
@@ -148,7 +149,10 @@ test.each([
   ],
 ])('%s is refused before anything is opened', async (_case, variables, named) => {
   const dataDir = join(tmpdir(), 'coterie-never-made');
-  const { code, stdout, stderr } = await runScript('start', [], { DATA_DIR: dataDir, ...variables });
+  const { code, stdout, stderr } = await runCommand(packageJson.scripts.start, [], {
+    DATA_DIR: dataDir,
+    ...variables,
+  });
   expect(code).toBe(1);
   expect(stdout).toBe('');
   for (const name of named) expect(stderr).toContain(name);

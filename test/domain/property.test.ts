@@ -18,7 +18,7 @@ import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { seed } from '../support/seed.ts';
 
 /** At least this many sequences (each a tenant of its own in one database). */
-const SEQUENCES = Number(process.env.SEQUENCES ?? 600);
+const SEQUENCES = Number(process.env.SEQUENCES ?? 300);
 const USERS = 5;
 /** Groups are named by their place in the order of creation; the last place is an id that was never issued. */
 const place = fc.nat({ max: 6 });

@@ -57,6 +57,8 @@ export async function runVitest(
       ],
       test: {
         ...test,
+        // Not the limits of an ordinary run.
+        globalSetup: ['test/support/global-setup.ts'],
         reporters: [{}],
         isolate: true,
         maxWorkers: workers,
