@@ -1,9 +1,11 @@
 // The server as a newcomer meets it: a first start, its commands, a second process, an orderly stop and a kill.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
 import { createDatabase } from './support/postgresql.ts';
@@ -136,6 +138,21 @@ test('on a server the same start does the same', { timeout: 120_000 }, async () 
   const checked = await runScript('check-directory', [], { DATABASE_URL: url, DATA_DIR: dataDir });
   expect(checked).toMatchObject({ code: 0, stdout: 'The directory keeps its rules\n' });
   expect(await server.stop()).toBe(0);
+  await drop();
+});
+
+test('a command that migrated ends when its work is done', { timeout: 120_000 }, async () => {
+  const { url, drop } = await createDatabase();
+  const [, ...args] = packageJson.scripts.migrate.split(' ');
+  const child = spawn(process.execPath, args, {
+    cwd: join(import.meta.dirname, '..'),
+    env: { ...process.env, NODE_ENV: '', DATABASE_URL: url },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  expect(String(await once(child.stdout, 'data'))).toBe('The database is migrated\n');
+  // Prisma's migration engine would keep it for ten seconds more.
+  expect(await Promise.race([ended, sleep(8_000, 'it stays')])).toEqual([0, null]);
   await drop();
 });
 
