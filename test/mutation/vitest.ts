@@ -55,6 +55,8 @@ export async function runVitest(
       ],
       test: {
         ...test,
+      // Not the limits of an ordinary run.
+      globalSetup: ['test/support/global-setup.ts'],
         reporters: [{}],
         isolate: true,
         maxWorkers: workers,
