@@ -2,10 +2,17 @@
 // statements.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
+import { openDatabase } from '../../src/database/open.ts';
 import { KEPT_FOR, MAX_EVENTS } from '../../src/domain/changes-since.ts';
 import { deleteGroup } from '../../src/domain/deletion.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
-import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/effective-members.ts';
+import {
+  countEffectiveGroups,
+  countEffectiveMembers,
+  hasEffectiveMember,
+  listEffectiveMembers,
+  visibleGroupIds,
+} from '../../src/domain/effective-members.ts';
 import { addGroupMembers, removeGroupMembers } from '../../src/domain/members.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
 import { removeUsers, upsertUsers } from '../../src/domain/users.ts';
@@ -276,25 +283,40 @@ describe(`of a random directory (SEED=${SEED})`, () => {
   });
 });
 
-test('a ladder of 32 levels, with two groups on each that nest both below, is walked once', async () => {
+test('a ladder of 32 levels, with two groups on each that nest both below, is climbed once from either end', async () => {
   const { tenantId } = await createTenant(database.db);
   const users = usersOf(65);
-  const levels = 32;
   const groups: StoredGroup[] = [];
-  for (let level = levels; level > 0; level -= 1) {
+  for (let level = 32; level > 0; level -= 1) {
     const below = groups.slice(-2).map(({ id }) => id);
     const at = groups.length;
     groups.push(groupOf([users[at]!.id, users[64]!.id], below), groupOf([users[at + 1]!.id], below));
   }
   const stored = new StoredDirectory(tenantId, users, groups);
   await stored.store(database.db);
-  const directory = openAsAdmin(freshMemory(), tenantId);
-  const top = groups.at(-1)!.id;
-  expect(stored.members(top)).toHaveLength(64);
-  for (const page of [{ first: 100 }, { last: 100 }, { first: 100, membershipType: 'INHERITED' as const }]) {
-    expect(await read(directory, top, page)).toEqual(expected(stored, top, page));
+  // By each of its two billion paths it would take for ever.
+  const timeouts = { connect: 60_000, statement: 2_000, lock: 60_000, query: 60_000 };
+  const db = await openDatabase({ url: database.url, dataDir: '', timeouts });
+  try {
+    const directory = openAsAdmin(db, tenantId);
+    const [top, bottom] = [groups.at(-1)!.id, users[0]!.id];
+    expect(stored.members(top)).toHaveLength(64);
+    for (const page of [
+      { first: 100 },
+      { last: 100 },
+      { first: 100, membershipType: 'INHERITED' as const },
+    ]) {
+      expect(await read(directory, top, page)).toEqual(expected(stored, top, page));
+    }
+    expect(await countEffectiveMembers(directory, top)).toBe(64);
+    expect(await countEffectiveMembers(directory, top, { membershipType: 'INHERITED' })).toBe(63);
+    expect(await hasEffectiveMember(directory, top, bottom)).toBe(true);
+    expect(await hasEffectiveMember(directory, top, 'usr_nobody')).toBe(false);
+    expect(await countEffectiveGroups(directory, bottom)).toBe(63);
+    expect((await visibleGroupIds(openDirectory(db, plainUser(tenantId, bottom)))).size).toBe(63);
+  } finally {
+    await db.close();
   }
-  expect(await countEffectiveMembers(directory, top)).toBe(64);
 });
 
 /** What a statement is for. */
