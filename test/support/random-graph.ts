@@ -73,11 +73,15 @@ export async function storeGroups(
     from unnest(${groups.map(({ id }) => id)}::text[], ${groups.map(({ parent }) => parent)}::text[],
       ${groups.map(({ name }) => name)}::text[],
       ${groups.map(({ members }) => members.length)}::int[]) g(id, parent_id, name, members)`);
-  await db.sql(Prisma.sql`
-    insert into memberships (tenant_id, group_id, user_id, added_by, added_at)
-    select ${tenantId}, m.group_id, m.user_id, 'test', m.added_at
-    from unnest(${memberships.map(({ id }) => id)}::text[], ${memberships.map(({ userId }) => userId)}::text[],
-      ${memberships.map((each) => each.addedAt)}::timestamptz[]) m(group_id, user_id, added_at)`);
+  // In steps, each of which stays inside the statement's timeout.
+  for (let at = 0; at < memberships.length; at += 2_000) {
+    const some = memberships.slice(at, at + 2_000);
+    await db.sql(Prisma.sql`
+      insert into memberships (tenant_id, group_id, user_id, added_by, added_at)
+      select ${tenantId}, m.group_id, m.user_id, 'test', m.added_at
+      from unnest(${some.map(({ id }) => id)}::text[], ${some.map(({ userId }) => userId)}::text[],
+        ${some.map((each) => each.addedAt)}::timestamptz[]) m(group_id, user_id, added_at)`);
+  }
   await db.sql(Prisma.sql`
     insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
     select ${tenantId}, n.parent_id, n.child_id, 'test'
