@@ -69,7 +69,7 @@ describe('BLOCK', () => {
     async (_case, specs, [members, children, nestedGroups]) => {
       const { tenantId, directory, ids } = await createWorld(db, specs as never, 2);
       const before = [await groupsOf(db, tenantId), await edgesOf(db, tenantId)];
-      const { Group } = ids as { Group: string };
+      const { Group } = ids as unknown as { Group: string };
       for (const strategy of ['BLOCK', null, undefined] as const) {
         expect(await refusal(deleteGroup(directory, { id: Group, strategy }))).toEqual({
           code: 'GROUP_NOT_EMPTY',

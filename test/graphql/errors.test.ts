@@ -1,6 +1,5 @@
 // How GraphQL answers when something goes wrong: refusals with their code, faults masked and logged whole. And its page.
 import { GraphQLError, parse, validate } from 'graphql';
-import pino from 'pino';
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import type { Database } from '../../src/database/database.ts';
@@ -10,6 +9,7 @@ import { createGraphQLHandler } from '../../src/graphql/handler.ts';
 import { schema } from '../../src/graphql/schema.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { type DirectoryError, type ErrorCode, refuse } from '../../src/model/errors.ts';
+import { recorder } from '../support/log.ts';
 
 const CALLER: Caller = {
   role: 'SUPER_ADMIN',
@@ -18,17 +18,6 @@ const CALLER: Caller = {
   sight: { kind: 'all' },
   mayChange: true,
 };
-
-/** A logger, and what it was told. */
-function recorder() {
-  // biome-ignore lint/suspicious/noExplicitAny: lines of a log, looked into.
-  const lines: any[] = [];
-  const logger = pino(
-    { level: 'trace', base: null },
-    { write: (line: string) => lines.push(JSON.parse(line)) },
-  );
-  return { logger, lines };
-}
 
 type Parts = {
   fault?: () => unknown;

@@ -1,9 +1,10 @@
 // A tenant whose groups are described by name, written by SQL, and read back by name: to compare a directory whole.
 import { type Database, Prisma } from '../../src/database/database.ts';
+import { nameKey } from '../../src/model/groups.ts';
 import type { GroupId, TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin } from './directories.ts';
 
-/** `members` are numbers of users. `name`, where a name stands for several groups; `shared` are the last letters of ids. */
+/** `members` are numbers of users, `parent` and `nests` keys of groups; `name` is given where it is not the key. */
 export type GroupSpec = { name?: string; parent?: string; members?: number[]; nests?: string[] };
 
 /** The version that every group of a world begins at, and who made all of it. */
@@ -34,10 +35,10 @@ export async function createWorld<Key extends string>(
   const counts = column(({ members }) => members?.length ?? 0);
   await db.sql(Prisma.sql`
     insert into groups (id, tenant_id, parent_group_id, name, name_key, search_key, version, member_count, created_at, updated_at)
-    select id, ${tenantId}, parent, name, lower(name), lower(name), ${FIRST_VERSION}, members,
+    select id, ${tenantId}, parent, name, key, key, ${FIRST_VERSION}, members,
       now() - interval '1 hour', now() - interval '1 hour'
-    from unnest(${column((_spec, key) => id(key))}::text[], ${parents}::text[], ${names}::text[], ${counts}::int[])
-      g(id, parent, name, members)`);
+    from unnest(${column((_spec, key) => id(key))}::text[], ${parents}::text[], ${names}::text[], ${names.map(nameKey)}::text[],
+      ${counts}::int[]) g(id, parent, name, key, members)`);
   const members = keys.flatMap((key) =>
     (specs[key].members ?? []).map((at) => [id(key), users[at]!] as const),
   );
