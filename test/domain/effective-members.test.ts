@@ -30,17 +30,18 @@ import { type GroupId, newId, type TenantId, type UserId } from '../../src/model
 import { createTenant, openAsAdmin, plainUser, tenantAdmin } from '../support/directories.ts';
 import { Model } from '../support/model.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+import { randomFrom } from '../support/random.ts';
 import {
   groupOf,
   randomGroups,
-  SEED,
   StoredDirectory,
   type StoredGroup,
-  seededRandom,
   storeGroups,
   storeUsers,
   usersOf,
 } from '../support/random-graph.ts';
+import { seed } from '../support/seed.ts';
+import { PATIENT } from '../support/timeouts.ts';
 
 /** Events of a tenant that may be caught up with at once, and milliseconds for which something is kept in memory. */
 const MAX_EVENTS = 2_000;
@@ -53,7 +54,7 @@ beforeAll(async () => {
   database = await openTestDatabase();
   here = database.db;
   // Another pool, with a memory of its own: as good as another process.
-  there = await openDatabase({ url: database.url, dataDir: '' });
+  there = await openDatabase({ url: database.url, dataDir: '', timeouts: PATIENT });
 });
 afterAll(async () => {
   await there.close();
@@ -71,8 +72,8 @@ const ROOT: Caller = {
 /** A database with a memory of its own, as a process that has just started. */
 const freshMemory = (): Database => ({ ...database.db });
 
-describe(`after each of many random writes (SEED=${SEED})`, () => {
-  const random = seededRandom(SEED);
+describe('after each of many random writes', () => {
+  const random = randomFrom(seed);
   const STEPS = 30;
   const pick = <Item>(items: readonly Item[]): Item => items[random(items.length)]!;
   const some = <Item>(items: readonly Item[]): Item[] =>
@@ -887,8 +888,8 @@ describe('what has changed', () => {
   });
 });
 
-describe(`of a random directory, seen from its users (SEED=${SEED})`, () => {
-  const random = seededRandom(SEED + 1);
+describe('of a random directory, seen from its users', () => {
+  const random = randomFrom(seed + 1);
   let stored: StoredDirectory;
   let stranger: { tenantId: TenantId; userIds: UserId[] };
   beforeAll(async () => {

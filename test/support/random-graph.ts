@@ -4,18 +4,6 @@ import type { MemberRow } from '../../src/domain/rows.ts';
 import { type GroupId, newId, type TenantId, type UserId } from '../../src/model/ids.ts';
 import type { MembershipType } from '../../src/model/members.ts';
 
-/** A random number below the given one, from a seed (Park and Miller's minimal standard generator). */
-export function seededRandom(seed: number): (below: number) => number {
-  let state = (seed % 2_147_483_646) + 1;
-  return (below) => {
-    state = (state * 48_271) % 2_147_483_647;
-    return state % below;
-  };
-}
-
-/** The seed that the environment asks for, or one of this run: a test tells it in its name. */
-export const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
-
 export type StoredUser = { id: UserId; email: string; displayName: string | null };
 export type StoredGroup = {
   id: GroupId;
