@@ -4,14 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { importDirectory } from '../../src/cli/import/import-directory.ts';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
-import {
-  changesSince,
-  KEPT_FOR,
-  MAX_EVENTS,
-  notNewer,
-  parseSnapshot,
-  wasVisible,
-} from '../../src/domain/changes-since.ts';
+import { changesSince, notNewer, parseSnapshot, wasVisible } from '../../src/domain/changes-since.ts';
 import { repairDirectory } from '../../src/domain/check.ts';
 import { deleteGroup } from '../../src/domain/deletion.ts';
 import { change, type Directory, openDirectory } from '../../src/domain/directory.ts';
@@ -23,6 +16,7 @@ import {
   listEffectiveGroups,
   listEffectiveMembers,
   listUserGroups,
+  visibleGroupIds,
 } from '../../src/domain/effective-members.ts';
 import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
 import { countMembers, listMembers, updateGroupMembers } from '../../src/domain/members.ts';
@@ -36,17 +30,22 @@ import { type GroupId, newId, type TenantId, type UserId } from '../../src/model
 import { createTenant, openAsAdmin, plainUser, tenantAdmin } from '../support/directories.ts';
 import { Model } from '../support/model.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+import { randomFrom } from '../support/random.ts';
 import {
   groupOf,
   randomGroups,
-  SEED,
   StoredDirectory,
   type StoredGroup,
-  seededRandom,
   storeGroups,
   storeUsers,
   usersOf,
 } from '../support/random-graph.ts';
+import { seed } from '../support/seed.ts';
+import { PATIENT } from '../support/timeouts.ts';
+
+/** Events of a tenant that may be caught up with at once, and milliseconds for which something is kept in memory. */
+const MAX_EVENTS = 2_000;
+const KEPT_FOR = 3_600_000;
 
 let database: TestDatabase;
 let here: Database;
@@ -55,19 +54,27 @@ beforeAll(async () => {
   database = await openTestDatabase();
   here = database.db;
   // Another pool, with a memory of its own: as good as another process.
-  there = await openDatabase({ url: database.url, dataDir: '' });
+  there = await openDatabase({ url: database.url, dataDir: '', timeouts: PATIENT });
 });
 afterAll(async () => {
   await there.close();
   await database.close();
 });
 
+const ROOT: Caller = {
+  subject: 'usr_root',
+  actors: [],
+  role: 'SUPER_ADMIN',
+  sight: { kind: 'all' },
+  mayChange: true,
+};
+
 /** A database with a memory of its own, as a process that has just started. */
 const freshMemory = (): Database => ({ ...database.db });
 
-describe(`after each of many random writes (SEED=${SEED})`, () => {
-  const random = seededRandom(SEED);
-  const STEPS = 40;
+describe('after each of many random writes', () => {
+  const random = randomFrom(seed);
+  const STEPS = 30;
   const pick = <Item>(items: readonly Item[]): Item => items[random(items.length)]!;
   const some = <Item>(items: readonly Item[]): Item[] =>
     items.length === 0 ? [] : [...new Set([pick(items), pick(items)])];
@@ -555,6 +562,64 @@ describe('a count takes', () => {
     await addNestedGroups(admin, { groupId: other, childGroupIds: [leaf] });
     expect(await counts(root)).toEqual({ counts: [6], statements: ['changes', 'nestings'] });
     expect(await counts(root)).toEqual({ counts: [6], statements: ['changes'] });
+    // Changes that have nothing to do with who is a member do not keep it from being carried forward.
+    await removeNestedGroup(admin, { groupId: other, childGroupId: leaf });
+    await updateGroup(admin, { id: leaf, description: 'As before' });
+    await updateGroupMembers(admin, { groupId: leaf, usersToRemove: users.slice(4) });
+    expect(await counts(root)).toEqual({ counts: [4], statements: ['changes', 'nestings', 'carried'] });
+  });
+
+  test('one statement for a group that is gone', async () => {
+    const { tenantId, elsewhere: other } = await diamond();
+    const { counts } = counter(tenantId);
+    expect((await counts(other)).counts).toEqual([1]);
+    await deleteGroup(openAsAdmin(here, tenantId), { id: other, strategy: 'ORPHAN' });
+    expect(await counts(other)).toEqual({ counts: [0], statements: ['changes'] });
+    expect(await counter(tenantId).counts(other)).toEqual({ counts: [0], statements: ['nestings'] });
+  });
+
+  test('nothing from a group that goes while its count is carried forward', async () => {
+    const { tenantId, users, elsewhere: other } = await diamond();
+    const admin = openAsAdmin(there, tenantId);
+    const { db, counts } = counter(tenantId);
+    await counts(other);
+    await updateGroupMembers(admin, { groupId: other, usersToAdd: users });
+    const { sql } = db;
+    const meanwhile: Database['sql'] = async (statement) => {
+      if (kindOf(statement.text) === 'carried') await deleteGroup(admin, { id: other, strategy: 'ORPHAN' });
+      return sql(statement);
+    };
+    Object.assign(db, { sql: meanwhile });
+    expect(await counts(other)).toEqual({ counts: [0], statements: ['changes', 'carried', 'nestings'] });
+  });
+
+  test('as many for groups of two tenants, each by what happened in its own', async () => {
+    const [first, second] = [await diamond(), await diamond()];
+    const db = freshMemory();
+    const ids = [second.root, first.root, second.left, first.leaf];
+    const counts = async () => {
+      const directory = openDirectory(db, ROOT);
+      const statements: string[] = [];
+      const stop = db.onStatement((text) => statements.push(kindOf(text)));
+      const result = await Promise.all(ids.map((id) => countEffectiveMembers(directory, id)));
+      stop();
+      return { result, statements };
+    };
+    expect(await counts()).toEqual({ result: [4, 4, 2, 1], statements: ['nestings'] });
+    const write = ({ tenantId, leaf }: Diamond, usersToAdd: UserId[], usersToRemove: UserId[]) =>
+      updateGroupMembers(openAsAdmin(here, tenantId), { groupId: leaf, usersToAdd, usersToRemove });
+    await write(first, first.users.slice(4), []);
+    await write(second, second.users.slice(1, 2), second.users.slice(3, 4));
+    expect(await counts()).toEqual({ result: [3, 6, 1, 3], statements: ['changes', 'carried'] });
+    await removeNestedGroup(openAsAdmin(here, second.tenantId), {
+      groupId: second.root,
+      childGroupId: second.left,
+    });
+    await write(first, [], first.users.slice(0, 4));
+    expect(await counts()).toEqual({
+      result: [3, 5, 1, 2],
+      statements: ['changes', 'nestings', 'carried', 'nestings'],
+    });
   });
 
   test('nothing more for a group of which a page was read, and one for a group of which none but a page was', async () => {
@@ -568,12 +633,12 @@ describe('a count takes', () => {
   });
 
   test('no more, however much happens elsewhere, if it is asked for in between', async () => {
-    const { tenantId, root, elsewhere: other, users, leaf } = await diamond();
+    const { tenantId, root, left, elsewhere: other, users, leaf } = await diamond();
     const { counts } = counter(tenantId);
-    await counts(root);
+    await counts(root, left);
     for (let at = 0; at < 2; at += 1) {
       await happen(here, other, MAX_EVENTS);
-      expect(await counts(root)).toEqual({ counts: [4], statements: ['changes'] });
+      expect(await counts(root, left)).toEqual({ counts: [4, 2], statements: ['changes'] });
     }
     await happen(here, other, MAX_EVENTS - 1);
     await updateGroupMembers(openAsAdmin(here, tenantId), { groupId: leaf, usersToAdd: users.slice(5) });
@@ -685,14 +750,7 @@ describe('what has changed', () => {
   test('is told for each group by its tenant and its moment, in the order asked', async () => {
     const first = await diamond();
     const second = await diamond();
-    const all: Caller = {
-      subject: 'usr_root',
-      actors: [],
-      role: 'SUPER_ADMIN',
-      sight: { kind: 'all' },
-      mayChange: true,
-    };
-    const directory = openDirectory(here, all);
+    const directory = openDirectory(here, ROOT);
     const now = async (groupId: string) => {
       const [none] = await changesSince(directory, [{ groupId, snapshot: '0 1:1:' }]);
       return none!;
@@ -700,6 +758,7 @@ describe('what has changed', () => {
     const start = await now(first.root);
     await updateGroupMembers(directory, { groupId: first.leaf, usersToAdd: first.users.slice(5) });
     await updateGroup(directory, { id: first.left, description: 'No member of it changes' });
+    await updateGroupMembers(directory, { groupId: first.leaf, usersToRemove: first.users.slice(5) });
     const middle = await now(first.root);
     await addNestedGroups(directory, { groupId: first.leaf, childGroupIds: [first.elsewhere] });
     await updateGroupMembers(directory, { groupId: second.right, usersToRemove: second.users.slice(2, 3) });
@@ -745,6 +804,49 @@ describe('what has changed', () => {
     expect(await changesSince(directory, [])).toEqual([]);
   });
 
+  test('is what transactions in progress have written, and nothing else, when they are over', async () => {
+    const [first, second] = [await diamond(), await diamond()];
+    const keys = (snapshot: string) => [first, second].map(({ root: groupId }) => ({ groupId, snapshot }));
+    const directory = openDirectory(here, ROOT);
+    // What is over by then is no change.
+    for (const { leaf, users } of [first, second]) {
+      await updateGroupMembers(directory, { groupId: leaf, usersToAdd: users.slice(4, 5) });
+    }
+    const written = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    const slow = change(openAsAdmin(there, first.tenantId), async (sql) => {
+      const { tenantId, right, users } = first;
+      const batch = { tenantId, groupId: right, userIds: users.slice(5) };
+      await insertMemberships(openAsAdmin(there, tenantId), sql, batch);
+      written.resolve();
+      await gate.promise;
+    });
+    await written.promise;
+    // Another transaction begins later and ends sooner, so that the first is among those in progress.
+    await updateGroupMembers(directory, { groupId: second.leaf, usersToAdd: second.users.slice(5) });
+    const [before] = await changesSince(directory, keys('0 1:1:'));
+    const { snapshot } = before!;
+    expect(parseSnapshot(snapshot).open.size).toBeGreaterThan(0);
+    expect(await changesSince(directory, keys(snapshot))).toMatchObject([{ groupIds: [] }, { groupIds: [] }]);
+    gate.resolve();
+    await slow;
+    expect(await changesSince(directory, keys(snapshot))).toMatchObject([
+      { groupIds: [first.right] },
+      { groupIds: [] },
+    ]);
+  });
+
+  test('is nothing that a dump brought from a server whose transactions were further on', async () => {
+    const { tenantId, root, leaf } = await diamond();
+    const { counts } = counter(tenantId);
+    await counts(root);
+    await here.sql(Prisma.sql`
+      insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data, transaction_id)
+      select 'group_membership.added', ${tenantId}, ${leaf}, 'test', 'user', '{"userIds": ["usr_dumped"]}',
+        (pg_snapshot_xmax(pg_current_snapshot())::text::bigint + 1000000)::text::xid8`);
+    expect(await counts(root)).toEqual({ counts: [4], statements: ['changes'] });
+  });
+
   test('is asked since the nearest of eight older moments', () => {
     const moments = [
       '2 5:10:7',
@@ -786,8 +888,8 @@ describe('what has changed', () => {
   });
 });
 
-describe(`of a random directory, seen from its users (SEED=${SEED})`, () => {
-  const random = seededRandom(SEED + 1);
+describe('of a random directory, seen from its users', () => {
+  const random = randomFrom(seed + 1);
   let stored: StoredDirectory;
   let stranger: { tenantId: TenantId; userIds: UserId[] };
   beforeAll(async () => {
@@ -923,6 +1025,23 @@ describe(`of a random directory, seen from its users (SEED=${SEED})`, () => {
     );
     // A token of another tenant that claims the same subject.
     expect(await ask(plainUser(stranger.tenantId, self!))).toEqual(pairs.map(() => false));
+  });
+
+  test('the groups that users see, also when many ask at once; an administrator sees no fewer than all', async () => {
+    const seen = await Promise.all(
+      stored.users.map(({ id }) => visibleGroupIds(open(plainUser(stored.tenantId, id)))),
+    );
+    expect(seen.map((ids) => [...ids].sort())).toEqual(
+      stored.users.map(({ id }) =>
+        stored
+          .groupsOf(id, { direct: false })
+          .map((group) => group.id)
+          .sort(),
+      ),
+    );
+    expect(await visibleGroupIds(open())).toEqual(new Set());
+    // A token of another tenant that claims the same subject sees none of them.
+    expect(await visibleGroupIds(open(plainUser(stranger.tenantId, stored.users[0]!.id)))).toEqual(new Set());
   });
 
   test('what is no id of a group and a user is not looked for', async () => {

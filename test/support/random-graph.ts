@@ -4,18 +4,6 @@ import type { MemberRow } from '../../src/domain/rows.ts';
 import { type GroupId, newId, type TenantId, type UserId } from '../../src/model/ids.ts';
 import type { MembershipType } from '../../src/model/members.ts';
 
-/** A random number below the given one, from a seed (Park and Miller's minimal standard generator). */
-export function seededRandom(seed: number): (below: number) => number {
-  let state = (seed % 2_147_483_646) + 1;
-  return (below) => {
-    state = (state * 48_271) % 2_147_483_647;
-    return state % below;
-  };
-}
-
-/** The seed that the environment asks for, or one of this run: a test tells it in its name. */
-export const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
-
 export type StoredUser = { id: UserId; email: string; displayName: string | null };
 export type StoredGroup = {
   id: GroupId;
@@ -73,11 +61,15 @@ export async function storeGroups(
     from unnest(${groups.map(({ id }) => id)}::text[], ${groups.map(({ parent }) => parent)}::text[],
       ${groups.map(({ name }) => name)}::text[],
       ${groups.map(({ members }) => members.length)}::int[]) g(id, parent_id, name, members)`);
-  await db.sql(Prisma.sql`
-    insert into memberships (tenant_id, group_id, user_id, added_by, added_at)
-    select ${tenantId}, m.group_id, m.user_id, 'test', m.added_at
-    from unnest(${memberships.map(({ id }) => id)}::text[], ${memberships.map(({ userId }) => userId)}::text[],
-      ${memberships.map((each) => each.addedAt)}::timestamptz[]) m(group_id, user_id, added_at)`);
+  // In steps, each of which stays inside the statement's timeout.
+  for (let at = 0; at < memberships.length; at += 2_000) {
+    const some = memberships.slice(at, at + 2_000);
+    await db.sql(Prisma.sql`
+      insert into memberships (tenant_id, group_id, user_id, added_by, added_at)
+      select ${tenantId}, m.group_id, m.user_id, 'test', m.added_at
+      from unnest(${some.map(({ id }) => id)}::text[], ${some.map(({ userId }) => userId)}::text[],
+        ${some.map((each) => each.addedAt)}::timestamptz[]) m(group_id, user_id, added_at)`);
+  }
   await db.sql(Prisma.sql`
     insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
     select ${tenantId}, n.parent_id, n.child_id, 'test'
