@@ -1,12 +1,15 @@
 // What requests that wait at the same time share: one statement where callers see the same, and never more than that.
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { setImmediate as immediate } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
-import { openDirectory, type Seeing } from '../../src/domain/directory.ts';
+import { openDirectory, type Seeing, seeing } from '../../src/domain/directory.ts';
 import { createGroup } from '../../src/domain/group-changes.ts';
 import { findGroup } from '../../src/domain/groups.ts';
+import { kept } from '../../src/domain/kept.ts';
 import { addGroupMembers, countMembers, listMembers } from '../../src/domain/members.ts';
-import { loader } from '../../src/domain/shared-loads.ts';
-import type { TenantId } from '../../src/model/ids.ts';
+import { inChunks, loader, sharedTurns } from '../../src/domain/shared-loads.ts';
+import type { Sight } from '../../src/model/caller.ts';
+import type { PartnerId, TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, plainUser } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 
@@ -97,17 +100,18 @@ test('what was acknowledged before a request asks is in its answer, though other
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A loader that records its batches, and fails or lasts as the key says. */
+/** A loader that records its batches, and fails or lasts as the key says: until `finish`. */
 function recording() {
+  const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
   const batches: (readonly string[])[] = [];
   const load = loader<string, string>(async (_: Seeing, keys) => {
     batches.push(keys);
     const slow = keys.find((key) => key.startsWith('slow'));
-    if (slow) await wait(300);
+    if (slow) await finished;
     if (keys.includes('fails')) throw new Error('fails');
     return keys.map((key) => key.toUpperCase());
   });
-  return { batches, load };
+  return { batches, load, finish };
 }
 
 test('a failure is the failure of the one who asked for it', async () => {
@@ -126,7 +130,7 @@ test('a failure is the failure of the one who asked for it', async () => {
 
 test('what takes long does not keep the others waiting', async () => {
   const { tenantId } = await createTenant(db);
-  const { load } = recording();
+  const { load, finish } = recording();
   const of = (key: string) => load(openAsAdmin(db, tenantId)).load(key);
   const order: string[] = [];
   const asked: Promise<unknown>[] = [];
@@ -134,8 +138,10 @@ test('what takes long does not keep the others waiting', async () => {
     asked.push(of(key).then((value) => order.push(value)));
     await wait(5);
   }
+  await asked.at(-1);
+  expect(order).toEqual(['QUICK']);
+  finish();
   await Promise.all(asked);
-  expect(order[0]).toBe('QUICK');
   expect(order.length).toBe(3);
 });
 
@@ -157,4 +163,359 @@ test('nothing is kept once it was answered', async () => {
   expect(await name()).toBe('Group 0');
   await db.sql(Prisma.sql`update groups set name = 'Renamed' where id = ${id}`);
   expect(await name()).toBe('Renamed');
+});
+
+test('each key is read once, however many ask for it', async () => {
+  const { tenantId } = await createTenant(db);
+  const { batches, load } = recording();
+  const asked = [['a', 'b'], ['b', 'c'], ['a']].map((keys) => load(openAsAdmin(db, tenantId)).loadMany(keys));
+  expect(await Promise.all(asked)).toEqual([['A', 'B'], ['B', 'C'], ['A']]);
+  expect(batches).toEqual([['a', 'b', 'c']]);
+});
+
+test('what fails for one request fails for all that it asked for at once, and for nobody else', async () => {
+  const { tenantId } = await createTenant(db);
+  const { batches, load } = recording();
+  const asked = [
+    ['a', 'fails'],
+    ['a', 'b'],
+  ].map((keys) => load(openAsAdmin(db, tenantId)).loadMany(keys));
+  expect(await Promise.all(asked)).toEqual([
+    [new Error('fails'), new Error('fails')],
+    ['A', 'B'],
+  ]);
+  expect(batches).toEqual([
+    ['a', 'fails', 'b'],
+    ['a', 'fails'],
+    ['a', 'b'],
+  ]);
+  await expect(load(openAsAdmin(db, tenantId)).load('fails')).rejects.toThrow('fails');
+  expect(batches.slice(3)).toEqual([['fails']]);
+});
+
+test('a request has its answers until it changes something, and keys are told apart by what names them', async () => {
+  const { tenantId } = await createTenant(db);
+  const batches: unknown[] = [];
+  const load = loader<{ id: string; not: number }, string>(
+    async (_, keys) => {
+      batches.push(keys);
+      return keys.map(({ id, not }) => (id === 'bad' ? new Error(id) : `${id} ${not}`));
+    },
+    ({ id }) => id,
+  );
+  const directory = openAsAdmin(db, tenantId);
+  const of = (id: string, not: number) => load(directory).load({ id, not });
+  expect(await Promise.all([of('a', 1), of('a', 2), of('b', 3)])).toEqual(['a 1', 'a 1', 'b 3']);
+  expect(await of('a', 4)).toBe('a 1');
+  expect(batches).toEqual([
+    [
+      { id: 'a', not: 1 },
+      { id: 'b', not: 3 },
+    ],
+  ]);
+  directory.forget();
+  expect(await of('a', 5)).toBe('a 5');
+  const [bad, good] = await Promise.allSettled([of('bad', 6), of('c', 7)]);
+  expect([bad, good]).toEqual([
+    { status: 'rejected', reason: new Error('bad') },
+    { status: 'fulfilled', value: 'c 7' },
+  ]);
+});
+
+test('pages and counts that differ in one argument are never taken for each other', async () => {
+  const { tenantId, userIds } = await createTenant(db, 6);
+  const [groupId, emptyId] = await createGroups(tenantId, 2);
+  await addGroupMembers(openAsAdmin(db, tenantId), { groupId: groupId!, userIds });
+  const ids = userIds.toSorted();
+  const all = await listMembers(openAsAdmin(db, tenantId), { id: groupId! } as never, { page: {} });
+  const [one, two, , four, five] = all!.cursors;
+  const asked: [object, string[]][] = [
+    [{ page: { first: 2 } }, ids.slice(0, 2)],
+    [{ page: { first: 3 } }, ids.slice(0, 3)],
+    [{ page: { last: 2 } }, ids.slice(-2)],
+    [{ page: { first: 2, offset: 1 } }, ids.slice(1, 3)],
+    [{ page: { first: 2, offset: 2 } }, ids.slice(2, 4)],
+    [{ page: { first: 2, rowsOnly: true } }, ids.slice(0, 2)],
+    [{ page: { first: 2, after: one } }, ids.slice(1, 3)],
+    [{ page: { first: 2, after: two } }, ids.slice(2, 4)],
+    [{ page: { last: 2, before: four } }, ids.slice(1, 3)],
+    [{ page: { last: 2, before: five } }, ids.slice(2, 4)],
+    [{ page: { first: 5, after: one, before: four } }, ids.slice(1, 3)],
+    [{ page: { first: 5, after: one, before: five } }, ids.slice(1, 4)],
+    [{ page: { first: 5, after: two, before: five } }, ids.slice(2, 4)],
+    [{ page: { first: 2 }, search: ids[4]!.toLowerCase() }, ids.slice(4, 5)],
+    [{ page: { first: 2 }, orderBy: { field: 'USER_ID', direction: 'DESC' } }, ids.slice(4).reverse()],
+  ];
+  const read = async (open: () => ReturnType<typeof openAsAdmin>) => {
+    const pages = await Promise.all(
+      asked.map(([args]) => listMembers(open(), { id: groupId! } as never, args as never)),
+    );
+    for (const [at, page] of pages.entries()) {
+      expect(
+        page!.rows.map((row) => row.userId),
+        JSON.stringify(asked[at]![0]),
+      ).toEqual(asked[at]![1]);
+    }
+  };
+  await read(() => openAsAdmin(db, tenantId));
+  const together = openAsAdmin(db, tenantId);
+  await read(() => together);
+  const counts = (open: () => ReturnType<typeof openAsAdmin>) =>
+    Promise.all([
+      countMembers(open(), groupId!, { search: 'usr_' }),
+      countMembers(open(), groupId!, { search: ids[4]!.toLowerCase() }),
+      countMembers(open(), emptyId!, { search: 'usr_' }),
+    ]);
+  expect(await counts(() => openAsAdmin(db, tenantId))).toEqual([6, 1, 0]);
+  expect(await counts(() => together)).toEqual([6, 1, 0]);
+});
+
+describe('turns', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+  const tenant = (id: string): Sight => ({ kind: 'tenant', tenantId: id as TenantId });
+  const partner = (id: string): Sight => ({ kind: 'partner', partnerId: id as PartnerId });
+
+  /** Works that end when they are told to; time passes only when it is told to. */
+  function controlled(atOnce?: number) {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const begun: string[] = [];
+    const ends = new Map<string, (failure?: Error) => void>();
+    const none = {} as Database;
+    const turns = sharedTurns<string, string>(
+      (directory, items) =>
+        new Promise((resolve, reject) => {
+          const name = items.join('+');
+          begun.push(name);
+          expect(directory.db).toBe(none);
+          ends.set(name, (failure) => (failure ? reject(failure) : resolve(items.map((item) => `${item}!`))));
+        }),
+      ...(atOnce === undefined ? [] : [atOnce]),
+    );
+    const of = (sight: Sight, kind?: string) => turns(seeing(none, sight), kind);
+    const ask = (item: string, sight: Sight = tenant('a'), kind?: string) => of(sight, kind).load(item);
+    /** Until all that is due has happened. */
+    const settle = async () => {
+      for (let n = 0; n < 5; n += 1) await immediate();
+    };
+    return { begun, ends, of, ask, settle };
+  }
+
+  test('two works of one kind are under way at once; who comes meanwhile shares the next', async () => {
+    const { begun, ends, ask, settle } = controlled();
+    const answers: Promise<string>[] = [];
+    for (const item of ['1', '2', '3', '4']) {
+      answers.push(ask(item));
+      await settle();
+    }
+    expect(begun).toEqual(['1', '2']);
+    answers.push(ask('5'));
+    await settle();
+    expect(begun).toEqual(['1', '2']);
+    ends.get('2')!();
+    await settle();
+    expect(begun).toEqual(['1', '2', '3+4+5']);
+    ends.get('3+4+5')!();
+    ends.get('1')!();
+    expect(await Promise.all(answers)).toEqual(['1!', '2!', '3!', '4!', '5!']);
+  });
+
+  test('one at a time, where so many are meant', async () => {
+    const { begun, ends, ask, settle } = controlled(1);
+    const answers = [ask('1')];
+    await settle();
+    answers.push(ask('2'));
+    await settle();
+    expect(begun).toEqual(['1']);
+    ends.get('1')!();
+    await settle();
+    expect(begun).toEqual(['1', '2']);
+    ends.get('2')!();
+    expect(await Promise.all(answers)).toEqual(['1!', '2!']);
+  });
+
+  test('a work of 25 ms keeps nobody waiting any longer, and gives its turn back once', async () => {
+    const { begun, ends, ask, settle } = controlled();
+    for (const item of ['1', '2', '3']) {
+      void ask(item);
+      await settle();
+    }
+    vi.advanceTimersByTime(24);
+    await settle();
+    expect(begun).toEqual(['1', '2']);
+    vi.advanceTimersByTime(1);
+    await settle();
+    expect(begun).toEqual(['1', '2', '3']);
+    // Two turns were given back and one was taken; the ends of the first two give back none.
+    ends.get('1')!();
+    ends.get('2')!();
+    await settle();
+    for (const item of ['4', '5']) {
+      void ask(item);
+      await settle();
+    }
+    expect(begun).toEqual(['1', '2', '3', '4']);
+  });
+
+  test('a work that fails gives its turn back, and fails those who shared it', async () => {
+    const { begun, ends, ask, settle } = controlled(1);
+    const first = Promise.allSettled([ask('1'), ask('2')]);
+    await settle();
+    const next = ask('3');
+    await settle();
+    ends.get('1+2')!(new Error('away'));
+    expect(await first).toEqual([
+      { status: 'rejected', reason: new Error('away') },
+      { status: 'rejected', reason: new Error('away') },
+    ]);
+    expect(begun).toEqual(['1+2', '3']);
+    ends.get('3')!();
+    expect(await next).toBe('3!');
+  });
+
+  test('kinds, tenants, partners and those who see all have turns of their own', async () => {
+    const { begun, ask, settle } = controlled(1);
+    const sights: Sight[] = [tenant('a'), tenant('b'), partner('a'), partner('b'), { kind: 'all' }];
+    for (const [at, sight] of sights.entries()) {
+      for (const kind of [undefined, 'x', 'y']) void ask(`${at}${kind}`, sight, kind);
+    }
+    await settle();
+    expect(begun).toEqual(sights.flatMap((_, at) => [`${at}undefined`, `${at}x`, `${at}y`]));
+  });
+
+  test('are forgotten when nothing waits or runs, and not before', async () => {
+    const { ends, of, ask, settle } = controlled(1);
+    const first = of(tenant('a'));
+    void ask('1');
+    await settle();
+    void ask('2');
+    await settle();
+    ends.get('1')!();
+    await settle();
+    expect(of(tenant('a'))).toBe(first);
+    ends.get('2')!();
+    await settle();
+    expect(of(tenant('a'))).not.toBe(first);
+  });
+
+  test('what comes next is sent before the result is given', async () => {
+    const order: string[] = [];
+    const ended = Promise.withResolvers<void>();
+    const turns = sharedTurns<string, string>(async (_, items) => {
+      // As the pool does: a statement is sent in the next tick.
+      process.nextTick(() => order.push(`sent ${items}`));
+      await ended.promise;
+      for (let n = items.includes('2') ? 5 : 0; n > 0; n -= 1) await immediate();
+      return [...items];
+    }, 1);
+    const shared = seeing({} as Database, tenant('a'));
+    const asked: Promise<unknown>[] = [];
+    for (const item of ['1', '2']) {
+      asked.push(
+        turns(shared)
+          .load(item)
+          .then((value) => order.push(`given ${value}`)),
+      );
+      for (let n = 0; n < 5; n += 1) await immediate();
+    }
+    ended.resolve();
+    await Promise.all(asked);
+    expect(order).toEqual(['sent 1', 'sent 2', 'given 1', 'given 2']);
+  });
+});
+
+test.each([
+  [[], []],
+  [[1_000], [[1_000]]],
+  [[500, 500], [[500, 500]]],
+  [
+    [500, 501],
+    [[500], [501]],
+  ],
+  [
+    [1, 1_500, 1, 999, 1],
+    [[1], [1_500], [1, 999], [1]],
+  ],
+  [[0, 0], [[0, 0]]],
+])('items of sizes %j are worked on as %j', async (sizes, expected) => {
+  const chunks: (readonly number[])[] = [];
+  const results = await inChunks(
+    sizes,
+    (size) => size,
+    async (chunk) => {
+      chunks.push(chunk);
+      // The last chunk is the first to end.
+      for (let n = 10 - chunks.length; n > 0; n -= 1) await immediate();
+      return chunk.map((size) => -size);
+    },
+  );
+  expect(chunks).toEqual(expected);
+  expect(results).toEqual(sizes.map((size) => -size));
+});
+
+describe('what outlives a request', () => {
+  test('is kept within 64 MB, of which each entry takes its name, its value and 600 bytes', () => {
+    const memory = kept<{ bytes: number }>(({ bytes }) => bytes)({} as Database);
+    // An entry of exactly a quarter, by value and by name.
+    const quarter = (name: string) => memory.set(name, { bytes: 16_000_000 - 600 - name.length });
+    for (const name of ['a', 'b', 'c', 'd'.repeat(9_000)]) quarter(name);
+    expect(memory.calculatedSize).toBe(64_000_000);
+    expect(memory.get('a')).toEqual({ bytes: 15_999_399 });
+    // One byte more takes the place of what was not used for longest.
+    memory.set('e', { bytes: 0 });
+    expect([...memory.keys()].map((name) => name[0]).toSorted()).toEqual(['a', 'c', 'd', 'e']);
+    memory.set('too large', { bytes: 64_000_000 });
+    expect(memory.has('too large')).toBe(false);
+    expect(memory.has('a')).toBe(true);
+  });
+
+  test('is of one database, and goes when its time is over', async () => {
+    const [mine, theirs] = [{} as Database, {} as Database];
+    const memory = kept<object>(() => 0, 20);
+    const lasting = kept<object>(() => 0);
+    memory(mine).set('a', { of: 'mine' });
+    lasting(mine).set('a', { of: 'mine' });
+    expect(memory(mine)).toBe(memory(mine));
+    expect(memory(theirs).get('a')).toBeUndefined();
+    await wait(60);
+    expect(memory(mine).get('a')).toBeUndefined();
+    expect(lasting(mine).get('a')).toEqual({ of: 'mine' });
+  });
+
+  test('as a page of members is given again at its version, and for its arguments alone', async () => {
+    const { tenantId, userIds } = await createTenant(db, 3);
+    const [groupId, other] = await createGroups(tenantId, 2);
+    await addGroupMembers(openAsAdmin(db, tenantId), { groupId: groupId!, userIds });
+    const ids = userIds.toSorted();
+    const read = async (membersVersion: string | null, args: object = {}, id = groupId!) => {
+      statements.splice(0);
+      const page = await listMembers(
+        openAsAdmin(db, tenantId),
+        { id: id as never, membersVersion },
+        {
+          page: { first: 2 },
+          ...args,
+        },
+      );
+      return [page!.rows.map((row) => row.userId), statements.length];
+    };
+    expect(await read('1.1')).toEqual([ids.slice(0, 2), 1]);
+    expect(await read('1.1')).toEqual([ids.slice(0, 2), 0]);
+    expect(await read('1.1', { page: { first: 3 } })).toEqual([ids, 1]);
+    expect(await read('1.1', { page: { last: 2 } })).toEqual([ids.slice(1), 1]);
+    expect(await read('1.1', { orderBy: { field: 'USER_ID', direction: 'DESC' } })).toEqual([
+      ids.slice(1).reverse(),
+      1,
+    ]);
+    expect(await read('1.1', {}, other)).toEqual([[], 1]);
+    await db.sql(Prisma.sql`delete from memberships where group_id = ${groupId} and user_id = ${ids[0]}`);
+    expect(await read('1.1')).toEqual([ids.slice(0, 2), 0]);
+    expect(await read('2.1')).toEqual([ids.slice(1), 1]);
+    expect(await read('2.1')).toEqual([ids.slice(1), 0]);
+    // Without a version nothing is believed or kept.
+    await db.sql(Prisma.sql`delete from memberships where group_id = ${groupId} and user_id = ${ids[1]}`);
+    expect(await read(null)).toEqual([ids.slice(2), 1]);
+    expect(await read('2.1')).toEqual([ids.slice(1), 0]);
+  });
 });
