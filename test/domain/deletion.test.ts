@@ -19,13 +19,16 @@ import {
   tenantAdmin,
 } from '../support/directories.ts';
 import {
+  behind,
   createWorld,
   edgesOf,
   endedOf,
   eventsOf,
   FORBIDDEN,
   groupsOf,
+  holdGraph,
   invalid,
+  markDeleted,
   nestingVersionOf,
   notFound,
   refusal,
@@ -314,6 +317,18 @@ describe('ORPHAN', () => {
     expect(movedGroups.map(({ name }) => name)).toEqual(['Delta', 'Gamma', 'group']);
   });
 
+  test('is refused for a single name', async () => {
+    const { directory, ids } = await createWorld(db, {
+      Group: {},
+      Child: { parent: 'Group' },
+      Taken: { name: 'CHILD' },
+    });
+    expect(await refusal(deleteGroup(directory, { id: ids.Group, strategy: 'ORPHAN' }))).toMatchObject({
+      code: 'NAME_TAKEN',
+      details: { names: ['Child'] },
+    });
+  });
+
   test('is not refused for names of another tenant', async () => {
     await createWorld(db, { Taken: {} });
     const { directory, ids } = await createWorld(db, { Group: {}, Taken: { parent: 'Group' } });
@@ -505,4 +520,63 @@ describe('every strategy', () => {
     const { group } = await createGroup(directory, { tenantId, name: 'GROUP', parentGroupId: ids.Parent });
     expect(group.name).toBe('GROUP');
   });
+});
+
+describe('a deletion that waits for another change', () => {
+  const insertMember = (tenantId: TenantId, groupId: string, userId: string) => [
+    Prisma.sql`update groups set member_count = member_count + 1 where id = ${groupId}`,
+    Prisma.sql`insert into memberships (tenant_id, group_id, user_id, added_by)
+      values (${tenantId}, ${groupId}, ${userId}, 'usr_other')`,
+  ];
+
+  test.each(['BLOCK', 'ORPHAN', 'CASCADE'] as const)(
+    'with %s finds the group at its next version, or gone',
+    async (strategy) => {
+      const { tenantId, directory, ids } = await createWorld(db, { Group: {}, Parent: {} });
+      const work = () => deleteGroup(directory, { id: ids.Group, strategy, expectedVersion: 3 });
+      const raise = Prisma.sql`update groups set version = version + 1 where id = ${ids.Group}`;
+      expect(await behind(db, [holdGraph(tenantId), raise], work)).toMatchObject({
+        code: 'VERSION_CONFLICT',
+        details: { currentVersion: 4 },
+      });
+      const gone = markDeleted(ids.Group);
+      expect(await behind(db, [holdGraph(tenantId), gone], work)).toEqual(notFound(ids.Group));
+      expect(await eventsOf(db, tenantId)).toEqual([]);
+    },
+  );
+
+  test('with BLOCK is refused for a member that is being added', async () => {
+    const { tenantId, directory, users, ids } = await createWorld(db, { Group: {} }, 1);
+    const adding = insertMember(tenantId, ids.Group, users[0]!);
+    expect(await behind(db, adding, () => deleteGroup(directory, { id: ids.Group }))).toMatchObject({
+      code: 'GROUP_NOT_EMPTY',
+      details: { counts: { members: 1, children: 0, nestedGroups: 0 } },
+    });
+  });
+
+  test('with CASCADE ends the membership of a group below that is being added', async () => {
+    const { tenantId, directory, users, ids } = await createWorld(
+      db,
+      { Group: {}, Child: { parent: 'Group' } },
+      1,
+    );
+    const work = () =>
+      deleteGroup(directory, { id: ids.Group, strategy: 'CASCADE' }).then(({ removedMembershipCount }) =>
+        expect(removedMembershipCount).toBe(1),
+      );
+    expect(await behind(db, insertMember(tenantId, ids.Child, users[0]!), work)).toBe('done');
+    expect(await edgesOf(db, tenantId)).toEqual([]);
+  });
+
+  test.each(['BLOCK', 'ORPHAN', 'CASCADE'] as const)(
+    'with %s waits for no group that it has nothing to do with',
+    async (strategy) => {
+      const { tenantId, directory, ids } = await createWorld(db, { Group: {}, Other: {} });
+      await db.transaction(async (sql) => {
+        await sql(Prisma.sql`select id from groups where id = ${ids.Other} for update`);
+        await deleteGroup(directory, { id: ids.Group, strategy });
+      });
+      expect((await groupsOf(db, tenantId)).Group!.deleted).toBe(true);
+    },
+  );
 });

@@ -1,6 +1,6 @@
 // Groups: what creating and changing them stores, raises, writes down and refuses, at every bound of their fields.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Database, Prisma } from '../../src/database/database.ts';
+import { type Database, Prisma, type Sql } from '../../src/database/database.ts';
 import { deleteGroup } from '../../src/domain/deletion.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
@@ -16,13 +16,16 @@ import {
   tenantAdmin,
 } from '../support/directories.ts';
 import {
+  behind,
   chain,
   createWorld,
   edgesOf,
   eventsOf,
   FORBIDDEN,
   groupsOf,
+  holdGraph,
   invalid,
+  markDeleted,
   notFound,
   refusal,
 } from '../support/group-worlds.ts';
@@ -719,5 +722,53 @@ describe('a place in the hierarchy', () => {
     expect(await refusal(updateGroup(directory, { id: ids.Group, parentGroupId: null }))).toEqual(
       taken('FREE'),
     );
+  });
+});
+
+describe('a change that waits for another of the tenant', () => {
+  test('finds the name taken, the parent gone or at the deepest level', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      Group: {},
+      Parent: {},
+      Gone: {},
+      ...chain('A', 31, 'parent'),
+    });
+    const all = ids as Record<string, string>;
+    const create = (name: string, parentGroupId: string | null) => () =>
+      createGroup(directory, { tenantId, name, parentGroupId });
+    const move = (parentGroupId: string) => () => updateGroup(directory, { id: all.Group!, parentGroupId });
+    const after = (change: Sql, work: () => Promise<unknown>) =>
+      behind(db, [holdGraph(tenantId), change], work);
+    const add = (id: string) => Prisma.sql`
+      insert into groups (id, tenant_id, name, name_key, search_key) values (${id}, ${tenantId}, ${id}, lower(${id}), '')`;
+    const file = (id: string, parent: string) =>
+      Prisma.sql`update groups set parent_group_id = ${parent} where id = ${id}`;
+    expect(await after(add(`grp_new${tenantId}`), create(`GRP_NEW${tenantId}`, null))).toEqual(
+      taken(`grp_new${tenantId}`),
+    );
+    expect(await after(markDeleted(all.Gone!), create('New', all.Gone!))).toEqual(notFound(all.Gone!));
+    expect(await after(file(all.A01!, all.Parent!), create('New', all.A31!))).toEqual(tooDeep(33));
+    expect(await after(file(all.Parent!, all.Group!), move(all.Parent!))).toMatchObject({ code: 'CYCLE' });
+    expect(await after(markDeleted(all.Parent!), move(all.Parent!))).toEqual(notFound(all.Parent!));
+  });
+
+  test('finds the group gone, or at its next version', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, { Group: {}, Gone: {} });
+    const update = (id: string) => () => updateGroup(directory, { id, name: 'New', expectedVersion: 3 });
+    const after = (change: Sql, id: string) => behind(db, [holdGraph(tenantId), change], update(id));
+    expect(await after(markDeleted(ids.Gone), ids.Gone)).toEqual(notFound(ids.Gone));
+    const raise = Prisma.sql`update groups set version = version + 1 where id = ${ids.Group}`;
+    expect(await after(raise, ids.Group)).toMatchObject({ details: { currentVersion: 4 } });
+    expect(await eventsOf(db, tenantId)).toEqual([]);
+  });
+
+  test('does not wait for groups that it has nothing to do with', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, { Parent: {}, Group: {}, Other: {} });
+    await db.transaction(async (sql) => {
+      await sql(Prisma.sql`select id from groups where id = ${ids.Other} for update`);
+      await createGroup(directory, { tenantId, name: 'New', parentGroupId: ids.Parent });
+      await updateGroup(directory, { id: ids.Group, parentGroupId: ids.Parent, name: 'Renamed' });
+    });
+    expect(Object.keys(await groupsOf(db, tenantId)).sort()).toEqual(['New', 'Other', 'Parent', 'Renamed']);
   });
 });

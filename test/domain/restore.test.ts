@@ -19,13 +19,16 @@ import {
   tenantAdmin,
 } from '../support/directories.ts';
 import {
+  behind,
   chain,
   createWorld,
   edgesOf,
   eventsOf,
   FORBIDDEN,
   groupsOf,
+  holdGraph,
   invalid,
+  markDeleted,
   nestingVersionOf,
   notFound,
   refusal,
@@ -501,5 +504,36 @@ describe('is refused', () => {
     expect(
       await refusal(restoreGroup(directory, { id: ids.Group, includeDescendants: 'yes' } as never)),
     ).toEqual(invalid(['includeDescendants', 'Invalid input: expected boolean, received string']));
+  });
+});
+
+describe('a restore that waits for another change', () => {
+  test('finds the group restored, its name taken or its parent gone', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      Group: {},
+      Again: {},
+      Parent: {},
+      Child: { parent: 'Parent' },
+      Other: {},
+    });
+    for (const id of [ids.Group, ids.Again, ids.Child]) await remove(directory, id);
+    const after = (change: Prisma.Sql, id: string) =>
+      behind(db, [holdGraph(tenantId), change], () => restoreGroup(directory, { id }));
+    const back = Prisma.sql`update groups set deleted_at = null, deletion_id = null where id = ${ids.Again}`;
+    expect(await after(back, ids.Again)).toEqual(notDeleted(ids.Again));
+    const take = Prisma.sql`update groups set name = 'GROUP', name_key = 'group' where id = ${ids.Other}`;
+    expect(await after(take, ids.Group)).toMatchObject({ code: 'NAME_TAKEN', details: { names: ['GROUP'] } });
+    expect(await after(markDeleted(ids.Parent), ids.Child)).toBe('done');
+    expect((await groupsOf(db, tenantId)).Child!.parent).toBeNull();
+  });
+
+  test('waits for no group that it has nothing to do with', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, { Group: {}, Other: {} });
+    await remove(directory, ids.Group);
+    await db.transaction(async (sql) => {
+      await sql(Prisma.sql`select id from groups where id = ${ids.Other} for update`);
+      await restoreGroup(directory, { id: ids.Group });
+    });
+    expect((await groupsOf(db, tenantId)).Group!.deleted).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
 // A tenant whose groups are described by name, written by SQL, and read back by name: to compare a directory whole.
-import { type Database, Prisma } from '../../src/database/database.ts';
+import { expect } from 'vitest';
+import { type Database, Prisma, type Sql } from '../../src/database/database.ts';
 import { nameKey } from '../../src/model/groups.ts';
 import type { GroupId, TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin } from './directories.ts';
@@ -133,6 +134,35 @@ export async function nestingVersionOf(db: Database, tenantId: TenantId): Promis
   );
   return row!.version;
 }
+
+/**
+ * What becomes of `work`, which must come to wait for the locks of a transaction that changes something: it goes on when
+ * that is committed.
+ */
+export async function behind(db: Database, changes: Sql[], work: () => Promise<unknown>): Promise<unknown> {
+  let outcome: Promise<unknown> = Promise.resolve();
+  await db.transaction(async (sql) => {
+    for (const statement of changes) await sql(statement);
+    let ended = false;
+    outcome = refusal(work()).finally(() => {
+      ended = true;
+    });
+    for (let waits = false; !waits && !ended; ) {
+      const [row] = await db.sql<{ waits: boolean }>(Prisma.sql`
+        select exists (select from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock') as waits`);
+      waits = row!.waits;
+    }
+    expect(ended).toBe(false);
+  });
+  return outcome;
+}
+
+/** The first statement of each change of a tenant's graph. */
+export const holdGraph = (tenantId: TenantId) =>
+  Prisma.sql`select id from tenants where id = ${tenantId} for no key update`;
+export const markDeleted = (id: string) => Prisma.sql`
+  update groups set deleted_at = now(), deletion_id = 'del_other' where id = ${id}`;
 
 /** A refusal whole; `done` for what is not refused. */
 export const refusal = (work: Promise<unknown>) =>
