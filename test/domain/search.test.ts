@@ -5,8 +5,8 @@ import { openDatabase } from '../../src/database/open.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { createGroup } from '../../src/domain/group-changes.ts';
 import { countGroups, listGroups } from '../../src/domain/groups.ts';
-import { countUsers, listUsers } from '../../src/domain/users.ts';
-import type { TenantId } from '../../src/model/ids.ts';
+import { countUsers, listUsers, upsertUsers } from '../../src/domain/users.ts';
+import type { TenantId, UserId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, tenantAdmin } from '../support/directories.ts';
 import { openTestDatabase } from '../support/postgresql.ts';
 
@@ -46,6 +46,14 @@ describe.each([
       description: 'Handles 100%_sure\\things',
     });
     await createGroup(directory, { tenantId, name: 'Plain' });
+    await createGroup(directory, { tenantId, name: 'Alpha Qx', description: 'Yq first\nsecond' });
+    await upsertUsers(directory, {
+      tenantId,
+      users: [
+        { id: 'usr_search_a' as UserId, email: 'Ann_B%C@Example.COM', displayName: "Ânn  O'Hara\\Q" },
+        { id: 'usr_search_b' as UserId, email: 'annxbyc@example.com', displayName: null },
+      ],
+    });
     // Also empties the pending list of the indexes, which a bulk load fills.
     await db.sql(Prisma.sql`vacuum analyze groups`);
     await db.sql(Prisma.sql`vacuum analyze users`);
@@ -72,9 +80,73 @@ describe.each([
     expect((await found(search)).filter((name) => name !== 'Zürich ÉQUIPE')).toEqual([]);
   });
 
-  test('a blank text is no condition', async () => {
+  test.each([
+    ['a name alone', 'alpha qx'],
+    ['a description alone', 'YQ FIRST'],
+    ['two words in their order', 'alpha q'],
+    ['blanks around, which are no part of it', '  yq first '],
+    ['the end of a name', 'Qx'],
+    ['another line of a description', 'second'],
+  ])('finds by %s', async (_case, search) => {
+    expect(await found(search)).toEqual(['Alpha Qx']);
+    expect(await countGroups(openAsAdmin(db, tenantId), { filter: { search } })).toBe(1);
+  });
+
+  test.each([
+    ['the end of a name and the start of its description', 'qxyq'],
+    ['the same with a blank between', 'qx yq'],
+    ['words that stand apart', 'alpha first'],
+    ['words in another order', 'qx alpha'],
+    ['a description and then a name', 'second alpha'],
+    ['an underscore in place of a letter', 'alph_ qx'],
+    ['a percent sign in place of letters', 'al%qx'],
+    ['a blank more', 'alpha  qx'],
+    ['an accent less', 'equipe'],
+    ['its id', 'grp_'],
+  ])('does not find by %s', async (_case, search) => {
+    expect(await found(search)).toEqual([]);
+    expect(await countGroups(openAsAdmin(db, tenantId), { filter: { search } })).toBe(0);
+  });
+
+  test('finds by one letter and by two', async () => {
     const directory = openAsAdmin(db, tenantId);
-    expect(await countGroups(directory, { filter: { search: '  ' } })).toBe(MANY + 2);
+    expect(await found('z')).toEqual(['Zürich ÉQUIPE']);
+    expect(await found('QX')).toEqual(['Alpha Qx']);
+    expect(await countGroups(directory, { filter: { search: 'é' } })).toBe(1);
+    expect(await countUsers(directory, { tenantId, search: 'Y' })).toBe(1);
+  });
+
+  test.each([
+    ['an email', 'ann_b%c@example.com', ['usr_search_a']],
+    ['an email in part, in another case', 'NN_B', ['usr_search_a']],
+    ['a display name', "ânn  o'hara", ['usr_search_a']],
+    ['a backslash', 'hara\\q', ['usr_search_a']],
+    ['what two have', '@EXAMPLE.COM', ['usr_search_a', 'usr_search_b']],
+    ['an email and a display name at once', 'example.comânn', []],
+    ['the same with a blank between', 'example.com ânn', []],
+    ['an id', 'usr_search', []],
+  ])('finds users by %s', async (_case, search, ids) => {
+    const directory = openAsAdmin(db, tenantId);
+    const page = await listUsers(directory, { tenantId, search, page: {} });
+    expect(page!.rows.map((row) => row.id)).toEqual(ids);
+    expect(await countUsers(directory, { tenantId, search })).toBe(ids.length);
+  });
+
+  test.each(['', '  ', null, undefined])('%j is no condition', async (search) => {
+    const directory = openAsAdmin(db, tenantId);
+    expect(await countGroups(directory, { filter: { search } })).toBe(MANY + 3);
+    expect(await countUsers(directory, { tenantId, search })).toBe(MANY + 2);
+  });
+
+  test('a text may have 255 characters; longer ones and such that cannot be stored are refused', async () => {
+    const directory = openAsAdmin(db, tenantId);
+    expect(await countUsers(directory, { tenantId, search: 'x'.repeat(255) })).toBe(0);
+    for (const search of ['x'.repeat(256), 'a\0', '\ud800']) {
+      const refused = { code: 'VALIDATION_FAILED' };
+      await expect(countUsers(directory, { tenantId, search })).rejects.toMatchObject(refused);
+      await expect(listUsers(directory, { tenantId, search, page: {} })).rejects.toMatchObject(refused);
+      await expect(countGroups(directory, { filter: { search } })).rejects.toMatchObject(refused);
+    }
   });
 
   test('is served by an index that holds the tenant too', async () => {

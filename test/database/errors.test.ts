@@ -1,0 +1,159 @@
+// Faults of the driver as the rest of the code sees them: what may be tried again, what is gone, and what is told to callers.
+import { expect, test } from 'vitest';
+import { databaseError, driverCode, isLostConnection, isRetryable } from '../../src/database/errors.ts';
+import { withRetries } from '../../src/database/transaction.ts';
+import { refuse } from '../../src/model/errors.ts';
+
+/** As a driver throws it. */
+const coded = (code: string, message = 'fault') => Object.assign(new Error(message), { code });
+const UNAVAILABLE = {
+  name: 'DirectoryError',
+  code: 'UNAVAILABLE',
+  message: 'The directory is busy or out of reach; try again',
+  details: {},
+};
+
+test.each([
+  // [code, may be tried again, the connection is gone, is told as UNAVAILABLE]
+  ['40001', true, false, true],
+  ['40P01', true, false, true],
+  ['P2034', true, false, true],
+  ['57014', false, false, true],
+  ['55P03', false, false, true],
+  ['53300', false, false, true],
+  ['57P01', false, true, true],
+  ['57P02', false, true, true],
+  ['57P03', false, true, true],
+  ['08000', false, true, true],
+  ['08001', false, true, true],
+  ['08003', false, true, true],
+  ['08006', false, true, true],
+  ['25P03', false, true, true],
+  ['ECONNREFUSED', false, true, true],
+  ['ECONNRESET', false, true, true],
+  ['ETIMEDOUT', false, true, true],
+  ['EPIPE', false, true, true],
+  ['ENOTFOUND', false, true, true],
+  ['EAI_AGAIN', false, true, true],
+  ['08P01', false, true, false],
+  ['57P04', false, true, false],
+  ['57P05', false, false, false],
+  ['23505', false, false, false],
+  ['23503', false, false, false],
+  ['22P02', false, false, false],
+  ['42601', false, false, false],
+  ['25P02', false, false, false],
+  ['40000', false, false, false],
+  ['40003', false, false, false],
+  ['ENOENT', false, false, false],
+  ['108000', false, false, false],
+  ['080000', false, false, false],
+])('%s: again %j, lost %j, unavailable %j', (code, again, lost, unavailable) => {
+  const error = coded(code);
+  expect([isRetryable(error), isLostConnection(error)]).toEqual([again, lost]);
+  const told = databaseError(error);
+  if (unavailable) expect(told).toMatchObject({ ...UNAVAILABLE, cause: error });
+  else expect(told).toBe(error);
+});
+
+test.each([
+  ['timeout exceeded when trying to connect'],
+  ['Query read timeout'],
+  ['Connection terminated'],
+  ['Connection terminated unexpectedly'],
+  ['connection terminated due to connection timeout'],
+])('"%s", which has no code, is a lost connection', (message) => {
+  const error = new Error(message);
+  expect([isRetryable(error), isLostConnection(error)]).toEqual([false, true]);
+  expect(databaseError(error)).toMatchObject({ ...UNAVAILABLE, cause: error });
+  // What only says the same, and is no error, is none of the driver's.
+  expect(isLostConnection({ message })).toBe(false);
+  expect(databaseError({ message })).toEqual({ message });
+});
+
+test.each([
+  ['a fault without a code', new Error('odd'), null],
+  ['nothing', null, null],
+  ['a text', '40001', null],
+  ['a number as code', { code: 40_001 }, null],
+  ['the driver itself', coded('40001'), '40001'],
+  ['Prisma, of a conflict', coded('P2034'), '40001'],
+  ['Prisma, of something else', coded('P2010'), null],
+  ['a cause', new Error('outer', { cause: coded('55P03') }), '55P03'],
+  ['an adapter', { cause: { originalCode: '40P01', kind: 'TransactionWriteConflict' } }, '40P01'],
+  ['an adapter, before its own code', { originalCode: '23505', code: 'UniqueConstraintViolation' }, '23505'],
+  [
+    'Prisma, around an adapter',
+    { code: 'P2010', meta: { driverAdapterError: { cause: coded('57014') } } },
+    '57014',
+  ],
+  [
+    'Prisma, around a cause',
+    { code: 'P2002', cause: coded('23505'), meta: { driverAdapterError: {} } },
+    '23505',
+  ],
+  ['a code like one of Prisma, but longer', coded('P20100'), 'P20100'],
+  ['a code like one of Prisma, but before it', coded('XP2010'), 'XP2010'],
+])('the code is found in %s', (_case, error, code) => {
+  expect(driverCode(error)).toBe(code);
+});
+
+test('a code is looked for eight levels deep, and in circles no longer', () => {
+  const nested = (levels: number): object => (levels === 1 ? coded('40001') : { cause: nested(levels - 1) });
+  expect([driverCode(nested(8)), driverCode(nested(9))]).toEqual(['40001', null]);
+  const circle: { cause?: unknown } = {};
+  circle.cause = circle;
+  expect(driverCode(circle)).toBeNull();
+});
+
+test('refusals and what is no fault of the database pass as they are', () => {
+  const refusal = refuse.limit(1, 'Query read timeout');
+  expect(databaseError(refusal)).toBe(refusal);
+  const wrapping = refuse.unavailable('busy', coded('40001'));
+  expect(databaseError(wrapping)).toBe(wrapping);
+  for (const other of [new TypeError('x is undefined'), null, undefined, 'text']) {
+    expect(databaseError(other)).toBe(other);
+  }
+});
+
+/** A work that fails so many times, with these errors in turn. */
+function failing(times: number, ...errors: unknown[]) {
+  let runs = 0;
+  return {
+    runs: () => runs,
+    work: async () => {
+      runs += 1;
+      if (runs <= times) throw errors[(runs - 1) % errors.length];
+      return `run ${runs}`;
+    },
+  };
+}
+
+test.each([
+  ['serialization failures', coded('40001')],
+  ['deadlocks', coded('40P01')],
+  ['conflicts as Prisma tells them', coded('P2034')],
+  ['conflicts inside', new Error('wrapped', { cause: { originalCode: '40001' } })],
+])('what ends in %s is run five times in all', async (_case, error) => {
+  for (const times of [0, 1, 4]) {
+    const { work, runs } = failing(times, error);
+    expect(await withRetries(work)).toBe(`run ${times + 1}`);
+    expect(runs()).toBe(times + 1);
+  }
+  const { work, runs } = failing(5, error);
+  await expect(withRetries(work)).rejects.toBe(error);
+  expect(runs()).toBe(5);
+});
+
+test.each(['23505', '57014', '55P03', '57P01', 'ECONNRESET', 'P2002'])(
+  'what ends in %s is not run again, nor is it after a conflict',
+  async (code) => {
+    const error = coded(code);
+    const once = failing(9, error);
+    await expect(withRetries(once.work)).rejects.toBe(error);
+    expect(once.runs()).toBe(1);
+    const twice = failing(9, coded('40001'), error);
+    await expect(withRetries(twice.work)).rejects.toBe(error);
+    expect(twice.runs()).toBe(2);
+  },
+);
