@@ -4,7 +4,7 @@ import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } fr
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { withLimitedBody } from '../../src/http/body.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
 import { createListener } from '../../src/http/plain.ts';
@@ -165,6 +165,9 @@ describe('a server', () => {
     for await (const chunk of response) text += chunk;
     expect(text).toBe('answered');
     await stop;
+    const looked = vi.spyOn(server.server, 'closeIdleConnections');
+    await sleep(120);
+    expect(looked, 'nothing goes on once it has stopped').not.toHaveBeenCalled();
     agent.destroy();
   });
   const connections = ({ server }: Listening) =>
@@ -274,6 +277,18 @@ describe('a plain request', () => {
       'x-content-type-options': 'nosniff',
     });
     expect(await requestCounts(parts.metrics), 'counted once').toEqual({ '/graphql 200': 1 });
+  });
+
+  test('needs no host, as of HTTP/1.0, to get to the router', async () => {
+    const server = await serve(options({ plainGraphQL: async () => null }));
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    socket.write(
+      'POST /graphql HTTP/1.0\r\nauthorization: Bearer x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}',
+    );
+    let text = '';
+    for await (const chunk of socket.setEncoding('utf8')) text += chunk;
+    expect(text).toMatch(/^HTTP\/1\.1 200 /);
+    expect(text).toContain('"by":"graphql"');
   });
 
   test('keeps the id that was made for it on the way to the router', async () => {
