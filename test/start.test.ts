@@ -1,13 +1,15 @@
 // The server as a newcomer meets it: a first start, its commands, a second process, an orderly stop and a kill.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import packageJson from '../package.json' with { type: 'json' };
 import { createDatabase } from './support/postgresql.ts';
-import { type RunningServer, runScript, startServer } from './support/process.ts';
+import { type RunningServer, runCommand, runScript, startServer } from './support/process.ts';
 
 async function ask(url: string, token: string, query: string) {
   const response = await fetch(`${url}/graphql`, {
@@ -24,15 +26,23 @@ const tokensOf = ({ stdout }: RunningServer) =>
 
 describe('on the embedded database', { timeout: 120_000 }, () => {
   let dataDir: string;
+  let first: RunningServer;
+  let tokens: Map<string, string>;
   let server: RunningServer;
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'coterie-start-'));
-    server = await startServer({ DATA_DIR: dataDir });
+    first = await startServer({ DATA_DIR: dataDir });
+    tokens = tokensOf(first);
+    server = first;
+  }, 120_000);
+  // Some tests end it.
+  beforeEach(async () => {
+    if (server.child.exitCode !== null || server.child.signalCode !== null)
+      server = await startServer({ DATA_DIR: dataDir });
   }, 120_000);
   afterAll(() => server.stop().catch(() => {}));
 
   test('the first start loads the demo directory and prints a token for each role', async () => {
-    const tokens = tokensOf(server);
     const roles = [...tokens.keys()];
     expect(roles).toEqual(['super_admin', 'partner_admin', 'tenant_admin', 'service', 'user']);
     const seen = [];
@@ -51,7 +61,7 @@ describe('on the embedded database', { timeout: 120_000 }, () => {
       ['SERVICE', 1, true],
       ['USER', 0, true],
     ]);
-    expect(server.stderr).toBe('');
+    expect(first.stderr).toBe('');
   });
 
   test('a token of the command alone on stdout is accepted', async () => {
@@ -79,7 +89,7 @@ describe('on the embedded database', { timeout: 120_000 }, () => {
   });
 
   test('after a kill the next start has every acknowledged change, and seeds nothing', async () => {
-    const token = tokensOf(server).get('super_admin')!;
+    const token = tokens.get('super_admin')!;
     const create =
       'mutation { createGroup(input: { tenantId: "tnt_Northwind0000000", name: "Kept" }) { __typename } }';
     expect((await ask(server.url, token, create)).data.createGroup.__typename).toBe('CreateGroupPayload');
@@ -92,7 +102,7 @@ describe('on the embedded database', { timeout: 120_000 }, () => {
 
   test('SIGTERM lets an open request finish, then ends the process with 0', async () => {
     const { port } = new URL(server.url);
-    const token = tokensOf(server).get('super_admin')!;
+    const token = tokens.get('super_admin')!;
     const body = JSON.stringify({ query: '{ viewer { role } }' });
     const socket = connect(Number(port), '127.0.0.1');
     await once(socket, 'connect');
@@ -100,15 +110,20 @@ describe('on the embedded database', { timeout: 120_000 }, () => {
     socket.on('data', (chunk) => {
       answer += chunk;
     });
-    const head = `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer ${token}\r\ncontent-length: ${body.length}\r\n\r\n`;
-    socket.write(head + body.slice(0, 10));
-    await sleep(200);
+    const head = `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer ${token}\r\ncontent-length: ${body.length}\r\nexpect: 100-continue\r\n\r\n`;
+    socket.write(head);
+    await expect.poll(() => answer).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    socket.write(body.slice(0, 10));
     const stopped = server.stop();
-    await sleep(200);
-    await expect(fetch(`${server.url}/livez`)).rejects.toThrow();
+    const isOpen = () =>
+      fetch(`${server.url}/livez`, { headers: { connection: 'close' } }).then(
+        () => true,
+        () => false,
+      );
+    await expect.poll(isOpen).toBe(false);
     socket.write(body.slice(10));
     await once(socket, 'close');
-    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
     expect(answer).toContain('SUPER_ADMIN');
     expect(await stopped).toBe(0);
   });
@@ -126,6 +141,21 @@ test('on a server the same start does the same', { timeout: 120_000 }, async () 
   await drop();
 });
 
+test('a command that migrated ends when its work is done', { timeout: 120_000 }, async () => {
+  const { url, drop } = await createDatabase();
+  const [, ...args] = packageJson.scripts.migrate.split(' ');
+  const child = spawn(process.execPath, args, {
+    cwd: join(import.meta.dirname, '..'),
+    env: { ...process.env, NODE_ENV: '', DATABASE_URL: url },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  expect(String(await once(child.stdout, 'data'))).toBe('The database is migrated\n');
+  // Prisma's migration engine would keep it for ten seconds more.
+  expect(await Promise.race([ended, sleep(8_000, 'it stays')])).toEqual([0, null]);
+  await drop();
+});
+
 test.each([
   ['production without an issuer', { NODE_ENV: 'production' }, ['AUTH_ISSUER: required in production']],
   ['an open address without an issuer', { HOST: '0.0.0.0' }, ['HOST: must be a loopback address']],
@@ -136,7 +166,10 @@ test.each([
   ],
 ])('%s is refused before anything is opened', async (_case, variables, named) => {
   const dataDir = join(tmpdir(), 'coterie-never-made');
-  const { code, stdout, stderr } = await runScript('start', [], { DATA_DIR: dataDir, ...variables });
+  const { code, stdout, stderr } = await runCommand(packageJson.scripts.start, [], {
+    DATA_DIR: dataDir,
+    ...variables,
+  });
   expect(code).toBe(1);
   expect(stdout).toBe('');
   for (const name of named) expect(stderr).toContain(name);

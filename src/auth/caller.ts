@@ -18,6 +18,8 @@ const MAX_TOKEN_BYTES = 8 * 1_024;
 const CLOCK_SKEW = 60;
 /** Keys are asked for again at most this often for an unknown key id, in ms: a flood of bad tokens must not become one. */
 const JWKS_COOLDOWN = 30_000;
+/** Keys are asked for anew after this long, in ms: one that was withdrawn must not verify tokens much longer. */
+const JWKS_MAX_AGE = 60_000;
 const JWKS_TIMEOUT = 2_000;
 /** A token that held is believed this long, in ms: a key that is withdrawn must not be honoured much longer. */
 const KEPT_FOR = 60_000;
@@ -31,6 +33,7 @@ export type Authenticate = (authorization: string | null) => Promise<Caller>;
 export function authenticateIssued({ issuers, audiences, jwksUrl }: Issuer): Authenticate {
   const keys = createRemoteJWKSet(new URL(jwksUrl), {
     cooldownDuration: JWKS_COOLDOWN,
+    cacheMaxAge: JWKS_MAX_AGE,
     timeoutDuration: JWKS_TIMEOUT,
   });
   return authenticator(issuers.map(issuerPattern), [...audiences], keys);

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MIGRATIONS_DIR, schemaDrift } from '../database/migrate.ts';
 import { openPglite } from '../database/pglite.ts';
+import { endProcess } from './end-process.ts';
 import { withDatabase } from './with-database.ts';
 
 const [command, name] = process.argv.slice(2);
@@ -14,6 +15,7 @@ if (command === undefined) {
   });
 } else if (command === 'create' && name !== undefined && /^[a-z][a-z0-9_]*$/.test(name)) {
   await createMigration(name);
+  endProcess();
 } else {
   process.stderr.write(
     'Usage: npm run migrate [-- create NAME]   (NAME: lower case letters, digits and _)\n',

@@ -2,11 +2,12 @@
 import { readConfig } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import { openDatabase } from '../database/open.ts';
+import { endProcess } from './end-process.ts';
 
 /** Milliseconds a statement of a command may take: it works on whole tenants, and nobody waits for an answer. */
 const STATEMENT = 10 * 60_000;
 
-/** Opens the database for `work` and closes it; a failure is printed and makes the exit code 1. */
+/** Opens the database for `work`, closes it and ends the process; a failure is printed and makes the exit code 1. */
 export async function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
   try {
     const { databaseUrl: url, dataDir } = readConfig();
@@ -21,4 +22,5 @@ export async function withDatabase(work: (database: Database) => Promise<void>):
     process.stderr.write(`${(error as Error).message}\n`);
     process.exitCode = 1;
   }
+  endProcess();
 }

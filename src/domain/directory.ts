@@ -3,7 +3,6 @@ import { type Database, Prisma, type Query, type Sql } from '../database/databas
 import { databaseError } from '../database/errors.ts';
 import { type Caller, isUserCaller, type Sight, type UserCaller } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
-import { type ScopedPrisma, scopedPrisma } from './scoped-prisma.ts';
 
 /** What a read needs to know of whoever is asking: which tenants are in sight. */
 export type Seeing = {
@@ -25,12 +24,10 @@ export type Seeing = {
 
 /**
  * A directory opened for one caller and one request: its answers are cached until the caller changes something.
- * Every statement it issues carries the caller's tenants, Prisma's (`prisma`) and SQL (`scope`) alike.
+ * Every statement it issues carries the caller's tenants (`scope`).
  */
 export type Directory = Seeing & {
   readonly caller: Caller;
-  /** Prisma bound to the tenants in sight. */
-  readonly prisma: ScopedPrisma;
   /** The value that `create` makes, once until the next change. */
   memo<Value>(key: object, create: () => Value): Value;
   /** Drops what was cached, after a change. */
@@ -75,16 +72,10 @@ class Sighted implements Seeing {
 class OpenDirectory extends Sighted implements Directory {
   readonly caller: Caller;
   private cache = new Map<object, unknown>();
-  private scoped: ScopedPrisma | undefined;
 
   constructor(db: Database, caller: Caller) {
     super(db, sightOf(caller));
     this.caller = caller;
-  }
-
-  get prisma(): ScopedPrisma {
-    this.scoped ??= scopedPrisma(this.db, this.caller);
-    return this.scoped;
   }
 
   memo<Value>(key: object, create: () => Value): Value {

@@ -23,6 +23,10 @@ type Models = {
     : PrismaTypes[Model];
 };
 
+function noClient(): never {
+  throw new Error('Entities are loaded by the domain: give the field a resolver in place of a relation');
+}
+
 export const builder = new SchemaBuilder<{
   Context: Context;
   PrismaTypes: Models;
@@ -36,8 +40,8 @@ export const builder = new SchemaBuilder<{
   DefaultNodeNullability: false;
 }>({
   plugins: [ErrorsPlugin, ComplexityPlugin, RelayPlugin, PrismaPlugin, DirectivesPlugin, FederationPlugin],
-  // Entities are loaded by the domain's DataLoaders; the client only lets Pothos know the models.
-  prisma: { client: ({ directory }) => directory.prisma as never, dmmf: getDatamodel() },
+  // Pothos knows the models, but loads nothing itself: what it read would not be limited to the caller's tenants.
+  prisma: { client: noClient, dmmf: getDatamodel() },
   // Only the arithmetic of the plugin is used: the limit is enforced before anything is executed.
   complexity: { disabled: true, fieldComplexity: fieldCost },
   errors: { directResult: true },

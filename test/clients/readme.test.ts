@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { minifyIntrospection, outputIntrospectionFile } from '@gql.tada/internal';
 import { introspectionFromSchema } from 'graphql';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { schema } from '../../src/graphql/schema.ts';
 import { listenTo } from '../federation/subgraphs.ts';
-import { type Listening, startListening } from './listening.ts';
+import { type Listening, startListening, type Tenant } from './listening.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
@@ -29,9 +29,11 @@ let folder: string;
 let readme: string;
 let blocks: Map<string, string>;
 let listening: Listening;
+let tenant: Tenant;
 
 beforeAll(async () => {
   listening = await startListening();
+  tenant = await listening.newTenant();
   readme = await readFile(join(ROOT, 'README.md'), 'utf8');
   const found = readme.matchAll(/```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)```/g);
   blocks = new Map([...found].map(([, name, code]) => [name!, code!]));
@@ -66,7 +68,7 @@ const here = (name: string) =>
 
 async function output(name: string): Promise<string> {
   await here(name);
-  const env = { ...process.env, TOKEN: listening.headers.authorization.replace('Bearer ', '') };
+  const env = { ...process.env, TOKEN: tenant.headers.authorization.replace('Bearer ', '') };
   const { stdout } = await run(process.execPath, [join(folder, name)], { cwd: folder, env });
   return stdout;
 }
@@ -110,15 +112,11 @@ test('what is composed is served by Hive Gateway', async () => {
     const ask = () =>
       fetch(url, {
         method: 'POST',
-        headers: { ...listening.headers, 'content-type': 'application/json' },
+        headers: { ...tenant.headers, 'content-type': 'application/json' },
         body: JSON.stringify({ query: '{ groups { totalCount } }' }),
       }).catch(() => null);
-    let response = await ask();
-    for (let tries = 0; response === null && tries < 100; tries += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      response = await ask();
-    }
-    expect(await response?.json()).toEqual({ data: { groups: { totalCount: 8 } } });
+    const response = await vi.waitUntil(ask, { timeout: 50_000, interval: 100 });
+    expect(await response.json()).toEqual({ data: { groups: { totalCount: 8 } } });
   } finally {
     // Not asked to end: it would drain, and outlive the tests.
     gateway.kill('SIGKILL');

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
 import relay from 'relay-runtime';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { printClientSchema } from '../../src/graphql/print-schema.ts';
 import { schema } from '../../src/graphql/schema.ts';
-import { type Listening, startListening } from './listening.ts';
+import { type Listening, startListening, type Tenant } from './listening.ts';
 
 const COMPILER = createRequire(import.meta.url).resolve('relay-compiler/cli.js');
 
@@ -20,6 +20,7 @@ type Untyped = any;
 let app: string;
 let compiled: string;
 let listening: Listening;
+let tenant: Tenant;
 let environment: relay.Environment;
 
 beforeAll(async () => {
@@ -30,12 +31,15 @@ beforeAll(async () => {
   await writeFile(join(app, 'schema.graphql'), printClientSchema());
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [COMPILER], { cwd: app });
   compiled = stdout + stderr;
+});
+beforeEach(async () => {
+  tenant = await listening.newTenant();
   environment = new relay.Environment({
     store: new relay.Store(new relay.RecordSource()),
     network: relay.Network.create(async ({ text }, variables) => {
       const response = await fetch(listening.url, {
         method: 'POST',
-        headers: { ...listening.headers, 'content-type': 'application/json' },
+        headers: { ...tenant.headers, 'content-type': 'application/json' },
         body: JSON.stringify({ query: text, variables }),
       });
       return (await response.json()) as relay.GraphQLResponse;
@@ -99,7 +103,7 @@ test('relay-compiler compiles it, and every connection of the schema is in it', 
 });
 
 test('pages forward by the node, each page joined to those before', async () => {
-  const { team, userIds } = listening;
+  const { team, userIds } = tenant;
   const { group } = await load('groupScreenQuery', { id: team, userId: userIds[7] });
   expect(group.hasEffectiveMember).toBe(true);
   const ids = async (fragment: string, field: string) =>
@@ -120,7 +124,7 @@ test('pages forward by the node, each page joined to those before', async () => 
 });
 
 test('pages backward, from the end of a list to its start', async () => {
-  const variables = { filter: { parentGroupId: listening.team }, orderBy: { field: 'NAME' }, last: 2 };
+  const variables = { filter: { parentGroupId: tenant.team }, orderBy: { field: 'NAME' }, last: 2 };
   const first = await load('directoryGroupsPageQuery', variables);
   const groups = async () => (await read('directoryGroups', first)).groups;
   expect(names(await namedOf(await groups()))).toEqual(['Part 4', 'Part 5']);
@@ -151,7 +155,7 @@ async function namedOf({ edges }: Untyped) {
 }
 
 test('every other query is answered without an error', async () => {
-  const { team, tenantId, userIds } = listening;
+  const { team, tenantId, userIds } = tenant;
   const { nodes } = await load('userScreenQuery', { ids: [userIds[0], team] });
   expect(names((await read('userGroups', nodes[0].userGroups)).groups)).toEqual(['Team']);
   expect(nodes[1]).toEqual({ userGroups: null, userEffectiveGroups: null });
@@ -166,21 +170,21 @@ test('every other query is answered without an error', async () => {
 });
 
 test('refetches a node: what others changed comes in', async () => {
-  const { group } = await load('groupScreenQuery', { id: listening.everyone, userId: listening.userIds[0] });
+  const { group } = await load('groupScreenQuery', { id: tenant.everyone, userId: tenant.userIds[0] });
   await fetch(listening.url, {
     method: 'POST',
-    headers: { ...listening.headers, 'content-type': 'application/json' },
+    headers: { ...tenant.headers, 'content-type': 'application/json' },
     body: JSON.stringify({
-      query: `mutation { updateGroup(input: { id: "${listening.everyone}", name: "All" }) { __typename } }`,
+      query: `mutation { updateGroup(input: { id: "${tenant.everyone}", name: "All" }) { __typename } }`,
     }),
   });
   expect((await read('groupHeader', group)).name).toBe('Everyone');
-  await load('groupHeaderRefetchQuery', { id: listening.everyone });
+  await load('groupHeaderRefetchQuery', { id: tenant.everyone });
   expect((await read('groupHeader', group)).name).toBe('All');
 });
 
 test('a payload alone brings the store up to date: renamed, and deleted from every list', async () => {
-  const { team, parts, requests } = listening;
+  const { team, parts, requests } = tenant;
   const root = await load('directoryGroupsPageQuery', { filter: { parentGroupId: team }, first: 100 });
   const list = async () => names(await namedOf((await read('directoryGroups', root)).groups));
   expect(await list()).toContain('Part 5');

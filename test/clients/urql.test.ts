@@ -3,24 +3,29 @@ import { Client, fetchExchange } from '@urql/core';
 import { cacheExchange } from '@urql/exchange-graphcache';
 import { relayPagination } from '@urql/exchange-graphcache/extras';
 import { introspectionFromSchema } from 'graphql';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { schema } from '../../src/graphql/schema.ts';
-import { type Listening, startListening } from './listening.ts';
+import { type Listening, startListening, type Tenant } from './listening.ts';
 import { ADD_MEMBERS, DELETE, GROUP, MOVE, NEST, RENAME, USER } from './session.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the shapes are those of session.ts.
 type Untyped = any;
 
 let listening: Listening;
+let tenant: Tenant;
 let client: Client;
-const warnings: string[] = [];
+let warnings: string[];
 
 beforeAll(async () => {
   listening = await startListening();
+});
+beforeEach(async () => {
+  tenant = await listening.newTenant();
+  warnings = [];
   client = new Client({
     url: listening.url,
     preferGetMethod: false,
-    fetchOptions: { headers: listening.headers },
+    fetchOptions: { headers: tenant.headers },
     exchanges: [
       cacheExchange({
         // With the schema it knows abstract types, and warns of what has an id but no key.
@@ -41,6 +46,8 @@ beforeAll(async () => {
     ],
   });
 });
+// Of whatever a test asks: nothing that has no key was said to need one.
+afterEach(() => expect(warnings).toEqual([]));
 afterAll(() => listening.stop());
 
 /** What is part of another object and has no identity of its own. */
@@ -57,45 +64,45 @@ const KEYLESS = Object.fromEntries(
 );
 
 async function change(mutation: string, input: object): Promise<Untyped> {
-  const before = listening.requests.length;
+  const before = tenant.requests.length;
   const { data, error } = await client.mutation<Untyped>(mutation, { input });
   expect(error).toBeUndefined();
   const [result] = Object.values(data) as Untyped[];
   expect(result.code, result.message).toBeUndefined();
-  expect(listening.requests.length - before).toBe(1);
+  expect(tenant.requests.length - before).toBe(1);
   return result;
 }
 
 /** What the cache answers by itself; null if it would have to ask. */
 async function cached(query: string, variables: object): Promise<Untyped> {
-  const before = listening.requests.length;
+  const before = tenant.requests.length;
   const { data } = await client.query<Untyped>(query, variables, { requestPolicy: 'cache-only' });
-  expect(listening.requests.length).toBe(before);
+  expect(tenant.requests.length).toBe(before);
   return data && (data.group ?? data.user);
 }
 
 const childNames = (group: Untyped) => group.children.edges.map(({ node }: Untyped) => node.name);
-const page = (after?: string) => ({ id: listening.team, first: 4, ...(after && { after }) });
-let end: string;
-
+const page = (after?: string) => ({ id: tenant.team, first: 4, ...(after && { after }) });
 test('pages forward: the pages are one list in the cache', async () => {
   const { data } = await client.query<Untyped>(GROUP, page());
-  end = data.group.children.pageInfo.endCursor;
+  const end = data.group.children.pageInfo.endCursor;
   await client.query<Untyped>(GROUP, page(end));
   const merged = await cached(GROUP, page(end));
   expect(childNames(merged)).toEqual(['Part 0', 'Part 1', 'Part 2', 'Part 3', 'Part 4', 'Part 5']);
-  expect(listening.requests.length).toBe(2);
+  expect(tenant.requests.length).toBe(2);
 });
 
 test('renames: every list that holds the group shows it', async () => {
-  await change(RENAME, { id: listening.parts[0], name: 'First part' });
+  await client.query(GROUP, page());
+  await change(RENAME, { id: tenant.parts[0], name: 'First part' });
   expect(childNames(await cached(GROUP, page()))).toContain('First part');
 });
 
 test('adds a member: counts of the group, and groups of the user', async () => {
-  const newcomer = listening.userIds[11]!;
+  const newcomer = tenant.userIds[11]!;
+  await client.query(GROUP, page());
   await client.query(USER, { id: newcomer });
-  await change(ADD_MEMBERS, { groupId: listening.team, userIds: [newcomer] });
+  await change(ADD_MEMBERS, { groupId: tenant.team, userIds: [newcomer] });
   expect(await cached(GROUP, page())).toMatchObject({ memberCount: 6, effectiveMemberCount: 12 });
   expect((await cached(USER, { id: newcomer })).groups).toMatchObject({
     totalCount: 1,
@@ -104,26 +111,24 @@ test('adds a member: counts of the group, and groups of the user', async () => {
 });
 
 test('nests a group: the counts of one end, the parents of the other', async () => {
-  await client.query(GROUP, { id: listening.everyone, first: 4 });
-  await change(NEST, { groupId: listening.everyone, childGroupIds: [listening.parts[2]] });
-  expect(await cached(GROUP, { id: listening.everyone, first: 4 })).toMatchObject({ nestedGroupCount: 2 });
+  await client.query(GROUP, { id: tenant.everyone, first: 4 });
+  await change(NEST, { groupId: tenant.everyone, childGroupIds: [tenant.parts[2]] });
+  expect(await cached(GROUP, { id: tenant.everyone, first: 4 })).toMatchObject({ nestedGroupCount: 2 });
 });
 
 test('moves a group: both parents', async () => {
   const { previousParent, group } = await change(MOVE, {
-    id: listening.parts[1],
-    parentGroupId: listening.everyone,
+    id: tenant.parts[1],
+    parentGroupId: tenant.everyone,
   });
-  expect(previousParent).toMatchObject({ id: listening.team, children: { totalCount: 5 } });
-  expect(group.parent).toMatchObject({ id: listening.everyone, children: { totalCount: 1 } });
+  expect(previousParent).toMatchObject({ id: tenant.team, children: { totalCount: 5 } });
+  expect(group.parent).toMatchObject({ id: tenant.everyone, children: { totalCount: 1 } });
 });
 
 test('deletes a group: gone from the cache, and its parent from the payload', async () => {
-  const { parent } = await change(DELETE, { id: listening.parts[4], strategy: 'CASCADE' });
-  expect(parent).toMatchObject({ id: listening.team, nestedGroupCount: 5, children: { totalCount: 4 } });
-  expect(await cached(GROUP, { id: listening.parts[4], first: 4 })).toBeNull();
-});
-
-test('nothing that has no key was said to need one', () => {
-  expect(warnings).toEqual([]);
+  await client.query(GROUP, page());
+  await client.query(GROUP, { id: tenant.parts[4], first: 4 });
+  const { parent } = await change(DELETE, { id: tenant.parts[4], strategy: 'CASCADE' });
+  expect(parent).toMatchObject({ id: tenant.team, nestedGroupCount: 5, children: { totalCount: 5 } });
+  expect(await cached(GROUP, { id: tenant.parts[4], first: 4 })).toBeNull();
 });

@@ -1,15 +1,25 @@
 // What is written down: each change leaves its events, and each ended edge its interval, in the same transaction.
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
 import { deleteGroup } from '../../src/domain/deletion.ts';
-import type { Directory } from '../../src/domain/directory.ts';
+import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
-import { addGroupMembers, removeGroupMembers } from '../../src/domain/members.ts';
+import { addGroupMembers, removeGroupMembers, updateGroupMembers } from '../../src/domain/members.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
 import { restoreGroup } from '../../src/domain/restore.ts';
 import { removeUsers } from '../../src/domain/users.ts';
-import type { TenantId, UserId } from '../../src/model/ids.ts';
-import { createTenant, openAsAdmin } from '../support/directories.ts';
+import type { Caller } from '../../src/model/caller.ts';
+import type { PartnerId, TenantId, UserId } from '../../src/model/ids.ts';
+import {
+  createTenant,
+  openAsAdmin,
+  partnerAdmin,
+  platform,
+  service,
+  superAdmin,
+  tenantAdmin,
+} from '../support/directories.ts';
+import { createWorld, edgesOf, endedOf, eventsOf, MAKER } from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 
 let database: TestDatabase;
@@ -144,4 +154,238 @@ test('an edge across tenants cannot be stored, whoever tries', async () => {
       insert into memberships (tenant_id, group_id, user_id, added_by)
       values (${tenantId}, ${group}, ${other.userIds[0]}, 'nobody')`),
   ).rejects.toMatchObject({ code: '23503' });
+});
+
+/** Who may change a tenant, and how each is written down: by subject, never by who acts for it. */
+const ACTORS: [string, (tenantId: TenantId, partnerId: PartnerId) => Caller, string][] = [
+  ['its administrator', tenantAdmin, 'user usr_administrator'],
+  ['the partner', (_tenantId, partnerId) => partnerAdmin(partnerId), 'user usr_partneradmin'],
+  ['the administrator of everything', () => superAdmin, 'user usr_root'],
+  ['a service', (tenantId) => service(tenantId, true), 'service client'],
+  ['a service of the platform', () => platform(true), 'service sync'],
+  [
+    'somebody for whom others act',
+    (tenantId) => ({ ...tenantAdmin(tenantId), actors: ['svc_outer', 'svc_inner'] }),
+    'user usr_administrator',
+  ],
+];
+
+type Written = {
+  /** Events, by type and group, without their actor. */
+  events: [type: string, group: string, data: object][];
+  /** Edges that began and ended, without who did it. */
+  begun?: string[];
+  ended?: string[];
+};
+
+type World = Awaited<ReturnType<typeof recordedWorld>>;
+const recordedWorld = () =>
+  createWorld(
+    database.db,
+    {
+      Top: { members: [0], nests: ['Group'] },
+      Group: { parent: 'Top', members: [0, 1], nests: ['Leaf'] },
+      Child: { parent: 'Group', members: [1] },
+      Leaf: { nests: ['Deep'] },
+      Deep: {},
+      Spare: { members: [2] },
+    },
+    4,
+  );
+
+const deletionId = expect.stringMatching(/^del_[A-Za-z0-9]{16}$/);
+const fieldsOf = (more: object) => ({
+  name: 'Group',
+  description: null,
+  type: 'SECURITY',
+  parentGroupId: null,
+  customAttributes: null,
+  ...more,
+});
+
+const COMMANDS: Record<
+  string,
+  { run(directory: Directory, world: World): Promise<unknown>; written(world: World): Written }
+> = {
+  createGroup: {
+    run: (directory, { tenantId, users, ids }) =>
+      createGroup(directory, {
+        tenantId,
+        name: 'New',
+        parentGroupId: ids.Top,
+        initialMemberIds: [users[3]!, users[0]!],
+      }),
+    written: ({ users, ids }) => ({
+      events: [
+        ['group.created', 'New', fieldsOf({ name: 'New', parentGroupId: ids.Top })],
+        ['group_membership.added', 'New', { userIds: [users[3], users[0]] }],
+      ],
+      begun: [`New: ${users[0]}`, `New: ${users[3]}`],
+    }),
+  },
+  updateGroup: {
+    run: (directory, { ids }) =>
+      updateGroup(directory, { id: ids.Group, description: 'd', parentGroupId: null }),
+    written: ({ ids }) => ({
+      events: [
+        [
+          'group.updated',
+          'Group',
+          {
+            changed: ['description', 'parentGroupId'],
+            before: fieldsOf({ parentGroupId: ids.Top }),
+            after: fieldsOf({ description: 'd' }),
+          },
+        ],
+      ],
+    }),
+  },
+  addGroupMembers: {
+    run: (directory, { users, ids }) =>
+      addGroupMembers(directory, { groupId: ids.Spare, userIds: [users[3]!, users[2]!, users[1]!] }),
+    written: ({ users }) => ({
+      events: [['group_membership.added', 'Spare', { userIds: [users[3], users[1]] }]],
+      begun: [`Spare: ${users[1]}`, `Spare: ${users[3]}`],
+    }),
+  },
+  removeGroupMembers: {
+    run: (directory, { users, ids }) =>
+      removeGroupMembers(directory, { groupId: ids.Group, userIds: [users[3]!, users[1]!] }),
+    written: ({ users }) => ({
+      events: [['group_membership.removed', 'Group', { userIds: [users[1]], cause: 'REMOVED' }]],
+      ended: [`Group: ${users[1]} REMOVED`],
+    }),
+  },
+  updateGroupMembers: {
+    run: (directory, { users, ids }) =>
+      updateGroupMembers(directory, {
+        groupId: ids.Group,
+        usersToAdd: [users[2]!],
+        usersToRemove: [users[0]!],
+      }),
+    written: ({ users }) => ({
+      events: [
+        ['group_membership.added', 'Group', { userIds: [users[2]] }],
+        ['group_membership.removed', 'Group', { userIds: [users[0]], cause: 'REMOVED' }],
+      ],
+      begun: [`Group: ${users[2]}`],
+      ended: [`Group: ${users[0]} REMOVED`],
+    }),
+  },
+  addNestedGroups: {
+    run: (directory, { ids }) =>
+      addNestedGroups(directory, { groupId: ids.Group, childGroupIds: [ids.Spare, ids.Leaf] }),
+    written: ({ ids }) => ({
+      events: [['group_nesting.added', 'Group', { childGroupIds: [ids.Spare] }]],
+      begun: ['Group > Spare'],
+    }),
+  },
+  removeNestedGroup: {
+    run: (directory, { ids }) => removeNestedGroup(directory, { groupId: ids.Group, childGroupId: ids.Leaf }),
+    written: ({ ids }) => ({
+      events: [['group_nesting.removed', 'Group', { childGroupIds: [ids.Leaf], cause: 'REMOVED' }]],
+      ended: ['Group > Leaf REMOVED'],
+    }),
+  },
+  removeUsers: {
+    run: (directory, { tenantId, users }) => removeUsers(directory, { tenantId, userIds: [users[1]!] }),
+    written: ({ users }) => ({
+      events: [
+        ['group_membership.removed', 'Child', { userIds: [users[1]], cause: 'USER_REMOVED' }],
+        ['group_membership.removed', 'Group', { userIds: [users[1]], cause: 'USER_REMOVED' }],
+      ],
+      ended: [`Child: ${users[1]} USER_REMOVED`, `Group: ${users[1]} USER_REMOVED`],
+    }),
+  },
+  'deleteGroup, BLOCK': {
+    run: (directory, { ids }) => deleteGroup(directory, { id: ids.Deep }),
+    written: () => ({
+      events: [['group.deleted', 'Deep', { strategy: 'BLOCK', deletionId, removedMembershipCount: 0 }]],
+      ended: ['Leaf > Deep GROUP_DELETED'],
+    }),
+  },
+  'deleteGroup, ORPHAN': {
+    run: (directory, { ids }) => deleteGroup(directory, { id: ids.Group, strategy: 'ORPHAN' }),
+    written: ({ users, ids }) => ({
+      events: [
+        ['group.deleted', 'Group', { strategy: 'ORPHAN', deletionId, removedMembershipCount: 2 }],
+        [
+          'group.updated',
+          'Child',
+          {
+            changed: ['parentGroupId'],
+            before: { parentGroupId: ids.Group },
+            after: { parentGroupId: ids.Top },
+          },
+        ],
+        ['group_nesting.added', 'Top', { childGroupIds: [ids.Leaf], through: ids.Group }],
+      ],
+      begun: ['Top > Leaf'],
+      ended: [
+        `Group: ${users[0]} GROUP_DELETED`,
+        `Group: ${users[1]} GROUP_DELETED`,
+        'Group > Leaf GROUP_DELETED',
+        'Top > Group GROUP_DELETED',
+      ],
+    }),
+  },
+  'deleteGroup, CASCADE': {
+    run: (directory, { ids }) => deleteGroup(directory, { id: ids.Group, strategy: 'CASCADE' }),
+    written: ({ users }) => ({
+      events: [
+        ['group.deleted', 'Child', { strategy: 'CASCADE', deletionId, removedMembershipCount: 1 }],
+        ['group.deleted', 'Group', { strategy: 'CASCADE', deletionId, removedMembershipCount: 2 }],
+      ],
+      ended: [
+        `Child: ${users[1]} GROUP_DELETED`,
+        `Group: ${users[0]} GROUP_DELETED`,
+        `Group: ${users[1]} GROUP_DELETED`,
+        'Group > Leaf GROUP_DELETED',
+        'Top > Group GROUP_DELETED',
+      ],
+    }),
+  },
+};
+
+describe.each(Object.entries(COMMANDS))('%s is written down', (_command, { run, written }) => {
+  test.each(ACTORS)('by %s', async (_who, callerOf, actor) => {
+    const { db } = database;
+    const world = await recordedWorld();
+    await run(openDirectory(db, callerOf(world.tenantId, world.partnerId)), world);
+    const { events, begun = [], ended = [] } = written(world);
+    expect(await eventsOf(db, world.tenantId)).toEqual(
+      events.map(([type, group, data]) => ({ type, group, actor, data })),
+    );
+    const subject = actor.split(' ')[1]!;
+    const edges = await edgesOf(db, world.tenantId);
+    expect(edges.filter((edge) => !edge.endsWith(` by ${MAKER}`))).toEqual(
+      begun.map((edge) => `${edge} by ${subject}`).toSorted(),
+    );
+    const until = (edge: string) => {
+      const [, ends, cause] = /^(.*) (\w+)$/.exec(edge)!;
+      return `${ends} by ${MAKER} until ${subject} ${cause}${cause === 'GROUP_DELETED' ? ' deletion' : ''}`;
+    };
+    expect(await endedOf(db, world.tenantId)).toEqual(ended.map(until).toSorted());
+  });
+});
+
+test.each(ACTORS)('a restored tree is written down by %s, group by group', async (_who, callerOf, actor) => {
+  const { db } = database;
+  const world = await recordedWorld();
+  const { ids, users } = world;
+  await deleteGroup(world.directory, { id: ids.Group, strategy: 'CASCADE' });
+  const before = (await eventsOf(db, world.tenantId)).length;
+  await restoreGroup(openDirectory(db, callerOf(world.tenantId, world.partnerId)), {
+    id: ids.Group,
+    includeDescendants: true,
+  });
+  expect((await eventsOf(db, world.tenantId)).slice(before)).toEqual(
+    ['Child', 'Group'].map((group) => ({ type: 'group.restored', group, actor, data: { deletionId } })),
+  );
+  const subject = actor.split(' ')[1]!;
+  expect((await edgesOf(db, world.tenantId)).filter((edge) => !edge.endsWith(` by ${MAKER}`))).toEqual(
+    [`Child: ${users[1]}`, `Group: ${users[0]}`, `Group: ${users[1]}`, 'Group > Leaf', 'Top > Group']
+      .map((edge) => `${edge} by ${subject}`)
+      .toSorted(),
+  );
 });

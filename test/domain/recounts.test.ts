@@ -16,6 +16,8 @@ import { removeUsers } from '../../src/domain/users.ts';
 import type { GroupId, TenantId, UserId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+import { randomFrom } from '../support/random.ts';
+import { seed } from '../support/seed.ts';
 
 let database: TestDatabase;
 let tenantId: TenantId;
@@ -359,12 +361,7 @@ test('after any sequence of changes the count is the number of distinct users', 
   const groups = [root, left, right, await create('Another'), await create('One more')];
   await addNestedGroups(admin, { groupId: left, childGroupIds: groups.slice(3, 4) });
   await addNestedGroups(admin, { groupId: root, childGroupIds: groups.slice(3, 5) });
-  let state = 7;
-  const random = (below: number) => {
-    // Park and Miller's minimal standard generator.
-    state = (state * 48_271) % 2_147_483_647;
-    return state % below;
-  };
+  const random = randomFrom(seed);
   await count();
   for (let step = 0; step < 300; step += 1) {
     const some = Array.from({ length: 1 + random(3) }, () => users[random(users.length)]!);

@@ -78,16 +78,50 @@ test.each<[string, string, object]>([
   }
 });
 
-test('the cost counts each request with its own variables', async () => {
-  const query = 'query ($first: Int) { groups(first: $first) { edges { node { id } } } }';
-  for (const [first, requested] of [
-    [5, 6],
-    [50, 51],
-    [5, 6],
-  ]) {
-    const { body } = await short.ask(SUPER_ADMIN, query, { first });
-    expect(body.extensions).toMatchObject({ cost: { requested } });
-  }
+test.each<[string, [object, number][]]>([
+  [
+    'query ($first: Int, $last: Int) { groups(first: $first, last: $last) { edges { node { id } } } }',
+    [
+      [{ first: 5 }, 6],
+      [{ first: 50 }, 51],
+      [{ last: 5 }, 6],
+      [{ last: 50 }, 51],
+      [{}, 21],
+      [{ first: null }, 21],
+      [{ first: null, last: 7 }, 8],
+    ],
+  ],
+  [
+    'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }',
+    [
+      [{ ids: [] }, 0],
+      [{ ids: ['grp_a'] }, 1],
+      [{ ids: ['grp_a', 'grp_b', 'grp_c'] }, 3],
+      [{ ids: 'grp_a' }, 1],
+    ],
+  ],
+  [
+    'mutation ($input: UpsertUsersInput!) { upsertUsers(input: $input) { ... on UpsertUsersPayload { users { id } } } }',
+    [
+      [{ input: { tenantId: 'tnt_none', users: [] } }, 2],
+      [{ input: { tenantId: 'tnt_none', users: [{ id: 'usr_a', email: 'a@example.com' }] } }, 2],
+      [
+        {
+          input: {
+            tenantId: 'tnt_none',
+            users: ['a', 'b', 'c'].map((id) => ({ id: `usr_${id}`, email: `${id}@example.com` })),
+          },
+        },
+        4,
+      ],
+    ],
+  ],
+])('the cost counts each request with its own variables: %s', async (query, costs) => {
+  for (let run = 0; run < 2; run += 1)
+    for (const [variables, requested] of costs) {
+      const { body } = await short.ask(SUPER_ADMIN, query, variables);
+      expect(body.extensions, JSON.stringify(variables)).toEqual({ cost: { requested, limit: 10_000 } });
+    }
 });
 
 test('one of several operations is run by its name, whatever was run before', async () => {
@@ -110,17 +144,84 @@ test('one of several operations is run by its name, whatever was run before', as
   }
 });
 
-test.each([
-  [null, 'application/json'],
-  ['*/*', 'application/json'],
-  ['application/json, text/plain, */*', 'application/json'],
-  ['application/graphql-response+json, application/json;q=0.9', 'application/graphql-response+json'],
+/** What both ways answer to this body: the same status, type and text. */
+async function alike(body: string, headers: Record<string, string> = {}) {
+  const answers = [];
+  for (const { send, url, tokenFor } of [long, short]) {
+    const authorization = `Bearer ${await tokenFor(SUPER_ADMIN)}`;
+    const response = await send(
+      new Request(`${url}/graphql`, {
+        method: 'POST',
+        headers: { authorization, 'content-type': 'application/json', ...headers },
+        body,
+      }),
+    );
+    const { status } = response;
+    answers.push({ status, type: response.headers.get('content-type'), text: await response.text() });
+  }
+  expect(answers[1]).toEqual(answers[0]);
+  return answers[0]!;
+}
+
+test.each<[number, string]>([
+  [200, '{"query":"{ __typename }"}'],
+  [200, '{"query":"{ __typename }","variables":null,"operationName":null}'],
+  [200, '{"query":"{ __typename }","variables":{},"extensions":{}}'],
+  [200, '{"query":"query A { __typename }","operationName":"A"}'],
+  [200, '{"query":"{ __typename }","query":"query B { b: __typename }"}'],
+  [400, '{"query":"{ __typename }","other":1}'],
+  [400, '{"query":"{ __typename }","variables":[]}'],
+  [400, '{"query":"{ __typename }","variables":"{}"}'],
+  [400, '{"query":"{ __typename }","operationName":7}'],
+  [400, '{"query":"{ __typename }","operationName":["A"]}'],
+  [400, '{"query":7}'],
+  [400, '{"query":{"a":1}}'],
+  [400, '{"query":null}'],
+  [400, '{"query":""}'],
+  [400, '{}'],
+  [400, '[]'],
+  [400, '[{"query":"{ __typename }"}]'],
+  [400, 'null'],
+  [400, '7'],
+  [400, '"{ __typename }"'],
+  [400, '{ __typename }'],
+  [400, ''],
+  [400, '{"query":"{ __typename }"'],
+  [400, '{"query":"query A { a: __typename } query B { b: __typename }"}'],
+  [400, '{"query":"query A { a: __typename }","operationName":"B"}'],
+  [400, '{"query":"query A { a: __typename }","operationName":""}'],
+  [400, '{"query":"fragment A on Query { __typename }"}'],
+])('%i is the answer to %s, whichever way it takes', async (expected, body) => {
+  const accept = 'application/graphql-response+json';
+  for (let run = 0; run < RUNS; run += 1) expect((await alike(body, { accept })).status).toBe(expected);
+  await alike(body);
+});
+
+const BOTH = { json: 'application/json', graphql: 'application/graphql-response+json' };
+test.each<[string | null, keyof typeof BOTH | null]>([
+  [null, 'json'],
+  ['*/*', 'json'],
+  ['application/*', 'json'],
+  ['application/json', 'json'],
+  ['APPLICATION/JSON', 'json'],
+  [' application/json ;q=0.5', 'json'],
+  ['application/json, text/plain, */*', 'json'],
+  ['text/plain, */*', 'json'],
+  ['text/plain, application/*', 'json'],
+  ['text/plain, application/graphql-response+json', 'graphql'],
+  ['application/graphql-response+json', 'graphql'],
+  ['application/graphql-response+json, application/json;q=0.9', 'graphql'],
+  ['application/json, application/graphql-response+json', 'json'],
+  ['application/json; charset=utf-8', null],
   ['text/event-stream', null],
-])('accept %s is answered with %s, as Yoga answers it', async (accept, type) => {
-  expect(contentTypeFor(accept)).toBe(type && `${type}; charset=utf-8`);
-  if (type === null) return;
-  const { headers } = await long.ask(SUPER_ADMIN, '{ __typename }', {}, { ...(accept && { accept }) });
-  expect(headers.get('content-type')).toBe(`${type}; charset=utf-8`);
+  ['text/html', null],
+  ['application/jsonl', null],
+  ['', null],
+])('accept %s is answered with %s, as Yoga answers it', async (accept, name) => {
+  const type = name && `${BOTH[name]}; charset=utf-8`;
+  expect(contentTypeFor(accept)).toBe(type);
+  const answered = await alike('{"query":"{ __typename }"}', accept === null ? {} : { accept });
+  if (type !== null) expect(answered).toMatchObject({ status: 200, type });
 });
 
 test('without a token, or with one that does not hold, the answer is the same 401', async () => {

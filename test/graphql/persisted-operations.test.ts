@@ -76,6 +76,35 @@ describe('automatic persisted queries', () => {
     store.set('e', 'larger than the store');
     expect(store.get('e')).toBeUndefined();
   });
+
+  test('fill the space to its last character, and count once what is set again', () => {
+    const store = boundedStore(10);
+    store.set('a', 'aaaa');
+    store.set('b', 'bbbbbb');
+    store.set('a', 'aaaa');
+    expect(['a', 'b'].map((hash) => store.get(hash))).toEqual(['aaaa', 'bbbbbb']);
+    store.set('b', 'b');
+    store.set('c', 'ccccc');
+    expect(['a', 'b', 'c'].map((hash) => store.get(hash))).toEqual(['aaaa', 'b', 'ccccc']);
+    store.set('d', 'd');
+    expect(['a', 'b', 'c', 'd'].map((hash) => store.get(hash))).toEqual([undefined, 'b', 'ccccc', 'd']);
+  });
+
+  test('are answered with status 200 if they are not there, which some clients insist on', async () => {
+    const accept = 'application/graphql-response+json';
+    const { status, body } = await post(server, byHash(hashOf('{ never }')), accept);
+    expect([status, body]).toEqual([
+      200,
+      {
+        errors: [
+          {
+            message: 'PersistedQueryNotFound',
+            extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' },
+          },
+        ],
+      },
+    ]);
+  });
 });
 
 describe('trusted documents', () => {
@@ -135,6 +164,57 @@ describe('trusted documents', () => {
     expect(codes(await post(server, byHash(hashOf(who))))).toEqual(['DOCUMENT_NOT_REGISTERED']);
     expect(codes(await post(server, { documentId: '__proto__' }))).toEqual(['DOCUMENT_NOT_REGISTERED']);
     expect((await server.ask(null, '{ __typename }')).status).toBe(401);
+  });
+
+  test('are refused in words that say what to send', async () => {
+    const server = await startTrusting(manifests["Relay's"]);
+    const accept = 'application/graphql-response+json';
+    const refused = (code: string, message: string) => ({
+      status: 400,
+      body: { errors: [{ message, extensions: { code } }] },
+    });
+    const required = refused(
+      'DOCUMENT_ID_REQUIRED',
+      'Only registered operations are answered here: send the id of one as `documentId` or `extensions.persistedQuery.sha256Hash`, and no `query`',
+    );
+    const unknown = refused('DOCUMENT_NOT_REGISTERED', 'No operation is registered here by this id');
+    expect(await post(server, { query: who }, accept)).toEqual(required);
+    expect(await post(server, { documentId: 7 }, accept)).toEqual(required);
+    expect(await post(server, { extensions: { persistedQuery: { sha256Hash: 7 } } }, accept)).toEqual(
+      required,
+    );
+    expect(await post(server, { extensions: null }, accept)).toEqual(required);
+    expect(await post(server, { documentId: 'other' }, accept)).toEqual(unknown);
+  });
+
+  test('are answered by the id where a hash is sent beside it', async () => {
+    const server = await startTrusting(manifests["Relay's"]);
+    const expected = { viewer: { role: 'SUPER_ADMIN' } };
+    const both = { documentId: 'who', ...byHash(hashOf('something else')) };
+    expect((await post(server, both)).body.data).toEqual(expected);
+  });
+
+  test('are all held to the schema at start, of whose faults ten are told', async () => {
+    const faulty = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`op${at + 10}`, '{ zzz }']));
+    const error = await startTrusting({ who, ...faulty(11) }).catch((thrown: Error) => thrown);
+    const [first, ...lines] = (error as Error).message.split('\n');
+    expect(first).toMatch(/^The trusted documents of .*manifest\.json do not hold \(TRUSTED_DOCUMENTS\):$/);
+    expect(lines).toEqual(
+      Array.from({ length: 10 }, (_, at) => `  op${at + 10}: Cannot query field "zzz" on type "Query".`),
+    );
+  });
+
+  test.each([
+    ['of another format', { format: 'other', operations: [{ id: 'who', body: who }] }],
+    ['without a body', { format: 'apollo-persisted-query-manifest', operations: [{ id: 'who' }] }],
+    ['of texts that are none', { who: 7 }],
+    ['a list', [who]],
+    ['null', null],
+  ])('of what is no manifest, %s, keep the server from starting', async (_, content) => {
+    await expect(startTrusting(content)).rejects.toThrow(
+      /:\n {2}is no manifest: neither \{"id": "operation", …\} nor one of Apollo$/,
+    );
   });
 
   test.each([

@@ -10,13 +10,15 @@ let database: TestDatabase;
 let server: TestApp;
 let claims: Claims;
 let groupIds: string[];
+let userIds: string[];
 
 /** 50 groups, first by name; each is filed under and nested in a last one, and holds one of its own. */
 beforeAll(async () => {
   database = await openTestDatabase();
   server = await startApp(database.db, { LIMIT_COST: '1000000' });
   const tenant = await createTenant(database.db, 60);
-  const { tenantId, userIds } = tenant;
+  const { tenantId } = tenant;
+  userIds = tenant.userIds;
   claims = { sub: 'usr_admin', role: 'tenant_admin', tenant_id: tenantId };
   const directory = openAsAdmin(database.db, tenantId);
   const create = async (name: string, parentGroupId: string | null, initialMemberIds: string[]) =>
@@ -121,4 +123,57 @@ test('nodes and entities of 50 groups take one statement, and what hangs off the
   const entities =
     'query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Group { name memberCount parentGroups { totalCount } } } }';
   expect((await counted(entities, { representations })).statements).toHaveLength(2);
+});
+
+/** How many statements a query of one group takes in a server that knows nothing yet, and when it is asked again. */
+test.each<[string, number, number]>([
+  ['effectiveMemberCount', 2, 2],
+  ['effectiveMembers { totalCount }', 2, 2],
+  ['effectiveMembers { edges { node { userId } } }', 3, 2],
+  ['effectiveMembers { totalCount edges { node { userId } } }', 4, 2],
+  ['effectiveMembers { pageInfo { hasNextPage } edges { node { email user { displayName } } } }', 3, 2],
+  ['effectiveMembers(membershipType: DIRECT) { edges { node { userId addedAt } } }', 2, 2],
+  ['effectiveMembers(search: "example") { totalCount edges { node { userId } } }', 3, 3],
+  [
+    'one: effectiveMembers(first: 1) { totalCount } two: effectiveMembers(first: 2) { totalCount } effectiveMemberCount',
+    2,
+    2,
+  ],
+  ['hasEffectiveMember', 2, 2],
+  ['me: hasEffectiveMember you: hasEffectiveMember(userId: "usr_you")', 2, 2],
+  ['members { totalCount edges { node { userId } } } memberCount', 2, 1],
+])('of one group, { %s } takes %i statements, and then %i', async (selection, cold, warm) => {
+  const text = `query ($id: ID!) { group(id: $id) { ${selection} } }`;
+  const app = await fresh();
+  const first = await counted(text, { id: groupIds[3] }, app);
+  const again = await counted(text, { id: groupIds[3] }, app);
+  expect(again.data).toEqual(first.data);
+  expect([first.statements.length, again.statements.length]).toEqual([cold, warm]);
+});
+
+test('the groups of a user take one statement for a list, and one for its total', async () => {
+  const edges = 'totalCount edges { node { name nestedGroupCount memberCount } }';
+  const { data, statements } = await counted(
+    `query ($id: ID!) { user(id: $id) { groups { ${edges} } effectiveGroups { ${edges} } } }`,
+    { id: userIds[12] },
+  );
+  expect(data.user.groups).toEqual({
+    totalCount: 4,
+    edges: [
+      { node: { name: 'Group 02', nestedGroupCount: 1, memberCount: 3 } },
+      { node: { name: 'Group 07', nestedGroupCount: 1, memberCount: 3 } },
+      { node: { name: 'Group 12', nestedGroupCount: 1, memberCount: 3 } },
+      { node: { name: 'Part 10', nestedGroupCount: 0, memberCount: 1 } },
+    ],
+  });
+  const names = (list: { edges: { node: { name: string } }[] }) => list.edges.map(({ node }) => node.name);
+  expect(names(data.user.effectiveGroups)).toEqual([
+    'Group 02',
+    'Group 07',
+    'Group 10',
+    'Group 12',
+    'Last',
+    'Part 10',
+  ]);
+  expect(statements).toHaveLength(5);
 });

@@ -14,17 +14,17 @@ const PATH = join(import.meta.dirname, 'equivalents.yaml');
 
 export type Equivalents = ReturnType<typeof readEquivalents>;
 
-/** The list, and which of its texts match no fault any more. */
 export function readEquivalents() {
   const list = entries.parse(yaml.parse(readFileSync(PATH, 'utf8')) ?? []);
+  const texts = list.flatMap(({ file, faults }) => faults.map((text) => ({ file, text })));
+  const matches = (fault: Fault) => (entry: { file: string; text: string }) =>
+    entry.file === fault.file && fault.key.startsWith(entry.text);
   return {
-    reasonFor: ({ file, key }: Fault): string | undefined =>
-      list.find((entry) => entry.file === file && entry.faults.some((text) => key.startsWith(text)))?.reason,
-    unused: (faults: readonly Fault[]): string[] =>
-      list.flatMap((entry) =>
-        entry.faults
-          .filter((text) => !faults.some(({ file, key }) => file === entry.file && key.startsWith(text)))
-          .map((text) => `${entry.file}: ${text}`),
-      ),
+    isEquivalent: (fault: Fault): boolean => texts.some(matches(fault)),
+    /** Entries that match none of these faults: the source has moved on. */
+    stale: (faults: readonly Fault[]): string[] =>
+      texts
+        .filter((entry) => !faults.some((fault) => matches(fault)(entry)))
+        .map(({ file, text }) => `${file}: ${text}`),
   };
 }

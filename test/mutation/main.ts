@@ -1,100 +1,100 @@
 // `npm run mutate`: puts small faults into the source, one at a time, and says which of them no test notices.
-import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Equivalents, readEquivalents } from './equivalents.ts';
 import { type Fault, faultsOf } from './faults.ts';
+import { type Report, readReport, writeReport } from './reports.ts';
 import { ROOMS, type Room } from './rooms.ts';
+import { writeTable } from './table.ts';
 import { tryFaults } from './trials.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const REPORTS = join(import.meta.dirname, '.reports');
 
-/** What a run found out about a room; `survivors` and `equivalent` are keys of faults, behind their files. */
-type Report = {
-  room: string;
-  faults: number;
-  killed: number;
-  equivalent: number;
-  seconds: number;
-  survivors: string[];
-};
+const USAGE = `npm run mutate -- [ROOM …] [--file TEXT] [--survivors] [--every N] [--workers N] [--table]
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    /** Faults of files whose path holds this text. */
-    file: { type: 'string', default: '' },
-    /** Only what survived the last run of the room. */
-    survivors: { type: 'boolean', default: false },
-    /** Every n-th fault: a quick estimate. */
-    every: { type: 'string', default: '1' },
-    workers: { type: 'string', default: '2' },
-  },
-});
+  ROOM         ${ROOMS.map(({ name }) => name).join(', ')}; all, unless some are named
+  --file       only faults of files whose path holds the text
+  --survivors  only what survived the last run
+  --every      only each N-th fault, for a quick estimate, which is not kept
+  --workers    test files at a time (2)
+  --table      measures nothing: writes the scores of the last runs to docs/mutation.md
+`;
 
 /** Tests that take long whatever they test: random sequences, races, whole organisations, other programs. */
-const LONG = /\/(property|races|fuzz|kubernetes|routers|compatibility|migrations|start|runner)\.test\.ts$/;
+const LONG =
+  /\/(property|races|fuzz|kubernetes|routers|compatibility|migrations|start|runner|mutation)\.test\.ts$/;
+
+type Options = { file: string; survivors: boolean; every: number; workers: number };
 
 const nameOf = ({ file, key }: Fault) => `${file} | ${key}`;
-const files = (patterns: string[]) =>
-  patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT })).filter(isOurs);
-const isOurs = (file: string) =>
-  file.endsWith('.ts') && !file.includes('/generated/') && !/\/(bench|support)\//.test(file);
+const filesOf = (patterns: string[]): string[] =>
+  [...new Set(patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT })))].filter((file) =>
+    file.endsWith('.ts'),
+  );
 
-async function measure(room: Room, equivalents: Equivalents): Promise<Report> {
-  const startedAt = Date.now();
-  const path = join(REPORTS, `${room.name.replaceAll(' ', '-')}.json`);
-  const last = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Report) : null;
-  const all = files(room.source).flatMap((file) => faultsOf(ROOT, file));
-  const counted = all.filter((fault) => !equivalents.reasonFor(fault));
+/** Measures a room; what is not asked this time counts as it did the last time. */
+async function measure(room: Room, equivalents: Equivalents, options: Options): Promise<Report> {
+  const last = options.every === 1 ? readReport(room) : null;
+  const all = filesOf(room.source).flatMap((file) => faultsOf(ROOT, file));
+  const counted = all.filter((fault) => !equivalents.isEquivalent(fault));
   const asked = counted.filter(
     (fault, index) =>
       fault.file.includes(options.file) &&
-      index % Number(options.every) === 0 &&
+      index % options.every === 0 &&
       (!options.survivors || last?.survivors.includes(nameOf(fault))),
   );
   process.stdout.write(`${room.name}: ${asked.length} faults\n`);
-  const tests = [...new Set(files(room.tests))].filter(
-    (file) => file.endsWith('.test.ts') && !LONG.test(file),
-  );
-  const killed = await tryFaults(ROOT, asked, tests, Number(options.workers));
+  const tests = filesOf(room.tests).filter((file) => file.endsWith('.test.ts') && !LONG.test(file));
+  const killed = await tryFaults(ROOT, asked, tests, options.workers);
   const survivors = asked.filter((fault) => !killed.has(fault));
-  for (const { file, line, operator, what } of survivors)
+  for (const { file, line, operator, what } of survivors) {
     process.stdout.write(`  ${file}:${line}  ${operator}: ${what}\n`);
-  // What was not asked this time is as it was the last time.
+  }
   const names = new Set(counted.map(nameOf));
-  const before = options.every === '1' && last ? last.survivors.filter((name) => names.has(name)) : [];
   const tried = new Set(asked.map(nameOf));
-  const open = [...before.filter((name) => !tried.has(name)), ...survivors.map(nameOf)];
-  const known = last && options.every === '1' ? counted.length : asked.length;
-  const report: Report = {
-    room: room.name,
-    faults: known,
-    killed: known - open.length,
-    equivalent: all.length - counted.length,
-    seconds: Math.round((Date.now() - startedAt) / 1_000),
-    survivors: open,
-  };
-  mkdirSync(REPORTS, { recursive: true });
-  if (options.every === '1') writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
-  return report;
+  const before = last?.survivors.filter((name) => names.has(name) && !tried.has(name)) ?? [];
+  const open = [...before, ...survivors.map(nameOf)];
+  const faults = last ? counted.length : asked.length;
+  return { faults, killed: faults - open.length, equivalent: all.length - counted.length, survivors: open };
 }
 
-const rooms = positionals.length > 0 ? ROOMS.filter(({ name }) => positionals.includes(name)) : ROOMS;
-const unknown = positionals.filter((name) => !ROOMS.some((room) => room.name === name));
-if (unknown.length > 0) {
-  process.stderr.write(
-    `No such room: ${unknown.join(', ')}. Rooms: ${ROOMS.map(({ name }) => name).join(', ')}\n`,
-  );
-  process.exit(2);
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      file: { type: 'string', default: '' },
+      survivors: { type: 'boolean', default: false },
+      every: { type: 'string', default: '1' },
+      workers: { type: 'string', default: '2' },
+      table: { type: 'boolean', default: false },
+    },
+  });
+  const options = { ...values, every: Number(values.every), workers: Number(values.workers) };
+  const strange = positionals.filter((name) => !ROOMS.some((room) => room.name === name));
+  if (strange.length > 0 || !(options.every >= 1) || !(options.workers >= 1)) {
+    process.stderr.write(strange.length > 0 ? `No such room: ${strange.join(', ')}\n\n${USAGE}` : USAGE);
+    return 2;
+  }
+  if (values.table) {
+    writeTable(ROOT, ROOMS, readReport);
+    return 0;
+  }
+  const equivalents = readEquivalents();
+  let missed = false;
+  for (const room of ROOMS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
+    const startedAt = Date.now();
+    const report = await measure(room, equivalents, options);
+    if (options.every === 1) writeReport(room, report);
+    const score = (100 * report.killed) / Math.max(1, report.faults);
+    missed ||= score < room.score;
+    const minutes = ((Date.now() - startedAt) / 60_000).toFixed(1);
+    process.stdout.write(
+      `${room.name}: ${report.killed} of ${report.faults} noticed, ${score.toFixed(1)} % (goal ${room.score} %); ` +
+        `${report.equivalent} equivalent; ${minutes} minutes\n`,
+    );
+  }
+  return missed ? 1 : 0;
 }
-const equivalents = readEquivalents();
-for (const room of rooms) {
-  const { faults, killed, equivalent, seconds } = await measure(room, equivalents);
-  const score = faults === 0 ? 100 : (100 * killed) / faults;
-  process.stdout.write(
-    `${room.name}: ${killed} of ${faults} noticed (${score.toFixed(1)} %, goal ${room.score} %), ${equivalent} equivalent, ${seconds} s\n`,
-  );
-}
-process.exit(0);
+
+process.exit(await main());

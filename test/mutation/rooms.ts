@@ -13,7 +13,7 @@ export const ROOMS: Room[] = [
     score: 90,
     source: [...domain('directory', 'targets'), 'src/model/caller.ts'],
     tests: [
-      'test/graphql/access-matrix.test.ts',
+      'test/graphql/{access,access-matrix}.test.ts',
       'test/rest/access.test.ts',
       'test/domain/*',
       'test/cases.test.ts',
@@ -39,7 +39,7 @@ export const ROOMS: Room[] = [
       'tenants',
       'users',
     ),
-    tests: [...DOMAIN_TESTS, 'test/parity.test.ts', 'test/graphql/access-matrix.test.ts'],
+    tests: [...DOMAIN_TESTS, 'test/parity.test.ts', 'test/graphql/{access,access-matrix}.test.ts'],
   },
   {
     name: 'effective membership',

@@ -93,7 +93,9 @@ function faultsAt(tokens: Token[], index: number, end: number): Edit[] {
   if ((word === '+' || word === '-') && next && previous !== '(' && previous !== ',') {
     return [replace(word === '+' ? '-' : '+')];
   }
-  if (/^\d+$/.test(word) && previous !== '::' && previous !== '(') return [replace(String(Number(word) + 1))];
+  // Of the number in `exists (select 1 …)` nobody asks.
+  if (/^\d+$/.test(word) && previous !== '::' && previous !== '(' && previous !== 'select')
+    return [replace(String(Number(word) + 1))];
   if (word === ',' && clauseOf(tokens, index) === 'set') {
     const last = tokens
       .slice(index + 1)

@@ -38,6 +38,8 @@ export async function runVitest(
   const byFile = Map.groupBy(faults, ({ file }) => join(root, file));
   AsGiven.order = files;
   const { test, ...config } = ordinary as ViteUserConfig;
+  // A room takes as long as its faults.
+  process.env.TEST_TIME_LIMIT ??= '0';
   const vitest = await createVitest(
     'test',
     { root, config: false, watch: false },
@@ -55,6 +57,8 @@ export async function runVitest(
       ],
       test: {
         ...test,
+        // Not the limits of an ordinary run.
+        globalSetup: ['test/support/global-setup.ts'],
         reporters: [{}],
         isolate: true,
         maxWorkers: workers,

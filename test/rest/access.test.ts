@@ -237,6 +237,107 @@ describe.each(Object.keys(CALLERS))('%s', (caller) => {
   });
 });
 
+describe('every change succeeds', () => {
+  const changes = operations.filter(({ method }) => method !== 'GET');
+  const platform = (scope: string): Claims => ({ sub: 'sync', platform_token: true, scope });
+
+  /** What becomes of each change, on a place of its own: its status, where ids of `at` stand in the path and the body. */
+  async function outcomes(claims: Claims, at: Place) {
+    const found: Record<string, number> = {};
+    // Deletions last, of the group after what is in it: what they take is changed before.
+    const late = ({ method, path }: Operation) => (method === 'DELETE' ? 1_000 - path.length : 0);
+    for (const operation of changes.toSorted((one, other) => late(one) - late(other))) {
+      const { status } = await answer(claims, operation, at, bodyOf(operation, at));
+      found[`${operation.method} ${operation.path}`] = status;
+    }
+    return found;
+  }
+
+  /** The groups and members of a tenant, as a check that what succeeded was done. */
+  const left = async ({ tenant_id, group_id, child_group_id, user_id }: Place) => {
+    const [row] = await database.db.sql(Prisma.sql`
+      select (select count(*)::int from groups where tenant_id = ${tenant_id} and name like 'Made %') as made,
+        (select description from groups where id = ${group_id}) as description,
+        (select deleted_at is not null from groups where id = ${group_id}) as deleted,
+        (select count(*)::int from memberships where group_id = ${group_id} and user_id = ${user_id}) as member,
+        (select count(*)::int from nestings where parent_group_id = ${group_id} and child_group_id = ${child_group_id}) as nested`);
+    return row;
+  };
+  const STATUSES = {
+    'POST /api/v1/tenants/{tenant_id}/groups': 201,
+    'PATCH /api/v1/tenants/{tenant_id}/groups/{group_id}': 200,
+    'PUT /api/v1/tenants/{tenant_id}/groups/{group_id}/members': 200,
+    'POST /api/v1/admin/groups/': 201,
+    'PATCH /api/v1/admin/groups/{group_id}': 200,
+    'POST /api/v1/admin/groups/{group_id}/members': 200,
+    'DELETE /api/v1/admin/groups/{group_id}/members/{user_id}': 204,
+    'POST /api/v1/admin/groups/{group_id}/nested-groups': 200,
+    'DELETE /api/v1/admin/groups/{group_id}/nested-groups/{child_group_id}': 204,
+    // BLOCK: the child is still filed below it.
+    'DELETE /api/v1/tenants/{tenant_id}/groups/{group_id}': 409,
+    'DELETE /api/v1/admin/groups/{group_id}': 204,
+  };
+  const DONE = { made: 2, description: 'changed', deleted: true, member: 0, nested: 0 };
+
+  test.each<[string, (place: Place) => Claims]>([
+    ['a super administrator', () => SUPER_ADMIN],
+    ['a service of the platform that writes', () => platform('admin:write')],
+    [
+      'a partner administrator',
+      ({ partner_id }) => ({ sub: 'usr_partneradmin', role: 'partner_admin', partner_id }),
+    ],
+    [
+      'a tenant administrator',
+      ({ tenant_id }) => ({ sub: 'usr_tenantadmin', role: 'tenant_admin', tenant_id }),
+    ],
+    ['a service that writes', ({ tenant_id }) => ({ sub: 'client', tenant_id, scope: 'groups:write' })],
+  ])('for %s', async (_name, claimsOf) => {
+    const first = await populate('First');
+    const places = [first];
+    if (_name.includes('partner')) places.push(await populate('Second', first.partner_id));
+    for (const place of places) {
+      const found = await outcomes(claimsOf(first), place);
+      expect(found).toEqual(STATUSES);
+      expect(await left(place)).toEqual(DONE);
+    }
+  });
+
+  test.each<[string, (place: Place) => Claims]>([
+    ['a service of the platform that reads', () => platform('admin:read')],
+    ['a service that reads', ({ tenant_id }) => ({ sub: 'client', tenant_id, scope: 'groups:read' })],
+  ])('and none for %s', async (_name, claimsOf) => {
+    const place = await populate('Kept');
+    const found = await outcomes(claimsOf(place), place);
+    expect(new Set(Object.values(found))).toEqual(new Set([403]));
+    expect(await left(place)).toEqual({ made: 0, description: 'Kept', deleted: false, member: 1, nested: 1 });
+  });
+});
+
+test('a name is all that an end user can search for', async () => {
+  const place = await populate('Plugh');
+  const { tenant_id, group_id, user_id } = place;
+  const claims = { sub: user_id, tenant_id };
+  for (const path of [`/api/v1/tenants/${tenant_id}/groups`, '/api/v1/admin/groups/']) {
+    const search = async (query: string) => {
+      const { body } = await server.rest(claims, `GET ${path}?${query}`);
+      return [body.pagination.total_items, body.data.map((item: { id: string }) => item.id)];
+    };
+    expect(await search('search=GROUP')).toEqual([1, [group_id]]);
+    await database.db.sql(Prisma.sql`
+      update groups set search_key = 'plugh group' || E'\\n' || 'frotz', description = 'Frotz' where id = ${group_id}`);
+    expect(await search('search=frotz')).toEqual([0, []]);
+    expect(await search('search=plugh')).toEqual([1, [group_id]]);
+    expect(await search('search=child')).toEqual([0, []]);
+  }
+  const list = `GET /api/v1/tenants/${tenant_id}/groups`;
+  const total = async (query: string) =>
+    (await server.rest(claims, `${list}?${query}`)).body.pagination.total_items;
+  expect(await total(`user_id=${user_id}`)).toBe(1);
+  expect(await total('user_id=usr_somebodyElse')).toBe(0);
+  expect(await total(`parent_group_id=${group_id}`)).toBe(0);
+  expect(await total('type=SECURITY')).toBe(1);
+});
+
 describe('a plain user', () => {
   const user = () => CALLERS['plain user']!();
   const mine = () => ({ id: own.group_id, name: 'Own group', group_type: 'SECURITY' });

@@ -1,12 +1,12 @@
 // Every way a REST request is refused: the status, and the body as FastAPI's clients parse it.
 import { ReadableStream } from 'node:stream/web';
-import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { refuse } from '../../src/model/errors.ts';
 import { createRestHandler } from '../../src/rest/router.ts';
 import { createTenant, tenantAdmin } from '../support/directories.ts';
+import { recorder } from '../support/log.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { type RestServer, startRest } from '../support/rest.ts';
 import { type Claims, SUPER_ADMIN } from '../support/server.ts';
@@ -351,44 +351,73 @@ describe('400 for a bound of the directory', () => {
 });
 
 describe('faults on the server', () => {
-  const handler = (fault: () => Error) =>
-    createRestHandler({
+  const GET = `http://coterie.test${ADMIN}/`;
+  /** The API over a database that answers so. */
+  function failing(sql: () => Promise<never>, operationMs = 200) {
+    const { logger, lines } = recorder();
+    const handler = createRestHandler({
       authenticate: async () => tenantAdmin(tenantId as never),
-      openDirectory: (caller) =>
-        openDirectory(
-          { ...database.db, sql: () => Promise.reject(fault()), transaction: () => Promise.reject(fault()) },
-          caller,
-        ),
-      limits: { operationMs: 200 },
-      logger: pino({ level: 'silent' }),
+      openDirectory: (caller) => openDirectory({ ...database.db, sql, transaction: sql }, caller),
+      limits: { operationMs },
+      logger,
       developmentToken: null,
     });
-  const get = (fault: () => Error) =>
-    handler(fault)(new Request(`http://coterie.test${ADMIN}/`), { requestId: 'r1' });
+    return { get: (url = GET) => handler(new Request(url), { requestId: 'r1' }), lines };
+  }
 
-  test('503 says when to try again', async () => {
-    const response = await get(() => refuse.unavailable('The directory is busy or out of reach; try again'));
-    expect(response.status).toBe(503);
-    expect(response.headers.get('retry-after')).toBe('1');
-    expect(await response.json()).toEqual({ detail: 'The directory is busy or out of reach; try again' });
+  test('503 says when to try again, and its reason is for the log', async () => {
+    const reason = new Error('secret driver');
+    const { get, lines } = failing(() => Promise.reject(refuse.unavailable('Try again', reason)));
+    const response = await get();
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await response.json()).toEqual({ detail: 'Try again' });
+    expect(lines[0]).toMatchObject({
+      level: 40,
+      requestId: 'r1',
+      msg: 'Try again',
+      err: { message: 'secret driver' },
+    });
+    const bare = failing(() => Promise.reject(refuse.unavailable('Try again')));
+    expect((await bare.get()).status).toBe(503);
+    expect(bare.lines[0]).toMatchObject({ level: 40, requestId: 'r1', err: { message: 'Try again' } });
   });
 
-  test('anything unexpected is masked', async () => {
-    const response = await get(() => new Error('secret of the database'));
-    expect(response.status).toBe(500);
-    expect(await response.json()).toEqual({ detail: 'Internal Server Error' });
+  test('anything unexpected is masked, and logged whole', async () => {
+    const { get, lines } = failing(() => Promise.reject(new TypeError('secret of the database')));
+    const response = await get();
+    expect([response.status, response.headers.get('retry-after')]).toEqual([500, null]);
+    expect(await response.text()).toBe('{"detail":"Internal Server Error"}');
+    expect(lines).toEqual([
+      {
+        level: 50,
+        time: expect.any(Number),
+        requestId: 'r1',
+        err: {
+          type: 'TypeError',
+          message: 'secret of the database',
+          stack: expect.stringContaining('TypeError'),
+        },
+        msg: 'unexpected error',
+      },
+    ]);
+  });
+
+  test('a refusal is not logged', async () => {
+    const { get, lines } = failing(() => Promise.reject(refuse.notFound('grp_x')));
+    expect((await get()).status).toBe(404);
+    expect(lines).toEqual([]);
   });
 
   test('an operation that takes too long answers 503 in time', async () => {
-    const slow = createRestHandler({
-      authenticate: async () => tenantAdmin(tenantId as never),
-      openDirectory: (caller) => openDirectory({ ...database.db, sql: () => new Promise(() => {}) }, caller),
-      limits: { operationMs: 50 },
-      logger: pino({ level: 'silent' }),
-      developmentToken: null,
-    });
-    const response = await slow(new Request(`http://coterie.test${ADMIN}/`), { requestId: 'r1' });
+    const { get } = failing(() => new Promise(() => {}), 50);
+    const response = await get();
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
     expect(await response.json()).toEqual({ detail: 'The operation took longer than 50 ms' });
+  });
+
+  test('the reference page has no token where none is signed here', async () => {
+    const { get } = failing(() => Promise.reject(new Error('not asked')));
+    const text = await (await get('http://coterie.test/docs')).text();
+    expect(text).toContain('<script type="application/json" id="token">null</script>');
   });
 });

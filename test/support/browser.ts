@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { chromium, type Page } from 'playwright-core';
 import { seedDemo } from '../../src/cli/demo.ts';
-import { openDatabase } from '../../src/database/open.ts';
+import { openTestDatabase } from './postgresql.ts';
 import { startApp } from './server.ts';
 
 const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -16,9 +16,9 @@ export type Watched = { page: Page; url: string; dataDir: string; foreign: strin
 
 /** Runs `work` with an empty page beside a listening server, and closes both. */
 export async function withBrowser(work: (watched: Watched) => Promise<void>): Promise<void> {
-  const database = await openDatabase({ dataDir: 'memory://' });
-  await seedDemo(database);
-  const { url, dataDir } = await startApp(database);
+  const database = await openTestDatabase();
+  await seedDemo(database.db);
+  const { url, dataDir } = await startApp(database.db);
   const browser = await chromium.launch({
     executablePath: BROWSER,
     args: [

@@ -2,7 +2,7 @@
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import type { Caller } from '../../src/model/caller.ts';
-import { newId, type TenantId, type UserId } from '../../src/model/ids.ts';
+import { newId, type PartnerId, type TenantId, type UserId } from '../../src/model/ids.ts';
 
 /** A fresh partner and tenant with so many users. */
 export async function createTenant(db: Database, userCount = 0) {
@@ -37,4 +37,39 @@ export const plainUser = (tenantId: TenantId, userId: UserId): Caller => ({
   actors: [],
   tenantId,
   userId,
+});
+
+/** Sees and changes everything. */
+export const superAdmin: Caller = {
+  role: 'SUPER_ADMIN',
+  subject: 'usr_root',
+  actors: [],
+  sight: { kind: 'all' },
+  mayChange: true,
+};
+
+/** A service of the platform, which sees everything, and may change it or only read it. */
+export const platform = (mayChange: boolean): Caller => ({
+  role: 'PLATFORM',
+  subject: 'sync',
+  actors: [],
+  sight: { kind: 'all' },
+  mayChange,
+});
+
+export const partnerAdmin = (partnerId: PartnerId): Caller => ({
+  role: 'PARTNER_ADMIN',
+  subject: 'usr_partneradmin',
+  actors: [],
+  sight: { kind: 'partner', partnerId },
+  mayChange: true,
+});
+
+/** A service of one tenant, which may change it or only read it. */
+export const service = (tenantId: TenantId, mayChange: boolean): Caller => ({
+  role: 'SERVICE',
+  subject: 'client',
+  actors: [],
+  sight: { kind: 'tenant', tenantId },
+  mayChange,
 });

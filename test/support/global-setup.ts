@@ -11,6 +11,7 @@ import { TEMPLATE } from './template.ts';
 declare module 'vitest' {
   export interface ProvidedContext {
     serverUrl: string;
+    seed: number;
   }
 }
 
@@ -32,6 +33,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     throw error;
   }
   project.provide('serverUrl', server.url);
+  project.provide('seed', project.config.sequence.seed);
   return teardown;
 }
 

@@ -1,17 +1,18 @@
 // A database of its own for a test file, cloned from the migrated template.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { inject } from 'vitest';
-import type { Database } from '../../src/database/database.ts';
+import { inject, vi } from 'vitest';
+import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { TEMPLATE } from './template.ts';
+import { PATIENT } from './timeouts.ts';
 
 export type TestDatabase = { db: Database; url: string; close(): Promise<void> };
 
 /** Opens a fresh, migrated database on the server of this test run. */
 export async function openTestDatabase({ poolSize }: { poolSize?: number } = {}): Promise<TestDatabase> {
   const { url, drop } = await createDatabase({ template: TEMPLATE });
-  const db = await openDatabase({ url, dataDir: '', poolSize });
+  const db = await openDatabase({ url, dataDir: '', poolSize, timeouts: PATIENT });
   return {
     db,
     url,
@@ -38,6 +39,13 @@ export async function createDatabase({
     url: `${serverUrl}/${name}`,
     drop: () => asAdministrator(serverUrl, `drop database ${name} with (force)`),
   };
+}
+
+/** Resolves as soon as a statement of this database waits for a lock. */
+export async function untilOneWaits({ db }: TestDatabase): Promise<void> {
+  const waiting = Prisma.sql`
+    select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  await vi.waitUntil(async () => (await db.sql(waiting)).length > 0, { timeout: 30_000, interval: 20 });
 }
 
 async function asAdministrator(serverUrl: string, statement: string): Promise<void> {

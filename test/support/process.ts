@@ -14,7 +14,17 @@ export async function runScript(
   args: string[] = [],
   variables: Record<string, string> = {},
 ): Promise<Finished> {
-  const { child, output } = start('npm', ['run', '--silent', name, '--', ...args], variables);
+  return runCommand('npm run --silent', [name, '--', ...args], variables);
+}
+
+/** Runs a command of packages to its end: words, as a script of package.json has them, and more arguments. */
+export async function runCommand(
+  command: string,
+  more: string[],
+  variables: Record<string, string>,
+): Promise<Finished> {
+  const [file, ...args] = command.split(' ');
+  const { child, output } = start(file!, [...args, ...more], variables);
   const [code] = await once(child, 'close');
   return { code, ...output };
 }

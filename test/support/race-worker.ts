@@ -5,25 +5,34 @@ import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts'
 import { isDirectoryError } from '../../src/model/errors.ts';
 import type { TenantId } from '../../src/model/ids.ts';
 import { openAsAdmin } from './directories.ts';
+import { randomFrom } from './random.ts';
+import { PATIENT } from './timeouts.ts';
 
-export type RaceOrder = { url: string; tenantId: TenantId; groupIds: string[]; changes: number };
+export type RaceOrder = {
+  url: string;
+  tenantId: TenantId;
+  groupIds: string[];
+  changes: number;
+  seed: number;
+};
 export type RaceReport = { done: number; refused: Record<string, number>; unhandled: string[] };
 
 /** Changes in flight at once in this process. */
 const CONCURRENCY = 8;
 
-async function race({ url, tenantId, groupIds, changes }: RaceOrder): Promise<RaceReport> {
-  const db = await openDatabase({ url, dataDir: '', poolSize: CONCURRENCY });
+async function race({ url, tenantId, groupIds, changes, seed }: RaceOrder): Promise<RaceReport> {
+  const db = await openDatabase({ url, dataDir: '', poolSize: CONCURRENCY, timeouts: PATIENT });
   const directory = openAsAdmin(db, tenantId);
   const report: RaceReport = { done: 0, refused: {}, unhandled: [] };
-  const any = () => groupIds[Math.floor(Math.random() * groupIds.length)]!;
+  const random = randomFrom(seed);
+  const any = () => groupIds[random(groupIds.length)]!;
   let left = changes;
   const runner = async () => {
     while (left-- > 0) {
-      const dice = Math.random();
+      const dice = random(10);
       try {
-        if (dice < 0.5) await addNestedGroups(directory, { groupId: any(), childGroupIds: [any()] });
-        else if (dice < 0.6) await removeNestedGroup(directory, { groupId: any(), childGroupId: any() });
+        if (dice < 5) await addNestedGroups(directory, { groupId: any(), childGroupIds: [any()] });
+        else if (dice < 6) await removeNestedGroup(directory, { groupId: any(), childGroupId: any() });
         else await updateGroup(directory, { id: any(), parentGroupId: any() });
         report.done += 1;
       } catch (error) {

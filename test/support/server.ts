@@ -32,11 +32,11 @@ export const SUPER_ADMIN: Claims = { sub: 'usr_root', role: 'super_admin' };
 export async function startApp(
   database: Database,
   variables: Record<string, string> = {},
-  { inProcess = false } = {},
+  { inProcess = false, logger = pino({ level: 'silent' }) } = {},
 ) {
   const dataDir = await mkdtemp(join(tmpdir(), 'coterie-test-'));
   const config = readConfig({ DATA_DIR: dataDir, ...variables });
-  const app = await createApp({ config, database, logger: pino({ level: 'silent' }) });
+  const app = await createApp({ config, database, logger });
   const listening = await listen(app.listener, { host: '127.0.0.1', port: 0, timeouts: config.timeouts });
   // Tests end without stopping it.
   listening.server.unref();

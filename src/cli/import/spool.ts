@@ -39,7 +39,7 @@ export async function spool(source: Source): Promise<Spooled> {
     held = 0;
   };
   const keep = async (tenantId: string, section: Section, row: unknown) => {
-    const line = `${JSON.stringify([section, row])}\n`;
+    const line = `${oneLine([section, row])}\n`;
     const lines = buffers.get(tenantId);
     if (lines) lines.push(line);
     else buffers.set(tenantId, [line]);
@@ -51,6 +51,8 @@ export async function spool(source: Source): Promise<Spooled> {
     rowCount += 1;
     const place = `${section}[${index}]`;
     const result = SECTIONS[section].safeParse(row);
+    // Also where the row is at fault: it is in the file, and so its edges are in its tenant.
+    if (section === 'groups') tenantOfGroup.set(String(Object(row).id), tenantOf(row, tenantOfGroup));
     if (!result.success) {
       const messages = result.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
       fail(tenantOf(row, tenantOfGroup), `${place}: ${messages.join('; ')}`);
@@ -60,7 +62,6 @@ export async function spool(source: Source): Promise<Spooled> {
     else if (section === 'tenants') tenants.push(result.data as Rows['tenants']);
     else {
       const tenantId = tenantOf(result.data, tenantOfGroup);
-      if (section === 'groups') tenantOfGroup.set((result.data as Rows['groups']).id, tenantId);
       if (tenantId === '') fail('', `${place}: its group is not in the file`);
       else await keep(tenantId, section, result.data);
     }
@@ -75,6 +76,10 @@ export async function spool(source: Source): Promise<Spooled> {
     remove: () => rm(directory, { recursive: true, force: true }),
   };
 }
+
+/** JSON without what readline takes for the end of a line beside `\n`: U+2028 and U+2029 stand in it as they are. */
+const oneLine = (value: unknown): string =>
+  JSON.stringify(value).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
 
 /** The tenant that a row names, or that of the group whose edge it is; '' for none. */
 function tenantOf(row: unknown, tenantOfGroup: Map<string, string>): string {

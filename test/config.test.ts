@@ -1,0 +1,252 @@
+// The configuration: what each variable gives, its bounds, and how everything that is wrong is told at once.
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { readConfig } from '../src/config.ts';
+
+const ISSUER = {
+  AUTH_ISSUER: 'https://id.example.com',
+  AUTH_AUDIENCE: 'coterie',
+  AUTH_JWKS_URL: 'https://id.example.com/jwks',
+};
+
+const DEFAULTS = {
+  production: false,
+  host: '127.0.0.1',
+  port: 4000,
+  databaseUrl: undefined,
+  poolSize: 10,
+  dataDir: '.data',
+  logLevel: 'info',
+  seedDemo: true,
+  issuer: null,
+  trustedDocuments: null,
+  limits: {
+    bodyBytes: 262_144,
+    restBodyBytes: 1_048_576,
+    tokens: 1_000,
+    brackets: 60,
+    depth: 12,
+    aliases: 30,
+    directives: 5,
+    cost: 10_000,
+    operationMs: 10_000,
+  },
+  timeouts: {
+    request: 15_000,
+    headers: 10_000,
+    database: { connect: 2_000, statement: 5_000, lock: 2_000, query: 6_000 },
+  },
+};
+
+/** Each line of the message after its first, which says what it is about. */
+function faultsOf(variables: NodeJS.ProcessEnv): string[] {
+  try {
+    readConfig(variables);
+  } catch (error) {
+    const [first, ...faults] = (error as Error).message.split('\n');
+    expect(first).toMatch(/^The configuration .*:$/);
+    for (const fault of faults) expect(fault).toMatch(/^ {2}[A-Z_]+: \S/);
+    return faults.map((fault) => fault.slice(2));
+  }
+  return [];
+}
+const namesOf = (variables: NodeJS.ProcessEnv) => faultsOf(variables).map((fault) => fault.split(':')[0]);
+
+test('without variables everything has its default', () => {
+  expect(readConfig({})).toEqual(DEFAULTS);
+});
+
+test('an empty variable is one that was not set', () => {
+  const names = [
+    'NODE_ENV HOST PORT DATABASE_URL DATABASE_POOL DATA_DIR AUTH_ISSUER AUTH_AUDIENCE AUTH_JWKS_URL LOG_LEVEL',
+    'SEED_DEMO TRUSTED_DOCUMENTS LIMIT_COST TIMEOUT_LOCK_MS',
+  ].flatMap((line) => line.split(' '));
+  expect(readConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(DEFAULTS);
+});
+
+describe('the environment of the process', () => {
+  afterEach(() => void vi.unstubAllEnvs());
+  test('is what is read', () => {
+    vi.stubEnv('LIMIT_COST', '77');
+    expect(readConfig().limits.cost).toBe(77);
+  });
+});
+
+/** What the configuration is with one of its parts changed. */
+function changed(path: string, value: unknown): object {
+  const config: Record<string, unknown> = structuredClone(DEFAULTS);
+  const names = path.split('.');
+  const last = names.pop()!;
+  const parent = names.reduce((part, name) => part[name] as Record<string, unknown>, config);
+  parent[last] = value;
+  return config;
+}
+
+const COUNTS = [
+  ['DATABASE_POOL', 'poolSize'],
+  ['LIMIT_BODY_BYTES', 'limits.bodyBytes'],
+  ['LIMIT_REST_BODY_BYTES', 'limits.restBodyBytes'],
+  ['LIMIT_TOKENS', 'limits.tokens'],
+  ['LIMIT_BRACKETS', 'limits.brackets'],
+  ['LIMIT_DEPTH', 'limits.depth'],
+  ['LIMIT_ALIASES', 'limits.aliases'],
+  ['LIMIT_DIRECTIVES', 'limits.directives'],
+  ['LIMIT_COST', 'limits.cost'],
+  ['TIMEOUT_OPERATION_MS', 'limits.operationMs'],
+  ['TIMEOUT_REQUEST_MS', 'timeouts.request'],
+  ['TIMEOUT_HEADERS_MS', 'timeouts.headers'],
+  ['TIMEOUT_CONNECT_MS', 'timeouts.database.connect'],
+  ['TIMEOUT_STATEMENT_MS', 'timeouts.database.statement'],
+  ['TIMEOUT_LOCK_MS', 'timeouts.database.lock'],
+  ['TIMEOUT_QUERY_MS', 'timeouts.database.query'],
+] as const;
+
+describe.each(COUNTS)('%s', (name, path) => {
+  test.each(['1', '7919'])('may be %s', (text) => {
+    expect(readConfig({ [name]: text })).toEqual(changed(path, Number(text)));
+  });
+  test.each(['0', '-1', '1.5', 'many', '10 ms', '1e400'])('may not be %s', (text) => {
+    expect(namesOf({ [name]: text })).toEqual([name]);
+  });
+});
+
+describe('each other variable', () => {
+  test.each<[string, string, string, unknown]>([
+    ['PORT', '0', 'port', 0],
+    ['PORT', '65535', 'port', 65_535],
+    ['HOST', '::1', 'host', '::1'],
+    ['HOST', 'localhost', 'host', 'localhost'],
+    ['DATABASE_URL', 'postgresql://u:p@host/db', 'databaseUrl', 'postgresql://u:p@host/db'],
+    ['DATABASE_URL', 'postgres://host/db', 'databaseUrl', 'postgres://host/db'],
+    ['DATA_DIR', '/var/lib/coterie', 'dataDir', '/var/lib/coterie'],
+    ['DATA_DIR', 'd', 'dataDir', 'd'],
+    ['SEED_DEMO', 'true', 'seedDemo', true],
+    ['SEED_DEMO', 'false', 'seedDemo', false],
+    ['TRUSTED_DOCUMENTS', 'operations.json', 'trustedDocuments', 'operations.json'],
+    ['NODE_ENV', 'test', 'production', false],
+    ['NODE_ENV', 'Production', 'production', false],
+    ...['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map(
+      (level): [string, string, string, unknown] => ['LOG_LEVEL', level, 'logLevel', level],
+    ),
+  ])('%s may be %s', (name, text, path, value) => {
+    expect(readConfig({ [name]: text })).toEqual(changed(path, value));
+  });
+
+  test.each([
+    ['PORT', '-1'],
+    ['PORT', '65536'],
+    ['PORT', '80.5'],
+    ['PORT', 'http'],
+    ['LOG_LEVEL', 'loud'],
+    ['LOG_LEVEL', 'INFO'],
+    ['SEED_DEMO', 'yes'],
+    ['SEED_DEMO', '1'],
+    ['DATABASE_URL', 'mysql://host/db'],
+    ['DATABASE_URL', 'host/db?to=postgres://'],
+    ['DATABASE_URL', 'postgresql:host/db'],
+    ['DATABASE_URL', 'postgresqll://host/db'],
+    ['HOST', '0.0.0.0'],
+    ['HOST', '::'],
+    ['HOST', '127.0.0.1.example.com'],
+    ['HOST', 'example.com'],
+  ])('%s may not be %s', (name, text) => {
+    expect(namesOf({ [name]: text })).toEqual([name]);
+  });
+
+  test('AUTH_JWKS_URL must be a URL', () => {
+    expect(faultsOf({ ...ISSUER, AUTH_JWKS_URL: 'keys' })).toEqual([
+      'AUTH_JWKS_URL: must be the URL of a JWKS',
+    ]);
+  });
+});
+
+describe('with an issuer', () => {
+  test('tokens are verified by its keys, and any address may be listened on', () => {
+    expect(readConfig({ ...ISSUER, HOST: '0.0.0.0' })).toEqual({
+      ...DEFAULTS,
+      host: '0.0.0.0',
+      issuer: {
+        issuers: ['https://id.example.com'],
+        audiences: ['coterie'],
+        jwksUrl: 'https://id.example.com/jwks',
+      },
+    });
+  });
+
+  test('there may be several, and several audiences', () => {
+    const { issuer } = readConfig({
+      ...ISSUER,
+      AUTH_ISSUER: ' https://a.example.com/tenants/* ,,https://b.example.com, ',
+      AUTH_AUDIENCE: 'one,two',
+    });
+    expect(issuer).toEqual({
+      issuers: ['https://a.example.com/tenants/*', 'https://b.example.com'],
+      audiences: ['one', 'two'],
+      jwksUrl: 'https://id.example.com/jwks',
+    });
+  });
+
+  test('its audience and keys are required', () => {
+    const { AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_URL } = ISSUER;
+    const [audience, jwks] = ['AUTH_AUDIENCE', 'AUTH_JWKS_URL'].map(
+      (name) => `${name}: required together with AUTH_ISSUER`,
+    );
+    expect(faultsOf({ AUTH_ISSUER })).toEqual([audience, jwks]);
+    expect(faultsOf({ AUTH_ISSUER, AUTH_JWKS_URL })).toEqual([audience]);
+    expect(faultsOf({ AUTH_ISSUER, AUTH_AUDIENCE })).toEqual([jwks]);
+  });
+
+  test('it is AUTH_ISSUER that makes one', () => {
+    const { AUTH_AUDIENCE, AUTH_JWKS_URL } = ISSUER;
+    expect(readConfig({ AUTH_AUDIENCE, AUTH_JWKS_URL }).issuer).toBeNull();
+  });
+});
+
+describe('in production', () => {
+  const NODE_ENV = 'production';
+  test('an issuer is required, wherever the server listens', () => {
+    for (const HOST of ['127.0.0.1', '0.0.0.0']) {
+      const [fault, ...others] = faultsOf({ NODE_ENV, HOST });
+      expect(fault).toMatch(/^AUTH_ISSUER: required in production/);
+      expect(others).toEqual([]);
+    }
+  });
+
+  test('no demo directory is loaded unless it is asked for', () => {
+    const config = readConfig({ NODE_ENV, ...ISSUER });
+    expect(config).toEqual({ ...DEFAULTS, production: true, seedDemo: false, issuer: config.issuer });
+    expect(config.issuer).not.toBeNull();
+    expect(readConfig({ NODE_ENV, ...ISSUER, SEED_DEMO: 'true' }).seedDemo).toBe(true);
+  });
+});
+
+test('every variable that is wrong is named at once, a line each', () => {
+  const wrong = Object.fromEntries(COUNTS.map(([name]) => [name, '0']));
+  const named = namesOf({
+    ...wrong,
+    PORT: '70000',
+    DATABASE_URL: 'mysql://x',
+    AUTH_JWKS_URL: 'keys',
+    LOG_LEVEL: 'loud',
+    SEED_DEMO: 'maybe',
+  });
+  expect(named.sort()).toEqual(
+    [
+      ...COUNTS.map(([name]) => name),
+      'PORT',
+      'DATABASE_URL',
+      'AUTH_JWKS_URL',
+      'LOG_LEVEL',
+      'SEED_DEMO',
+    ].sort(),
+  );
+});
+
+test('a message says what a variable must be', () => {
+  expect(faultsOf({ DATABASE_URL: 'mysql://x' })).toEqual(['DATABASE_URL: must start with postgresql://']);
+  expect(faultsOf({ LOG_LEVEL: 'loud' })[0]).toContain('"silent"');
+  expect(faultsOf({ PORT: '70000' })[0]).toContain('65535');
+  expect(faultsOf({ LIMIT_COST: '0' })[0]).toContain('>=1');
+  expect(faultsOf({ HOST: '0.0.0.0' })).toEqual([
+    'HOST: must be a loopback address as long as no AUTH_ISSUER is set',
+  ]);
+});

@@ -1,0 +1,319 @@
+// Integrity: each fault that a restored dump or a hand at the console can leave is named by itself, and what is derived is mended.
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { Prisma } from '../../src/database/database.ts';
+import { checkDirectory, repairDirectory } from '../../src/domain/check.ts';
+import { createGroup } from '../../src/domain/group-changes.ts';
+import { addGroupMembers, countMembers } from '../../src/domain/members.ts';
+import { addNestedGroups } from '../../src/domain/nesting.ts';
+import type { GroupId, TenantId, UserId } from '../../src/model/ids.ts';
+import { createTenant, openAsAdmin } from '../support/directories.ts';
+import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await openTestDatabase();
+  // What a database refuses; a dump that was restored without constraints, or a hand at the console, may hold it.
+  for (const statement of [
+    'alter table memberships drop constraint memberships_tenant_id_group_id_fkey',
+    'alter table memberships drop constraint memberships_tenant_id_user_id_fkey',
+    'alter table nestings drop constraint nestings_tenant_id_parent_group_id_fkey',
+    'alter table nestings drop constraint nestings_tenant_id_child_group_id_fkey',
+    'alter table groups drop constraint groups_tenant_id_parent_group_id_fkey',
+    'drop index groups_live_sibling_name_key',
+  ]) {
+    await run(statement);
+  }
+});
+afterAll(() => database.close());
+
+const run = (statement: string) => database.db.sql<Record<string, unknown>>(Prisma.raw(statement) as never);
+
+type World = {
+  tenantId: TenantId;
+  otherTenantId: TenantId;
+  userIds: UserId[];
+  otherUserIds: UserId[];
+  /** A: a member. B below A and nested in it. C by itself. */
+  a: GroupId;
+  b: GroupId;
+  c: GroupId;
+  other: GroupId;
+};
+let world: World;
+beforeEach(async () => {
+  const { db } = database;
+  for (const table of ['nestings', 'memberships', 'group_events', 'groups', 'users'])
+    await run(`delete from ${table}`);
+  const { tenantId, userIds } = await createTenant(db, 2);
+  const { tenantId: otherTenantId, userIds: otherUserIds } = await createTenant(db, 1);
+  const group = async (tenant: TenantId, name: string, parentGroupId: GroupId | null = null) =>
+    (await createGroup(openAsAdmin(db, tenant), { tenantId: tenant, name, parentGroupId })).group.id;
+  const a = await group(tenantId, 'A');
+  const b = await group(tenantId, 'B', a);
+  const c = await group(tenantId, 'C');
+  const other = await group(otherTenantId, 'Other');
+  await addGroupMembers(openAsAdmin(db, tenantId), { groupId: a, userIds: [userIds[0]!] });
+  await addNestedGroups(openAsAdmin(db, tenantId), { groupId: a, childGroupIds: [b] });
+  world = { tenantId, otherTenantId, userIds, otherUserIds, a, b, c, other };
+});
+
+const membership = (tenantId: string, groupId: string, userId: string) =>
+  `insert into memberships (tenant_id, group_id, user_id, added_by) values ('${tenantId}', '${groupId}', '${userId}', 'x')`;
+const nesting = (tenantId: string, parent: string, child: string) =>
+  `insert into nestings (tenant_id, parent_group_id, child_group_id, created_by) values ('${tenantId}', '${parent}', '${child}', 'x')`;
+const counted = (groupId: string) =>
+  `update groups set member_count = (select count(*) from memberships m where m.group_id = groups.id) where id = '${groupId}'`;
+const deleted = (groupId: string) =>
+  `update groups set deleted_at = now(), deletion_id = 'del_1' where id = '${groupId}'`;
+const alone = (groupId: string) => [
+  `delete from memberships where group_id = '${groupId}'`,
+  `delete from nestings where '${groupId}' in (parent_group_id, child_group_id)`,
+  counted(groupId),
+];
+
+test('a directory that was changed by the domain has no faults', async () => {
+  expect(await checkDirectory(database.db)).toEqual([]);
+  expect(await repairDirectory(database.db)).toBe(0);
+});
+
+const cases: [string, (world: World) => string[], (world: World) => { kind: string; message: string }][] = [
+  [
+    'a nesting cycle',
+    ({ tenantId, a, b }) => [nesting(tenantId, b, a)],
+    ({ a, b }) => ({
+      kind: 'nesting-cycle',
+      message: `on a cycle or below one: ${[a, b].sort().join(', ')}`,
+    }),
+  ],
+  [
+    'a hierarchy cycle',
+    ({ a, b }) => [`update groups set parent_group_id = '${b}' where id = '${a}'`],
+    ({ a, b }) => ({
+      kind: 'hierarchy-cycle',
+      message: `on a cycle or below one: ${[a, b].sort().join(', ')}`,
+    }),
+  ],
+  [
+    'a membership in a group of another tenant',
+    ({ tenantId, userIds, other }) => [membership(tenantId, other, userIds[1]!), counted(other)],
+    ({ userIds, other }) => ({
+      kind: 'edge-across-tenants',
+      message: `membership of ${userIds[1]} in ${other}`,
+    }),
+  ],
+  [
+    'a membership of a user of another tenant',
+    ({ tenantId, otherUserIds, c }) => [membership(tenantId, c, otherUserIds[0]!), counted(c)],
+    ({ otherUserIds, c }) => ({
+      kind: 'edge-across-tenants',
+      message: `membership of ${otherUserIds[0]} in ${c}`,
+    }),
+  ],
+  [
+    'a nesting in a group of another tenant',
+    ({ tenantId, c, other }) => [nesting(tenantId, other, c)],
+    ({ c, other }) => ({ kind: 'edge-across-tenants', message: `nesting of ${c} in ${other}` }),
+  ],
+  [
+    'a nested group of another tenant',
+    ({ tenantId, c, other }) => [nesting(tenantId, c, other)],
+    ({ c, other }) => ({ kind: 'edge-across-tenants', message: `nesting of ${other} in ${c}` }),
+  ],
+  [
+    'a parent of another tenant',
+    ({ c, other }) => [`update groups set parent_group_id = '${other}' where id = '${c}'`],
+    ({ c, other }) => ({ kind: 'edge-across-tenants', message: `${c} is filed under ${other}` }),
+  ],
+  [
+    'a membership in a deleted group',
+    ({ tenantId, userIds, c }) => [membership(tenantId, c, userIds[1]!), counted(c), deleted(c)],
+    ({ userIds, c }) => ({ kind: 'edge-at-deleted-group', message: `membership of ${userIds[1]} in ${c}` }),
+  ],
+  [
+    'a deleted group that others are nested in',
+    ({ tenantId, b, c }) => [nesting(tenantId, c, b), deleted(c)],
+    ({ b, c }) => ({ kind: 'edge-at-deleted-group', message: `nesting of ${b} in ${c}` }),
+  ],
+  [
+    'a deleted group that is nested',
+    ({ tenantId, a, c }) => [nesting(tenantId, a, c), deleted(c)],
+    ({ a, c }) => ({ kind: 'edge-at-deleted-group', message: `nesting of ${c} in ${a}` }),
+  ],
+  [
+    'a group filed under a deleted one',
+    ({ a }) => [...alone(a), deleted(a)],
+    ({ a, b }) => ({ kind: 'edge-at-deleted-group', message: `${b} is filed under ${a}` }),
+  ],
+  [
+    'siblings of one name at the root',
+    ({ c }) => [`update groups set name = 'a', name_key = 'a', search_key = 'a' where id = '${c}'`],
+    ({ a, c }) => ({
+      kind: 'sibling-names',
+      message: `${[a, c].sort().join(', ')} share a name under the root`,
+    }),
+  ],
+  [
+    'siblings of one name below a group',
+    ({ a, c }) => [
+      `update groups set name = 'B', name_key = 'b', search_key = 'b', parent_group_id = '${a}' where id = '${c}'`,
+    ],
+    ({ a, b, c }) => ({
+      kind: 'sibling-names',
+      message: `${[b, c].sort().join(', ')} share a name under ${a}`,
+    }),
+  ],
+  [
+    "a group's name key",
+    ({ c }) => [`update groups set name_key = 'stale' where id = '${c}'`],
+    ({ c }) => ({
+      kind: 'derived-column',
+      message: `group ${c}: the keys for names and search do not match its text`,
+    }),
+  ],
+  [
+    "a group's search key",
+    ({ c }) => [`update groups set search_key = 'stale' where id = '${c}'`],
+    ({ c }) => ({
+      kind: 'derived-column',
+      message: `group ${c}: the keys for names and search do not match its text`,
+    }),
+  ],
+  [
+    "a user's search key",
+    ({ userIds }) => [`update users set search_key = 'stale' where id = '${userIds[1]}'`],
+    ({ userIds }) => ({
+      kind: 'derived-column',
+      message: `user ${userIds[1]}: the keys for names and search do not match its text`,
+    }),
+  ],
+  [
+    'a count that is too high',
+    ({ a }) => [`update groups set member_count = 8 where id = '${a}'`],
+    ({ a }) => ({
+      kind: 'derived-column',
+      message: `group ${a}: its member count is 8, and it has 1 members`,
+    }),
+  ],
+  [
+    'a count of a group without members',
+    ({ c }) => [`update groups set member_count = 3 where id = '${c}'`],
+    ({ c }) => ({
+      kind: 'derived-column',
+      message: `group ${c}: its member count is 3, and it has 0 members`,
+    }),
+  ],
+  [
+    'a count that is too low',
+    ({ a }) => [`update groups set member_count = 0 where id = '${a}'`],
+    ({ a }) => ({
+      kind: 'derived-column',
+      message: `group ${a}: its member count is 0, and it has 1 members`,
+    }),
+  ],
+];
+
+test.each(cases)(
+  '%s is the one fault that is found, in its tenant alone; only what is derived is mended',
+  async (_name, plant, expected) => {
+    const { db } = database;
+    for (const statement of plant(world)) await run(statement);
+    const fault = expected(world);
+    expect(await checkDirectory(db)).toEqual([fault]);
+    expect(await checkDirectory(db, world.tenantId)).toEqual([fault]);
+    const elsewhere = await checkDirectory(db, world.otherTenantId);
+    expect(elsewhere.filter(({ kind }) => kind === fault.kind)).toEqual([]);
+    const derived = fault.kind === 'derived-column';
+    expect(await repairDirectory(db)).toBe(derived ? 1 : 0);
+    expect(await checkDirectory(db)).toEqual(derived ? [] : [fault]);
+  },
+);
+
+/** A chain of so many groups, each nested in and filed under the one before. */
+async function chain(length: number): Promise<void> {
+  const { tenantId } = world;
+  const ids = Array.from({ length }, (_, index) => `grp_Chain${String(index).padStart(3, '0')}`);
+  for (const [index, id] of ids.entries()) {
+    const parent = index === 0 ? 'null' : `'${ids[index - 1]}'`;
+    await run(`insert into groups (id, tenant_id, parent_group_id, name, name_key, search_key)
+      values ('${id}', '${tenantId}', ${parent}, 'x${index}', 'x${index}', 'x${index}')`);
+    if (index > 0) await run(nesting(tenantId, ids[index - 1]!, id));
+  }
+}
+
+test('a path of 32 groups is none, one of 33 is a fault of each relation', async () => {
+  await chain(32);
+  expect(await checkDirectory(database.db)).toEqual([]);
+  await run(`insert into groups (id, tenant_id, parent_group_id, name, name_key, search_key)
+    values ('grp_Chain032', '${world.tenantId}', 'grp_Chain031', 'x', 'x', 'x')`);
+  await run(nesting(world.tenantId, 'grp_Chain031', 'grp_Chain032'));
+  expect(await checkDirectory(database.db)).toEqual([
+    { kind: 'nesting-depth', message: 'a path of 33 groups; at most 32 are allowed' },
+    { kind: 'hierarchy-depth', message: 'a path of 33 groups; at most 32 are allowed' },
+  ]);
+});
+
+test('deleted groups count for no name, no depth and no cycle of the hierarchy', async () => {
+  const { a, b, c } = world;
+  for (const statement of [
+    ...alone(a),
+    ...alone(b),
+    `update groups set name = 'A', name_key = 'a', search_key = 'a' where id = '${c}'`,
+    `update groups set parent_group_id = '${b}' where id = '${a}'`,
+    deleted(a),
+    deleted(b),
+  ]) {
+    await run(statement);
+  }
+  expect(await checkDirectory(database.db)).toEqual([]);
+});
+
+test('rows of more than one part are all compared', async () => {
+  const { tenantId } = world;
+  await run(`insert into users (id, tenant_id, email, search_key)
+    select 'usr_Part' || lpad(n::text, 6, '0'), '${tenantId}', n || '@example.org', n || '@example.org' from generate_series(1, 5003) n`);
+  expect(await checkDirectory(database.db)).toEqual([]);
+  await run(
+    `update users set search_key = 'stale' where id in ('usr_Part000001', 'usr_Part005000', 'usr_Part005003')`,
+  );
+  const stale = ['usr_Part000001', 'usr_Part005000', 'usr_Part005003'];
+  const found = await checkDirectory(database.db);
+  expect(found.map(({ message }) => message.slice(5, 19)).sort()).toEqual(stale);
+  expect(await repairDirectory(database.db)).toBe(3);
+  expect(await checkDirectory(database.db)).toEqual([]);
+});
+
+test('a repair is seen at once by an open server, and leaves an event', async () => {
+  const { db } = database;
+  const { tenantId, a, c, userIds } = world;
+  const shown = async (id: GroupId) => {
+    const directory = openAsAdmin(db, tenantId);
+    return countMembers(directory, id);
+  };
+  expect([await shown(a), await shown(c)]).toEqual([1, 0]);
+  await run(`update groups set member_count = 8 where id = '${a}'`);
+  const versions = () => run(`select membership_version from groups where id = '${a}'`);
+  const [before] = await versions();
+  expect(await repairDirectory(db)).toBe(1);
+  expect([await shown(a), await shown(c)]).toEqual([1, 0]);
+  const [after] = await versions();
+  expect(Number(after!.membership_version)).toBe(Number(before!.membership_version) + 1);
+  expect(
+    await run(`select event_type, tenant_id, group_id, actor_id, actor_type, data from group_events
+      where event_type = 'group.repaired'`),
+  ).toEqual([
+    {
+      event_type: 'group.repaired',
+      tenant_id: tenantId,
+      group_id: a,
+      actor_id: 'check-directory',
+      actor_type: 'service',
+      data: {},
+    },
+  ]);
+  const users = () => run(`select user_version from tenants where id = '${tenantId}'`);
+  const [usersBefore] = await users();
+  await run(`update users set search_key = 'stale' where id = '${userIds[0]}'`);
+  expect(await repairDirectory(db)).toBe(1);
+  const [usersAfter] = await users();
+  expect(Number(usersAfter!.user_version)).toBe(Number(usersBefore!.user_version) + 1);
+});

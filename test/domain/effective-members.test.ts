@@ -1,0 +1,1077 @@
+// Who is an effective member: after every kind of write, in the process that wrote and in another that knew better before;
+// the same seen from the user; and how far what is known may be carried forward.
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { importDirectory } from '../../src/cli/import/import-directory.ts';
+import { type Database, Prisma } from '../../src/database/database.ts';
+import { openDatabase } from '../../src/database/open.ts';
+import { changesSince, notNewer, parseSnapshot, wasVisible } from '../../src/domain/changes-since.ts';
+import { repairDirectory } from '../../src/domain/check.ts';
+import { deleteGroup } from '../../src/domain/deletion.ts';
+import { change, type Directory, openDirectory } from '../../src/domain/directory.ts';
+import {
+  countEffectiveGroups,
+  countEffectiveMembers,
+  countUserGroups,
+  hasEffectiveMember,
+  listEffectiveGroups,
+  listEffectiveMembers,
+  listUserGroups,
+  visibleGroupIds,
+} from '../../src/domain/effective-members.ts';
+import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
+import { countMembers, listMembers, updateGroupMembers } from '../../src/domain/members.ts';
+import { endMemberships, insertMemberships } from '../../src/domain/memberships.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
+import { restoreGroup } from '../../src/domain/restore.ts';
+import { removeUsers, upsertUsers } from '../../src/domain/users.ts';
+import type { Caller } from '../../src/model/caller.ts';
+import { DirectoryError } from '../../src/model/errors.ts';
+import { type GroupId, newId, type TenantId, type UserId } from '../../src/model/ids.ts';
+import { createTenant, openAsAdmin, plainUser, tenantAdmin } from '../support/directories.ts';
+import { Model } from '../support/model.ts';
+import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+import { randomFrom } from '../support/random.ts';
+import {
+  groupOf,
+  randomGroups,
+  StoredDirectory,
+  type StoredGroup,
+  storeGroups,
+  storeUsers,
+  usersOf,
+} from '../support/random-graph.ts';
+import { seed } from '../support/seed.ts';
+import { PATIENT } from '../support/timeouts.ts';
+
+/** Events of a tenant that may be caught up with at once, and milliseconds for which something is kept in memory. */
+const MAX_EVENTS = 2_000;
+const KEPT_FOR = 3_600_000;
+
+let database: TestDatabase;
+let here: Database;
+let there: Database;
+beforeAll(async () => {
+  database = await openTestDatabase();
+  here = database.db;
+  // Another pool, with a memory of its own: as good as another process.
+  there = await openDatabase({ url: database.url, dataDir: '', timeouts: PATIENT });
+});
+afterAll(async () => {
+  await there.close();
+  await database.close();
+});
+
+const ROOT: Caller = {
+  subject: 'usr_root',
+  actors: [],
+  role: 'SUPER_ADMIN',
+  sight: { kind: 'all' },
+  mayChange: true,
+};
+
+/** A database with a memory of its own, as a process that has just started. */
+const freshMemory = (): Database => ({ ...database.db });
+
+describe('after each of many random writes', () => {
+  const random = randomFrom(seed);
+  const STEPS = 30;
+  const pick = <Item>(items: readonly Item[]): Item => items[random(items.length)]!;
+  const some = <Item>(items: readonly Item[]): Item[] =>
+    items.length === 0 ? [] : [...new Set([pick(items), pick(items)])];
+
+  /** Does something to the directory and to the model, and gives what came of it in each: done, or refused with a code. */
+  async function step(directory: Directory, tenantId: TenantId, model: Model) {
+    const live = [...model.groups.values()].filter((group) => group.deletion === null).map(({ id }) => id);
+    const gone = [...model.groups.keys()].filter((id) => !live.includes(id));
+    const users = [...model.users];
+    const group = pick(live);
+    const other = pick(live);
+    const userIds = some(users);
+    const strategy = pick(['BLOCK', 'ORPHAN', 'CASCADE'] as const);
+    type Step = [string, () => Promise<unknown>, () => unknown];
+    const create = (name: string, parent: string | null): Step => {
+      const id = { made: '' };
+      return [
+        `create ${name} below ${parent}`,
+        async () => {
+          const input = { tenantId, name, parentGroupId: parent, initialMemberIds: userIds };
+          id.made = (await createGroup(directory, input)).group.id;
+        },
+        () => model.create(id.made, name, parent, userIds),
+      ];
+    };
+    const steps: Step[] = [
+      create(`New ${random(1_000_000)}`, random(2) ? group : null),
+      [
+        `change ${group}`,
+        () => updateGroupMembers(directory, { groupId: group, usersToAdd: userIds }),
+        () => model.change(group, userIds, []),
+      ],
+      [
+        `remove from ${group}`,
+        () => updateGroupMembers(directory, { groupId: group, usersToRemove: userIds }),
+        () => model.change(group, [], userIds),
+      ],
+      [
+        `swap in ${group}`,
+        () =>
+          updateGroupMembers(directory, {
+            groupId: group,
+            usersToAdd: userIds.slice(1),
+            usersToRemove: userIds.slice(0, 1),
+          }),
+        () => model.change(group, userIds.slice(1), userIds.slice(0, 1)),
+      ],
+      ...[1, 2].map((): Step => {
+        const children = some(live);
+        return [
+          `nest ${children} in ${other}`,
+          () => addNestedGroups(directory, { groupId: other, childGroupIds: children }),
+          () => model.nest(other, children),
+        ];
+      }),
+      [
+        `unnest from ${group}`,
+        () => removeNestedGroup(directory, { groupId: group, childGroupId: model.nested(group)[0] ?? other }),
+        () => model.unnest(group, model.nested(group)[0] ?? other),
+      ],
+      [
+        `file ${group}`,
+        () => updateGroup(directory, { id: group, parentGroupId: other }),
+        () => model.update(group, { parent: other }),
+      ],
+      [
+        `delete ${group} ${strategy}`,
+        () => deleteGroup(directory, { id: group, strategy }),
+        () => model.delete(group, strategy),
+      ],
+    ];
+    if (gone.length > 0) {
+      const [id, includeDescendants] = [pick(gone), random(2) === 0];
+      const back: Step = [
+        `restore ${id} ${includeDescendants}`,
+        () => restoreGroup(directory, { id, includeDescendants }),
+        () => model.restore(id, includeDescendants),
+      ];
+      steps.push(back, back);
+    }
+    if (users.length > 3) {
+      const leaving = pick(users);
+      steps.push([
+        `remove user ${leaving}`,
+        () => removeUsers(directory, { tenantId, userIds: [leaving] }),
+        () => {
+          model.users.delete(leaving);
+          model.memberships = model.memberships.filter(({ user }) => user !== leaving);
+          return { ok: null };
+        },
+      ]);
+    }
+    // A lonely group is no fun: what is left is created again.
+    const [name, work, modelled] = live.length < 3 ? steps[0]! : pick(steps);
+    let code: string | null = null;
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof DirectoryError)) throw error;
+      code = error.code;
+    }
+    const outcome = modelled() as { code?: string };
+    return { name, code, expected: outcome.code ?? null };
+  }
+
+  /** Compares all that is read of effective membership, in requests of one process. */
+  async function compare(db: Database, tenantId: TenantId, model: Model) {
+    const directory = openAsAdmin(db, tenantId);
+    const ids = [...model.groups.keys()];
+    const users = [...model.users];
+    const isLive = (id: string) => model.groups.get(id)!.deletion === null;
+    const groups = await Promise.all(
+      ids.map(async (id) => ({
+        count: await countEffectiveMembers(directory, id),
+        members: (await listEffectiveMembers(directory, id, { page: { first: 100 } }))!.rows.map(
+          ({ userId, membershipType }) => `${userId} ${membershipType}`,
+        ),
+        direct: await countMembers(directory, id),
+        holds: await Promise.all(users.map((user) => hasEffectiveMember(directory, id, user))),
+      })),
+    );
+    expect(groups).toEqual(
+      ids.map((id) => {
+        const effective = isLive(id) ? model.effectiveMembers(id) : [];
+        const direct = model.members(id);
+        return {
+          count: effective.length,
+          members: effective.map((user) => `${user} ${direct.includes(user) ? 'DIRECT' : 'INHERITED'}`),
+          direct: direct.length,
+          holds: users.map((user) => effective.includes(user)),
+        };
+      }),
+    );
+    const page = { first: 100 };
+    const lists = await Promise.all(
+      users.map(async (user) => ({
+        effective: (await listEffectiveGroups(directory, user, { page }))!.rows
+          .map(({ id }) => id as string)
+          .sort(),
+        direct: (await listUserGroups(directory, user, { page }))!.rows.map(({ id }) => id as string).sort(),
+        counts: [await countEffectiveGroups(directory, user), await countUserGroups(directory, user)],
+      })),
+    );
+    expect(lists).toEqual(
+      users.map((user) => {
+        const effective = ids.filter((id) => isLive(id) && model.effectiveMembers(id).includes(user)).sort();
+        const direct = ids.filter((id) => model.members(id).includes(user)).sort();
+        return { effective, direct, counts: [effective.length, direct.length] };
+      }),
+    );
+  }
+
+  test('both processes say what the model says', async () => {
+    const { tenantId, userIds } = await createTenant(here, 6);
+    const model = new Model(userIds);
+    const done: string[] = [];
+    for (let at = 0; at < STEPS; at += 1) {
+      const directory = openAsAdmin(at % 2 ? here : there, tenantId);
+      const { name, code, expected } =
+        at < 5 ? await first(directory, tenantId, model, at) : await step(directory, tenantId, model);
+      done.push(`${name} ${code ?? 'done'}`);
+      expect(code, done.join('\n')).toBe(expected);
+      await Promise.all([here, there].map((db) => compare(db, tenantId, model))).catch((error) => {
+        error.message += `\n${done.join('\n')}`;
+        throw error;
+      });
+    }
+  });
+
+  async function first(directory: Directory, tenantId: TenantId, model: Model, at: number) {
+    const members = some([...model.users]);
+    const name = `First ${at}`;
+    const { group } = await createGroup(directory, { tenantId, name, initialMemberIds: members });
+    model.create(group.id, name, null, members);
+    return { name, code: null, expected: null };
+  }
+});
+
+/** Root nests left and right, and both nest the leaf; users 0 to 3 are in them in this order, 4 and 5 in none. */
+async function diamond() {
+  const { tenantId, partnerId, userIds } = await createTenant(here, 6);
+  const users = [...userIds].sort();
+  const leaf = groupOf(users.slice(3, 4));
+  const left = groupOf(users.slice(1, 2), [leaf.id]);
+  const right = groupOf(users.slice(2, 3), [leaf.id]);
+  const root = groupOf(users.slice(0, 1), [left.id, right.id]);
+  const elsewhere = groupOf(users.slice(4, 5));
+  await storeGroups(here, tenantId, [root, left, right, leaf, elsewhere]);
+  const ids = { root: root.id, left: left.id, right: right.id, leaf: leaf.id, elsewhere: elsewhere.id };
+  /** Places of the effective members among the users, as both processes have them: the page, the count, each user alone. */
+  const members = async (groupId: string = root.id) => {
+    const [first, second] = await Promise.all(
+      [here, there].map(async (db) => {
+        const directory = openAsAdmin(db, tenantId);
+        const [page, count, ...holds] = await Promise.all([
+          listEffectiveMembers(directory, groupId, { page: { first: 100 } }),
+          countEffectiveMembers(directory, groupId),
+          ...users.map((user) => hasEffectiveMember(directory, groupId, user)),
+        ]);
+        const places = page!.rows.map(({ userId }) => users.indexOf(userId as UserId));
+        expect(count).toBe(places.length);
+        expect(users.flatMap((_, at) => (holds[at] ? [at] : []))).toEqual(places);
+        return places;
+      }),
+    );
+    expect(second).toEqual(first);
+    return first!;
+  };
+  return { tenantId, partnerId, users, ...ids, members };
+}
+
+type Diamond = Awaited<ReturnType<typeof diamond>>;
+type Write = (directory: Directory, diamond: Diamond) => Promise<unknown>;
+const elsewhere: Write = (directory, { elsewhere: groupId, users }) =>
+  updateGroupMembers(directory, { groupId, usersToAdd: users.slice(5) });
+
+test.each<[string, Write, number[]]>([
+  [
+    'members added below',
+    (directory, { leaf, users }) =>
+      updateGroupMembers(directory, { groupId: leaf, usersToAdd: users.slice(2, 6) }),
+    [0, 1, 2, 3, 4, 5],
+  ],
+  [
+    'members removed below',
+    (directory, { leaf, users }) =>
+      updateGroupMembers(directory, { groupId: leaf, usersToRemove: users.slice(3, 4) }),
+    [0, 1, 2],
+  ],
+  [
+    'a member removed who is one by another group too',
+    async (directory, { leaf, left, users }) => {
+      await updateGroupMembers(directory, { groupId: left, usersToAdd: users.slice(3, 4) });
+      await updateGroupMembers(directory, { groupId: leaf, usersToRemove: users.slice(3, 4) });
+    },
+    [0, 1, 2, 3],
+  ],
+  ['members added elsewhere', elsewhere, [0, 1, 2, 3]],
+  [
+    'a group nested below',
+    (directory, { leaf, elsewhere: child }) =>
+      addNestedGroups(directory, { groupId: leaf, childGroupIds: [child] }),
+    [0, 1, 2, 3, 4],
+  ],
+  [
+    'one arm of the diamond unnested',
+    (directory, { left, leaf }) => removeNestedGroup(directory, { groupId: left, childGroupId: leaf }),
+    [0, 1, 2, 3],
+  ],
+  [
+    'both arms of the diamond unnested',
+    async (directory, { left, right, leaf }) => {
+      await removeNestedGroup(directory, { groupId: left, childGroupId: leaf });
+      await removeNestedGroup(directory, { groupId: right, childGroupId: leaf });
+    },
+    [0, 1, 2],
+  ],
+  [
+    'a group deleted whose nested groups are nested above it',
+    async (directory, { root, left, right }) => {
+      await removeNestedGroup(directory, { groupId: root, childGroupId: right });
+      await deleteGroup(directory, { id: left, strategy: 'ORPHAN' });
+    },
+    [0, 3],
+  ],
+  [
+    'a group deleted with all below it in the hierarchy',
+    async (directory, { left, leaf }) => {
+      await updateGroup(directory, { id: leaf, parentGroupId: left });
+      await deleteGroup(directory, { id: left, strategy: 'CASCADE' });
+    },
+    [0, 2],
+  ],
+  [
+    'a deletion that was refused',
+    (directory, { left }) =>
+      expect(deleteGroup(directory, { id: left, strategy: 'BLOCK' })).rejects.toMatchObject({
+        code: 'GROUP_NOT_EMPTY',
+      }),
+    [0, 1, 2, 3],
+  ],
+  [
+    'a group restored with those that were deleted with it',
+    async (directory, { left, leaf }) => {
+      await updateGroup(directory, { id: leaf, parentGroupId: left });
+      await deleteGroup(directory, { id: left, strategy: 'CASCADE' });
+      await restoreGroup(directory, { id: left, includeDescendants: true });
+    },
+    [0, 1, 2, 3],
+  ],
+  [
+    'a user removed from the directory',
+    (directory, { tenantId, users }) => removeUsers(directory, { tenantId, userIds: users.slice(1, 2) }),
+    [0, 2, 3],
+  ],
+  [
+    'a user renamed',
+    (directory, { tenantId, users }) =>
+      upsertUsers(directory, { tenantId, users: [{ id: users[0]!, email: 'new@example.org' }] }),
+    [0, 1, 2, 3],
+  ],
+  [
+    'a change that was rolled back',
+    (directory, { tenantId, leaf, users }) =>
+      expect(
+        change(directory, async (sql) => {
+          const batch = { tenantId, groupId: leaf as GroupId };
+          await insertMemberships(directory, sql, { ...batch, userIds: users.slice(4) });
+          await endMemberships(directory, sql, { ...batch, userIds: users.slice(3, 4) });
+          throw new Error('on purpose');
+        }),
+      ).rejects.toThrow(),
+    [0, 1, 2, 3],
+  ],
+  [
+    'more changes than are followed',
+    async (directory, { leaf, users }) => {
+      const { db } = directory;
+      await happen(db, leaf, MAX_EVENTS);
+      await updateGroupMembers(directory, { groupId: leaf, usersToAdd: users.slice(4, 5) });
+    },
+    [0, 1, 2, 3, 4],
+  ],
+  [
+    'an import of a membership and a nesting',
+    ({ db }, directory) =>
+      importInto(db, directory, [
+        { section: 'memberships', row: { groupId: directory.leaf, userId: directory.users[5] } },
+        { section: 'nestings', row: { parentGroupId: directory.right, childGroupId: directory.elsewhere } },
+      ]),
+    [0, 1, 2, 3, 4, 5],
+  ],
+  [
+    'an import of a membership alone',
+    ({ db }, directory) =>
+      importInto(db, directory, [
+        { section: 'memberships', row: { groupId: directory.leaf, userId: directory.users[5] } },
+      ]),
+    [0, 1, 2, 3, 5],
+  ],
+])('%s: both processes see it at once, whichever wrote', async (_name, write, expected) => {
+  for (const writer of [here, there]) {
+    const directory = await diamond();
+    expect(await directory.members()).toEqual([0, 1, 2, 3]);
+    await write(openAsAdmin(writer, directory.tenantId), directory);
+    expect(await directory.members()).toEqual(expected);
+    // Also what was carried forward is carried forward once more.
+    await updateGroupMembers(openAsAdmin(writer, directory.tenantId), {
+      groupId: directory.root,
+      usersToAdd: directory.users.slice(5),
+    }).catch(() => null);
+    expect(await directory.members()).toEqual([...new Set([...expected, 5])]);
+  }
+});
+
+/** Imports edges into the directory, beside the groups and users that they join. */
+async function importInto(
+  db: Database,
+  { tenantId, partnerId, users, right, leaf, elsewhere: other }: Diamond,
+  edges: { section: string; row: object }[],
+) {
+  const rows = [
+    { section: 'partners', row: { id: partnerId, name: 'Partner' } },
+    { section: 'tenants', row: { id: tenantId, partnerId, name: 'Tenant', slug: tenantId } },
+    { section: 'users', row: { id: users[5], tenantId, email: `${users[5]!.toLowerCase()}@example.org` } },
+    ...[right, leaf, other].map((id) => ({ section: 'groups', row: { id, tenantId, name: id } })),
+    ...edges,
+  ];
+  const report = await importDirectory(
+    db,
+    rows.map((row, index) => ({ index, ...row })),
+  );
+  expect(report).toMatchObject({ faults: [], tenants: [{ faults: [] }] });
+}
+
+/** So many events of a group that say nothing. */
+const happen = (db: Database, groupId: string, events: number, data = '{"userIds": []}') =>
+  db.sql(Prisma.sql`
+    insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
+    select 'group_membership.added', tenant_id, id, 'test', 'user', ${data}::jsonb
+    from groups, generate_series(1, ${events}::int) where id = ${groupId}`);
+
+test('a name that was repaired is found in both processes, and a count that was', async () => {
+  const { tenantId, users, root, leaf } = await diamond();
+  const read = async (db: Database) => {
+    const directory = openAsAdmin(db, tenantId);
+    const row = { id: leaf as GroupId };
+    return {
+      found: (await listEffectiveMembers(directory, root, { search: 'repaired', page: {} }))!.rows.length,
+      total: await countEffectiveMembers(directory, root, { search: 'repaired' }),
+      names: (await listMembers(directory, row, { page: {} }))!.rows.map(({ email }) => email),
+      effective: (await listEffectiveMembers(directory, leaf, { page: {} }))!.rows.map(({ email }) => email),
+      count: await countEffectiveMembers(directory, leaf),
+      direct: await countMembers(directory, leaf),
+    };
+  };
+  // Somebody had written to the tables beside the application.
+  await here.sql(Prisma.sql`update groups set member_count = 7 where id = ${leaf}`);
+  await here.sql(Prisma.sql`update users set email = 'repaired@example.org' where id = ${users[3]!}`);
+  const before = { found: 0, total: 0, names: ['repaired@example.org'], effective: ['repaired@example.org'] };
+  for (const db of [here, there]) expect(await read(db)).toMatchObject({ ...before, count: 7 });
+  await repairDirectory(there);
+  const after = { ...before, found: 1, total: 1, count: 1, direct: 1 };
+  for (const db of [here, there]) expect(await read(db)).toEqual(after);
+});
+
+test('what a transaction in progress has written is not seen, and is seen when it ends, however late', async () => {
+  const { tenantId, users, leaf, root, members } = await diamond();
+  expect(await members()).toEqual([0, 1, 2, 3]);
+  const written = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const admin = openAsAdmin(there, tenantId);
+  const slow = change(admin, async (sql) => {
+    const batch = { tenantId, groupId: leaf as GroupId };
+    await insertMemberships(admin, sql, { ...batch, userIds: users.slice(5) });
+    await endMemberships(admin, sql, { ...batch, userIds: users.slice(3, 4) });
+    written.resolve();
+    await gate.promise;
+  });
+  await written.promise;
+  try {
+    expect(await members()).toEqual([0, 1, 2, 3]);
+    for (const at of [4, 1]) {
+      const groupId = root;
+      await updateGroupMembers(openAsAdmin(here, tenantId), { groupId, usersToAdd: [users[at]!] });
+      expect(await members()).toEqual([0, 1, 2, 3, 4]);
+    }
+  } finally {
+    gate.resolve();
+    await slow;
+  }
+  expect(await members()).toEqual([0, 1, 2, 4, 5]);
+});
+
+/** What a statement is for. */
+function kindOf(statement: string): string {
+  const kinds: [string, string][] = [
+    ['jsonb_agg', 'carried'],
+    ['was_open', 'changes'],
+    ['string_agg(id', 'nestings'],
+  ];
+  return kinds.find(([text]) => statement.includes(text))?.[1] ?? statement;
+}
+
+/** Counts of groups in one request of a process of its own, with what its statements were for. */
+function counter(tenantId: TenantId) {
+  const db = freshMemory();
+  const counts = async (...groupIds: string[]) => {
+    const directory = openAsAdmin(db, tenantId);
+    const statements: string[] = [];
+    const stop = db.onStatement((text) => statements.push(kindOf(text)));
+    try {
+      const result = await Promise.all(groupIds.map((id) => countEffectiveMembers(directory, id)));
+      return { counts: result, statements };
+    } finally {
+      stop();
+    }
+  };
+  return { db, counts };
+}
+
+describe('a count takes', () => {
+  test('one statement where nothing is known or nothing has changed, one more where members did, two where nestings did', async () => {
+    const { tenantId, users, root, leaf, left, elsewhere: other } = await diamond();
+    const admin = openAsAdmin(here, tenantId);
+    const { counts } = counter(tenantId);
+    expect(await counts(root)).toEqual({ counts: [4], statements: ['nestings'] });
+    expect(await counts(root)).toEqual({ counts: [4], statements: ['changes'] });
+    expect(await counts(root, leaf)).toEqual({ counts: [4, 1], statements: ['changes', 'nestings'] });
+    await updateGroupMembers(admin, { groupId: leaf, usersToAdd: users.slice(3) });
+    expect(await counts(left, root, leaf)).toEqual({
+      counts: [4, 6, 3],
+      statements: ['changes', 'carried', 'nestings'],
+    });
+    expect(await counts(left, root, leaf)).toEqual({ counts: [4, 6, 3], statements: ['changes'] });
+    const unknown = newId('group');
+    expect(await counts(unknown, root)).toEqual({ counts: [0, 6], statements: ['changes', 'nestings'] });
+    await removeNestedGroup(admin, { groupId: left, childGroupId: leaf });
+    // What all of them reach is read again; only the left one reaches something else, and is counted anew.
+    expect(await counts(left, root, leaf)).toEqual({
+      counts: [1, 6, 3],
+      statements: ['changes', 'nestings', 'nestings'],
+    });
+    expect(await counts(left, root, leaf)).toEqual({ counts: [1, 6, 3], statements: ['changes'] });
+    await addNestedGroups(admin, { groupId: other, childGroupIds: [leaf] });
+    expect(await counts(root)).toEqual({ counts: [6], statements: ['changes', 'nestings'] });
+    expect(await counts(root)).toEqual({ counts: [6], statements: ['changes'] });
+    // Changes that have nothing to do with who is a member do not keep it from being carried forward.
+    await removeNestedGroup(admin, { groupId: other, childGroupId: leaf });
+    await updateGroup(admin, { id: leaf, description: 'As before' });
+    await updateGroupMembers(admin, { groupId: leaf, usersToRemove: users.slice(4) });
+    expect(await counts(root)).toEqual({ counts: [4], statements: ['changes', 'nestings', 'carried'] });
+  });
+
+  test('one statement for a group that is gone', async () => {
+    const { tenantId, elsewhere: other } = await diamond();
+    const { counts } = counter(tenantId);
+    expect((await counts(other)).counts).toEqual([1]);
+    await deleteGroup(openAsAdmin(here, tenantId), { id: other, strategy: 'ORPHAN' });
+    expect(await counts(other)).toEqual({ counts: [0], statements: ['changes'] });
+    expect(await counter(tenantId).counts(other)).toEqual({ counts: [0], statements: ['nestings'] });
+  });
+
+  test('nothing from a group that goes while its count is carried forward', async () => {
+    const { tenantId, users, elsewhere: other } = await diamond();
+    const admin = openAsAdmin(there, tenantId);
+    const { db, counts } = counter(tenantId);
+    await counts(other);
+    await updateGroupMembers(admin, { groupId: other, usersToAdd: users });
+    const { sql } = db;
+    const meanwhile: Database['sql'] = async (statement) => {
+      if (kindOf(statement.text) === 'carried') await deleteGroup(admin, { id: other, strategy: 'ORPHAN' });
+      return sql(statement);
+    };
+    Object.assign(db, { sql: meanwhile });
+    expect(await counts(other)).toEqual({ counts: [0], statements: ['changes', 'carried', 'nestings'] });
+  });
+
+  test('as many for groups of two tenants, each by what happened in its own', async () => {
+    const [first, second] = [await diamond(), await diamond()];
+    const db = freshMemory();
+    const ids = [second.root, first.root, second.left, first.leaf];
+    const counts = async () => {
+      const directory = openDirectory(db, ROOT);
+      const statements: string[] = [];
+      const stop = db.onStatement((text) => statements.push(kindOf(text)));
+      const result = await Promise.all(ids.map((id) => countEffectiveMembers(directory, id)));
+      stop();
+      return { result, statements };
+    };
+    expect(await counts()).toEqual({ result: [4, 4, 2, 1], statements: ['nestings'] });
+    const write = ({ tenantId, leaf }: Diamond, usersToAdd: UserId[], usersToRemove: UserId[]) =>
+      updateGroupMembers(openAsAdmin(here, tenantId), { groupId: leaf, usersToAdd, usersToRemove });
+    await write(first, first.users.slice(4), []);
+    await write(second, second.users.slice(1, 2), second.users.slice(3, 4));
+    expect(await counts()).toEqual({ result: [3, 6, 1, 3], statements: ['changes', 'carried'] });
+    await removeNestedGroup(openAsAdmin(here, second.tenantId), {
+      groupId: second.root,
+      childGroupId: second.left,
+    });
+    await write(first, [], first.users.slice(0, 4));
+    expect(await counts()).toEqual({
+      result: [3, 5, 1, 2],
+      statements: ['changes', 'nestings', 'carried', 'nestings'],
+    });
+  });
+
+  test('nothing more for a group of which a page was read, and one for a group of which none but a page was', async () => {
+    const { tenantId, root, left } = await diamond();
+    const { db, counts } = counter(tenantId);
+    await listEffectiveMembers(openAsAdmin(db, tenantId), root, { page: { first: 2 } });
+    expect(await counts(root)).toEqual({ counts: [4], statements: ['nestings'] });
+    await counts(left);
+    await listEffectiveMembers(openAsAdmin(db, tenantId), left, { page: { first: 2 } });
+    expect(await counts(root, left)).toEqual({ counts: [4, 2], statements: ['changes'] });
+  });
+
+  test('no more, however much happens elsewhere, if it is asked for in between', async () => {
+    const { tenantId, root, left, elsewhere: other, users, leaf } = await diamond();
+    const { counts } = counter(tenantId);
+    await counts(root, left);
+    for (let at = 0; at < 2; at += 1) {
+      await happen(here, other, MAX_EVENTS);
+      expect(await counts(root, left)).toEqual({ counts: [4, 2], statements: ['changes'] });
+    }
+    await happen(here, other, MAX_EVENTS - 1);
+    await updateGroupMembers(openAsAdmin(here, tenantId), { groupId: leaf, usersToAdd: users.slice(5) });
+    expect(await counts(root)).toEqual({ counts: [5], statements: ['changes', 'carried'] });
+    // The snapshot went on with the count.
+    await happen(here, other, MAX_EVENTS);
+    expect(await counts(root)).toEqual({ counts: [5], statements: ['changes'] });
+    await happen(here, other, MAX_EVENTS + 1);
+    expect(await counts(root)).toEqual({ counts: [5], statements: ['changes', 'nestings'] });
+  });
+
+  test('what there is to follow up to 2,000 users, and is taken anew beyond', async () => {
+    const { tenantId, root, leaf, elsewhere: other } = await diamond();
+    const { counts } = counter(tenantId);
+    const named = (count: number) =>
+      JSON.stringify({ userIds: Array.from({ length: count }, (_, at) => `usr_gone${at}`) });
+    await counts(root);
+    await happen(here, leaf, 1, named(1_500));
+    await happen(here, other, 1, named(500));
+    expect(await counts(root)).toEqual({ counts: [4], statements: ['changes', 'carried'] });
+    await happen(here, leaf, 1, named(2_001));
+    expect(await counts(root)).toEqual({ counts: [4], statements: ['changes', 'carried', 'nestings'] });
+  });
+
+  test('what there is to follow up to 20,000 memberships, and is taken anew beyond', async () => {
+    const { tenantId } = await createTenant(here);
+    const users = usersOf(201);
+    await storeUsers(here, tenantId, users);
+    const ids = users.map(({ id }) => id);
+    const leaf = groupOf(ids.slice(0, 200));
+    const [one, root] = [groupOf(ids.slice(200)), groupOf([], [leaf.id])];
+    const fillers = Array.from({ length: 99 }, () => groupOf(ids.slice(0, 200)));
+    await storeGroups(here, tenantId, [leaf, one, root, ...fillers]);
+    const { counts } = counter(tenantId);
+    expect((await counts(root.id)).counts).toEqual([200]);
+    const again = (userIds: readonly string[]) => happen(here, leaf.id, 1, JSON.stringify({ userIds }));
+    // Somebody else's membership is not among them.
+    await again(ids.slice(0, 200));
+    expect((await counts(root.id)).statements).toEqual(['changes', 'carried']);
+    await again(ids);
+    expect((await counts(root.id)).statements).toEqual(['changes', 'carried', 'nestings']);
+  });
+});
+
+/** Does work as if so many milliseconds had passed since an arbitrary moment. */
+async function at<Result>(milliseconds: number, work: () => Promise<Result>): Promise<Result> {
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(1e12 + milliseconds);
+  try {
+    // What the clock said is remembered for a millisecond.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return await work();
+  } finally {
+    clock.mockRestore();
+  }
+}
+
+describe('after an hour events may be gone', () => {
+  test('and then a count is taken anew', async () => {
+    const { tenantId, root } = await diamond();
+    const { counts } = counter(tenantId);
+    await at(0, () => counts(root));
+    expect((await at(KEPT_FOR - 5_000, () => counts(root))).statements).toEqual(['changes']);
+    expect((await at(2 * KEPT_FOR - 10_000, () => counts(root))).statements).toEqual(['changes']);
+    expect((await at(3 * KEPT_FOR - 5_000, () => counts(root))).statements).toEqual(['nestings']);
+  });
+
+  test('and a page that was read meanwhile makes no count younger', async () => {
+    const { tenantId, users, root, leaf, elsewhere: other } = await diamond();
+    const admin = openAsAdmin(here, tenantId);
+    const { db, counts } = counter(tenantId);
+    await at(0, () => counts(root));
+    await updateGroupMembers(admin, { groupId: leaf, usersToAdd: users.slice(5) });
+    const above = (await createGroup(admin, { tenantId, name: 'Above' })).group.id;
+    await addNestedGroups(admin, { groupId: above, childGroupIds: [other] });
+    // Of what it reaches only the version is another.
+    const page = { first: 3 };
+    await at(KEPT_FOR - 60_000, () => listEffectiveMembers(openAsAdmin(db, tenantId), root, { page }));
+    await here.sql(Prisma.sql`delete from group_events where tenant_id = ${tenantId}`);
+    expect(await at(KEPT_FOR + 60_000, () => counts(root))).toMatchObject({ counts: [5] });
+  });
+});
+
+test('a count that could not be caught up with is taken anew the next time', async () => {
+  const { tenantId, users, root, leaf } = await diamond();
+  const { db, counts } = counter(tenantId);
+  await counts(root);
+  await updateGroupMembers(openAsAdmin(here, tenantId), { groupId: leaf, usersToAdd: users.slice(5) });
+  const { sql } = db;
+  const failing: Database['sql'] = (statement) =>
+    kindOf(statement.text) === 'carried' ? Promise.reject(new Error('too much')) : sql(statement);
+  Object.assign(db, { sql: failing });
+  await expect(counts(root)).rejects.toThrow('too much');
+  Object.assign(db, { sql });
+  expect(await counts(root)).toEqual({ counts: [5], statements: ['nestings'] });
+});
+
+test('a question of what has changed that fails is an error, and what is known stays known', async () => {
+  const { tenantId, root } = await diamond();
+  const { db, counts } = counter(tenantId);
+  await counts(root);
+  const { sql } = db;
+  Object.assign(db, { sql: () => Promise.reject(new Error('out of reach')) });
+  await expect(counts(root)).rejects.toThrow('out of reach');
+  Object.assign(db, { sql });
+  expect(await counts(root)).toEqual({ counts: [4], statements: ['changes'] });
+});
+
+describe('what has changed', () => {
+  test('is told for each group by its tenant and its moment, in the order asked', async () => {
+    const first = await diamond();
+    const second = await diamond();
+    const directory = openDirectory(here, ROOT);
+    const now = async (groupId: string) => {
+      const [none] = await changesSince(directory, [{ groupId, snapshot: '0 1:1:' }]);
+      return none!;
+    };
+    const start = await now(first.root);
+    await updateGroupMembers(directory, { groupId: first.leaf, usersToAdd: first.users.slice(5) });
+    await updateGroup(directory, { id: first.left, description: 'No member of it changes' });
+    await updateGroupMembers(directory, { groupId: first.leaf, usersToRemove: first.users.slice(5) });
+    const middle = await now(first.root);
+    await addNestedGroups(directory, { groupId: first.leaf, childGroupIds: [first.elsewhere] });
+    await updateGroupMembers(directory, { groupId: second.right, usersToRemove: second.users.slice(2, 3) });
+    await upsertUsers(directory, {
+      tenantId: second.tenantId,
+      users: [{ id: second.users[0]!, email: 'other@example.org' }],
+    });
+    await deleteGroup(directory, { id: second.left, strategy: 'ORPHAN' });
+    const deleted = await now(second.root);
+    await restoreGroup(directory, { id: second.left });
+    const keys = [
+      { groupId: second.root, snapshot: start.snapshot },
+      { groupId: newId('group'), snapshot: start.snapshot },
+      { groupId: first.root, snapshot: middle.snapshot },
+      { groupId: first.leaf, snapshot: start.snapshot },
+      { groupId: second.leaf, snapshot: deleted.snapshot },
+    ];
+    const told = await changesSince(directory, keys);
+    const groups = (at: number) => told[at]!.groupIds!.toSorted();
+    expect(told[1]).toBeNull();
+    expect(groups(0)).toEqual([second.left, second.right].toSorted());
+    expect(groups(2)).toEqual([]);
+    expect(groups(3)).toEqual([first.leaf]);
+    expect(groups(4)).toEqual([second.left]);
+    expect(told.map((changes) => changes && [changes.nestingVersion, changes.userVersion])).toEqual([
+      ['3', '1'],
+      null,
+      ['1', '0'],
+      ['1', '0'],
+      ['3', '1'],
+    ]);
+    expect(start).toMatchObject({ groupIds: null, nestingVersion: '0', userVersion: '0' });
+    // Callers of another tenant are told nothing of it.
+    expect(await changesSince(openAsAdmin(here, second.tenantId), keys)).toMatchObject([
+      { nestingVersion: '3' },
+      null,
+      null,
+      null,
+      { nestingVersion: '3' },
+    ]);
+    await deleteGroup(directory, { id: first.leaf, strategy: 'ORPHAN' });
+    expect((await changesSince(directory, keys))[3]).toBeNull();
+    expect(await changesSince(directory, [])).toEqual([]);
+  });
+
+  test('is what transactions in progress have written, and nothing else, when they are over', async () => {
+    const [first, second] = [await diamond(), await diamond()];
+    const keys = (snapshot: string) => [first, second].map(({ root: groupId }) => ({ groupId, snapshot }));
+    const directory = openDirectory(here, ROOT);
+    // What is over by then is no change.
+    for (const { leaf, users } of [first, second]) {
+      await updateGroupMembers(directory, { groupId: leaf, usersToAdd: users.slice(4, 5) });
+    }
+    const written = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    const slow = change(openAsAdmin(there, first.tenantId), async (sql) => {
+      const { tenantId, right, users } = first;
+      const batch = { tenantId, groupId: right, userIds: users.slice(5) };
+      await insertMemberships(openAsAdmin(there, tenantId), sql, batch);
+      written.resolve();
+      await gate.promise;
+    });
+    await written.promise;
+    // Another transaction begins later and ends sooner, so that the first is among those in progress.
+    await updateGroupMembers(directory, { groupId: second.leaf, usersToAdd: second.users.slice(5) });
+    const [before] = await changesSince(directory, keys('0 1:1:'));
+    const { snapshot } = before!;
+    expect(parseSnapshot(snapshot).open.size).toBeGreaterThan(0);
+    expect(await changesSince(directory, keys(snapshot))).toMatchObject([{ groupIds: [] }, { groupIds: [] }]);
+    gate.resolve();
+    await slow;
+    expect(await changesSince(directory, keys(snapshot))).toMatchObject([
+      { groupIds: [first.right] },
+      { groupIds: [] },
+    ]);
+  });
+
+  test('is nothing that a dump brought from a server whose transactions were further on', async () => {
+    const { tenantId, root, leaf } = await diamond();
+    const { counts } = counter(tenantId);
+    await counts(root);
+    await here.sql(Prisma.sql`
+      insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data, transaction_id)
+      select 'group_membership.added', ${tenantId}, ${leaf}, 'test', 'user', '{"userIds": ["usr_dumped"]}',
+        (pg_snapshot_xmax(pg_current_snapshot())::text::bigint + 1000000)::text::xid8`);
+    expect(await counts(root)).toEqual({ counts: [4], statements: ['changes'] });
+  });
+
+  test('is asked since the nearest of eight older moments', () => {
+    const moments = [
+      '2 5:10:7',
+      '1 5:30:',
+      '2 5:10:6,7',
+      '2 5:10:',
+      '2 5:9:',
+      '2 5:100:',
+      ...Array.from({ length: 11 }, (_, at) => `3 1:${at + 1}:`),
+      '2 5:9:',
+    ];
+    // In their order: by the run of the server, by the transaction that came next, and by how many were open.
+    const inOrder = [
+      '1 5:30:',
+      '2 5:9:',
+      '2 5:10:6,7',
+      '2 5:10:7',
+      '2 5:10:',
+      '2 5:100:',
+      ...Array.from({ length: 11 }, (_, at) => `3 1:${at + 1}:`),
+    ];
+    expect([...notNewer(moments)]).toEqual(inOrder.map((moment, at) => [moment, inOrder[at - (at % 3)]]));
+    expect([...notNewer(inOrder.slice(0, 8))]).toEqual(inOrder.slice(0, 8).map((moment) => [moment, moment]));
+    expect(new Set(notNewer(inOrder.slice(0, 9)).values()).size).toBe(5);
+    expect([...notNewer([])]).toEqual([]);
+  });
+
+  test('counts as seen before if its transaction was over by then', () => {
+    const moment = parseSnapshot('1764.25 90:100:91,95');
+    expect(moment).toEqual({ run: 1764.25, xmax: 100, open: new Set(['91', '95']) });
+    expect(parseSnapshot('1 5:5:')).toEqual({ run: 1, xmax: 5, open: new Set() });
+    const seen = (id: string) => wasVisible(id, moment);
+    expect(['9', '90', '91', '92', '95', '99', '100', '101', '1000'].filter(seen)).toEqual([
+      '9',
+      '90',
+      '92',
+      '99',
+    ]);
+  });
+});
+
+describe('of a random directory, seen from its users', () => {
+  const random = randomFrom(seed + 1);
+  let stored: StoredDirectory;
+  let stranger: { tenantId: TenantId; userIds: UserId[] };
+  beforeAll(async () => {
+    const { tenantId } = await createTenant(here);
+    stranger = await createTenant(here, 1);
+    const users = usersOf(24);
+    stored = new StoredDirectory(tenantId, users, randomGroups(users.slice(0, 20), 60, random));
+    await stored.store(here);
+    await storeGroups(here, stranger.tenantId, [groupOf(stranger.userIds)]);
+  });
+
+  const open = (caller: Caller = tenantAdmin(stored.tenantId)) => openDirectory(here, caller);
+  const cursorOf = ({ name, id }: StoredGroup) =>
+    Buffer.from(JSON.stringify(['name', name.toLowerCase(), id])).toString('base64url');
+  const lists = [
+    { name: 'groups', list: listUserGroups, count: countUserGroups, direct: true },
+    { name: 'effective groups', list: listEffectiveGroups, count: countEffectiveGroups, direct: false },
+  ];
+
+  test.each(lists)('$name by name and id, at every boundary, both ways', async ({ list, count, direct }) => {
+    const directory = open();
+    await Promise.all(
+      stored.users.map(async ({ id: userId }) => {
+        const all = stored.groupsOf(userId, { direct });
+        expect(await count(directory, userId)).toBe(all.length);
+        const read = async (page: object) => {
+          const found = await list(directory, userId, { page });
+          return {
+            ids: found!.rows.map(({ id }) => id),
+            cursors: found!.cursors,
+            more: [found!.hasPreviousPage, found!.hasNextPage],
+          };
+        };
+        const whole = { ids: all.map(({ id }) => id), cursors: all.map(cursorOf) };
+        expect(await read({ first: 100 })).toEqual({ ...whole, more: [false, false] });
+        expect(await read({ last: 100 })).toEqual({ ...whole, more: [false, false] });
+        const cut = (from: number, to: number) => ({
+          ids: whole.ids.slice(from, to),
+          cursors: whole.cursors.slice(from, to),
+        });
+        for (const [at, group] of all.entries()) {
+          if (all.length > 8 && at % 3) continue;
+          const cursor = cursorOf(group);
+          expect(await read({ first: 2, after: cursor })).toEqual({
+            ...cut(at + 1, at + 3),
+            more: [true, all.length > at + 3],
+          });
+          expect(await read({ last: 2, before: cursor })).toEqual({
+            ...cut(Math.max(0, at - 2), at),
+            more: [at > 2, true],
+          });
+        }
+      }),
+    );
+  });
+
+  test('rows are whole for an administrator, and id, name and type for the user', async () => {
+    const user = stored.users.find(({ id }) => stored.groupsOf(id, { direct: true }).length > 1)!;
+    for (const { list, count, direct } of lists) {
+      const groups = stored.groupsOf(user.id, { direct });
+      const page = { first: 100 };
+      const rows = (await list(open(), user.id, { page }))!.rows;
+      const shown = (group: StoredGroup) => ({
+        id: group.id,
+        tenantId: stored.tenantId,
+        name: group.name,
+        type: 'SECURITY',
+      });
+      expect(rows).toMatchObject(
+        groups.map((group) => ({
+          ...shown(group),
+          parentGroupId: group.parent,
+          version: 1,
+          memberCount: group.members.length,
+        })),
+      );
+      const counted = (await list(open(), user.id, { page, extras: { nestedGroupCount: true } }))!.rows;
+      expect(counted.map(({ nestedGroupCount }) => nestedGroupCount)).toEqual(
+        groups.map(({ children }) => children.length),
+      );
+      const own = open(plainUser(stored.tenantId, user.id));
+      const extras = { nestedGroupCount: true, membersVersion: true };
+      expect((await list(own, user.id, { page, extras }))!.rows).toEqual(
+        groups.map((group) => ({
+          ...shown(group),
+          description: null,
+          parentGroupId: null,
+          customAttributes: null,
+          version: null,
+          createdAt: null,
+          updatedAt: null,
+          memberCount: null,
+          membersVersion: null,
+          nestedGroupCount: undefined,
+        })),
+      );
+      expect((await list(own, user.id, { page: { first: 1 } }))!).toMatchObject({
+        cursors: [cursorOf(groups[0]!)],
+        hasNextPage: groups.length > 1,
+      });
+      expect(await count(own, user.id)).toBe(groups.length);
+      // Of others it learns nothing, not even that there is nothing.
+      for (const other of [stored.users[23]!.id, stranger.userIds[0]!, 'usr_nobody']) {
+        expect(await list(own, other, { page })).toBeNull();
+        expect(await count(own, other)).toBeNull();
+      }
+      const foreign = open(tenantAdmin(stranger.tenantId));
+      expect((await list(foreign, user.id, { page }))!.rows).toEqual([]);
+      expect(await count(foreign, user.id)).toBe(0);
+    }
+  });
+
+  test('who is a member of what, by every caller', async () => {
+    const groups = stored.groups.slice(0, 24);
+    const users = stored.users.map(({ id }) => id);
+    const truth = new Map(
+      groups.map(({ id }) => [id, new Set<string>(stored.members(id).map(({ userId }) => userId))]),
+    );
+    const pairs = groups.flatMap(({ id }) => users.map((user) => [id, user] as const));
+    const ask = (caller: Caller) => {
+      const directory = open(caller);
+      return Promise.all(pairs.map(([group, user]) => hasEffectiveMember(directory, group, user)));
+    };
+    const right = pairs.map(([group, user]) => truth.get(group)!.has(user));
+    expect(right).toContain(true);
+    const base = { subject: 'someone', actors: [], mayChange: false };
+    expect(await ask(tenantAdmin(stored.tenantId))).toEqual(right);
+    expect(await ask({ ...base, role: 'SUPER_ADMIN', sight: { kind: 'all' } })).toEqual(right);
+    expect(await ask(tenantAdmin(stranger.tenantId))).toEqual(pairs.map(() => false));
+    const [self] = users;
+    expect(await ask(plainUser(stored.tenantId, self!))).toEqual(
+      pairs.map(([group, user]) => user === self && truth.get(group)!.has(user)),
+    );
+    // A token of another tenant that claims the same subject.
+    expect(await ask(plainUser(stranger.tenantId, self!))).toEqual(pairs.map(() => false));
+  });
+
+  test('the groups that users see, also when many ask at once; an administrator sees no fewer than all', async () => {
+    const seen = await Promise.all(
+      stored.users.map(({ id }) => visibleGroupIds(open(plainUser(stored.tenantId, id)))),
+    );
+    expect(seen.map((ids) => [...ids].sort())).toEqual(
+      stored.users.map(({ id }) =>
+        stored
+          .groupsOf(id, { direct: false })
+          .map((group) => group.id)
+          .sort(),
+      ),
+    );
+    expect(await visibleGroupIds(open())).toEqual(new Set());
+    // A token of another tenant that claims the same subject sees none of them.
+    expect(await visibleGroupIds(open(plainUser(stranger.tenantId, stored.users[0]!.id)))).toEqual(new Set());
+  });
+
+  test('what is no id of a group and a user is not looked for', async () => {
+    const statements: string[] = [];
+    const [group] = stored.groups;
+    const [user] = stored.users;
+    const stop = here.onStatement((text) => statements.push(text));
+    const asked = [
+      [user!.id, user!.id],
+      [group!.id, group!.id],
+      ['nonsense', user!.id],
+      [group!.id, ''],
+      [`${group!.id}\0`, user!.id],
+    ];
+    for (const [groupId, userId] of asked)
+      expect(await hasEffectiveMember(open(), groupId!, userId!)).toBe(false);
+    stop();
+    expect(statements).toEqual([]);
+  });
+
+  test('many questions of one request are one statement', async () => {
+    const statements: string[] = [];
+    const directory = open();
+    const stop = here.onStatement((text) => statements.push(text));
+    await Promise.all(
+      stored.groups.flatMap(({ id }) =>
+        stored.users.slice(0, 5).map((user) => hasEffectiveMember(directory, id, user.id)),
+      ),
+    );
+    stop();
+    expect(statements).toHaveLength(1);
+  });
+});

@@ -1,0 +1,539 @@
+// Restoring deleted groups: what comes back, at which version and by whom, and what is reported that could not.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Database, Prisma } from '../../src/database/database.ts';
+import { deleteGroup } from '../../src/domain/deletion.ts';
+import { type Directory, openDirectory } from '../../src/domain/directory.ts';
+import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
+import { findGroup } from '../../src/domain/groups.ts';
+import { removeGroupMembers } from '../../src/domain/members.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
+import { restoreGroup } from '../../src/domain/restore.ts';
+import { removeUsers, upsertUsers } from '../../src/domain/users.ts';
+import type { TenantId } from '../../src/model/ids.ts';
+import {
+  createTenant,
+  partnerAdmin,
+  plainUser,
+  platform,
+  service,
+  tenantAdmin,
+} from '../support/directories.ts';
+import {
+  behind,
+  chain,
+  createWorld,
+  edgesOf,
+  eventsOf,
+  FORBIDDEN,
+  groupsOf,
+  holdGraph,
+  invalid,
+  markDeleted,
+  nestingVersionOf,
+  notFound,
+  refusal,
+} from '../support/group-worlds.ts';
+import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+
+let database: TestDatabase;
+let db: Database;
+beforeAll(async () => {
+  database = await openTestDatabase();
+  db = database.db;
+});
+afterAll(() => database.close());
+
+const remove = (directory: Directory, id: string, strategy: 'BLOCK' | 'ORPHAN' | 'CASCADE' = 'CASCADE') =>
+  deleteGroup(directory, { id, strategy });
+const notDeleted = (id: string) => notFound(id, `${id} is not a group deleted in the last 30 days`);
+const restoredOf = async (tenantId: TenantId) =>
+  (await eventsOf(db, tenantId)).filter(({ type }) => type === 'group.restored');
+const deletionOf = async (id: string) =>
+  (await db.sql<{ id: string }>(Prisma.sql`select deletion_id as id from groups where id = ${id}`))[0]!.id;
+
+describe('what comes back', () => {
+  test('is the row at its next version, and each edge, begun by who restores it', async () => {
+    const { tenantId, directory, users, ids } = await createWorld(
+      db,
+      {
+        Root: {},
+        Above: { nests: ['Group', 'Other'] },
+        Group: { parent: 'Root', members: [0, 1], nests: ['Below1', 'Below2'] },
+        Below1: { members: [1] },
+        Below2: { nests: ['Below1'] },
+        Other: { members: [0, 1] },
+      },
+      2,
+    );
+    const [before, edges] = [await groupsOf(db, tenantId), await edgesOf(db, tenantId)];
+    await remove(directory, ids.Group);
+    const deletionId = await deletionOf(ids.Group);
+    const restorer = openDirectory(db, service(tenantId, true));
+    const restored = await restoreGroup(restorer, { id: ids.Group });
+    const { membersVersion: _version, ...group } = (await findGroup(directory, ids.Group))!;
+    expect(restored).toEqual({ group, restoredGroupIds: [ids.Group], notRestored: [] });
+    expect(group).toMatchObject({ parentGroupId: ids.Root, version: 4, memberCount: 2 });
+    expect(await groupsOf(db, tenantId)).toEqual({
+      ...before,
+      Group: { ...before.Group, version: 4, touched: true },
+    });
+    const back = new Set([
+      `Group: ${users[0]}`,
+      `Group: ${users[1]}`,
+      'Group > Below1',
+      'Group > Below2',
+      'Above > Group',
+    ]);
+    expect(await edgesOf(db, tenantId)).toEqual(
+      edges
+        .map((edge) =>
+          edge.replace(/^(.*) by usr_maker$/, (whole, ends) =>
+            back.has(ends) ? `${ends} by client` : whole,
+          ),
+        )
+        .sort(),
+    );
+    expect(await restoredOf(tenantId)).toEqual([
+      { type: 'group.restored', group: 'Group', actor: 'service client', data: { deletionId } },
+    ]);
+    expect(await nestingVersionOf(db, tenantId)).toBe(2);
+    const [row] = await db.sql<{ rises: number; deletion: string | null }>(Prisma.sql`
+      select membership_version::int as rises, deletion_id as deletion from groups where id = ${ids.Group}`);
+    expect(row).toEqual({ rises: 2, deletion: null });
+    expect(await refusal(restoreGroup(directory, { id: ids.Group }))).toEqual(notDeleted(ids.Group));
+  });
+
+  test('of a group that was orphaned is filed where it was, though its children stay where they went', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      Root: {},
+      Group: { parent: 'Root' },
+      Child: { parent: 'Group' },
+    });
+    await remove(directory, ids.Group, 'ORPHAN');
+    await restoreGroup(directory, { id: ids.Group, includeDescendants: true });
+    const state = await groupsOf(db, tenantId);
+    expect([state.Group!.parent, state.Child!.parent]).toEqual(['Root', 'Root']);
+    expect([state.Group!.version, state.Child!.version]).toEqual([4, 4]);
+  });
+
+  test('does not tell caches of nestings if there are none', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, { Group: {} });
+    await remove(directory, ids.Group);
+    await restoreGroup(directory, { id: ids.Group });
+    expect(await nestingVersionOf(db, tenantId)).toBe(0);
+  });
+
+  test('holds no edge that had ended before, nor one of another group', async () => {
+    const { tenantId, directory, users, ids } = await createWorld(
+      db,
+      {
+        Group: { members: [0, 1], nests: ['Below1', 'Below2'] },
+        Child: { parent: 'Group', members: [0], nests: ['Below1'] },
+        Below1: {},
+        Below2: {},
+      },
+      2,
+    );
+    await removeGroupMembers(directory, { groupId: ids.Group, userIds: [users[0]!] });
+    await removeNestedGroup(directory, { groupId: ids.Group, childGroupId: ids.Below1 });
+    await remove(directory, ids.Group);
+    expect(await restoreGroup(directory, { id: ids.Group, includeDescendants: false })).toMatchObject({
+      restoredGroupIds: [ids.Group],
+      notRestored: [],
+    });
+    expect(await edgesOf(db, tenantId)).toEqual([
+      'Group > Below2 by usr_administrator',
+      `Group: ${users[1]} by usr_administrator`,
+    ]);
+    expect((await groupsOf(db, tenantId)).Child).toMatchObject({ deleted: true, members: 0 });
+  });
+
+  test('after two deletions is what the last one took', async () => {
+    const { tenantId, directory, users, ids } = await createWorld(db, { Group: { members: [0, 1] } }, 2);
+    await remove(directory, ids.Group);
+    await restoreGroup(directory, { id: ids.Group });
+    await removeGroupMembers(directory, { groupId: ids.Group, userIds: [users[0]!] });
+    await remove(directory, ids.Group);
+    await restoreGroup(directory, { id: ids.Group });
+    expect(await edgesOf(db, tenantId)).toEqual([`Group: ${users[1]} by usr_administrator`]);
+    expect(await groupsOf(db, tenantId)).toMatchObject({ Group: { version: 5, members: 1 } });
+  });
+});
+
+describe('descendants', () => {
+  const TREE = {
+    Top: { members: [0], nests: ['Mid1'] },
+    Mid2: { parent: 'Top', members: [0, 1] },
+    Mid1: { parent: 'Top', nests: ['Mid2', 'Far'] },
+    Low: { parent: 'Mid2', members: [1] },
+    Gone: { parent: 'Mid2', members: [1] },
+    Far: {},
+  };
+
+  test('come back on request, each at its next version and with its event', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, TREE, 2);
+    await remove(directory, ids.Gone);
+    const before = await groupsOf(db, tenantId);
+    const edges = await edgesOf(db, tenantId);
+    await remove(directory, ids.Top);
+    const deletionId = await deletionOf(ids.Top);
+    expect(await restoreGroup(directory, { id: ids.Top, includeDescendants: true })).toMatchObject({
+      group: { id: ids.Top, version: 4, parentGroupId: null },
+      restoredGroupIds: [ids.Top, ids.Mid1, ids.Mid2, ids.Low],
+      notRestored: [],
+    });
+    const next = (name: string) => ({ [name]: { ...before[name], version: 4, touched: true } });
+    expect(await groupsOf(db, tenantId)).toEqual({
+      ...before,
+      ...next('Top'),
+      ...next('Mid1'),
+      ...next('Mid2'),
+      ...next('Low'),
+    });
+    expect(await edgesOf(db, tenantId)).toEqual(
+      edges.map((edge) => edge.replace('usr_maker', 'usr_administrator')),
+    );
+    expect(await restoredOf(tenantId)).toEqual(
+      ['Low', 'Mid1', 'Mid2', 'Top'].map((group) => ({
+        type: 'group.restored',
+        group,
+        actor: 'user usr_administrator',
+        data: { deletionId },
+      })),
+    );
+  });
+
+  test.each([[false], [null], [undefined]])(
+    'stay deleted with %s, and can come back later',
+    async (includeDescendants) => {
+      const { tenantId, directory, users, ids } = await createWorld(db, TREE, 2);
+      await remove(directory, ids.Top);
+      expect(await restoreGroup(directory, { id: ids.Top, includeDescendants })).toMatchObject({
+        restoredGroupIds: [ids.Top],
+        notRestored: [
+          {
+            kind: 'NESTING',
+            id: ids.Mid1,
+            reason: `${ids.Mid1} in ${ids.Top}: the other group is deleted`,
+          },
+        ],
+      });
+      expect(await restoredOf(tenantId)).toHaveLength(1);
+      expect(await edgesOf(db, tenantId)).toEqual([`Top: ${users[0]} by usr_administrator`]);
+
+      expect(await restoreGroup(directory, { id: ids.Mid1 })).toMatchObject({
+        group: { parentGroupId: ids.Top },
+        notRestored: [
+          {
+            kind: 'NESTING',
+            id: ids.Mid2,
+            reason: `${ids.Mid2} in ${ids.Mid1}: the other group is deleted`,
+          },
+        ],
+      });
+      expect(await restoreGroup(directory, { id: ids.Mid2, includeDescendants: true })).toMatchObject({
+        group: { parentGroupId: ids.Top },
+        restoredGroupIds: [ids.Mid2, ids.Gone, ids.Low],
+        notRestored: [],
+      });
+      expect(await edgesOf(db, tenantId)).toEqual(
+        [
+          `Top: ${users[0]}`,
+          `Mid2: ${users[0]}`,
+          `Mid2: ${users[1]}`,
+          `Low: ${users[1]}`,
+          `Gone: ${users[1]}`,
+          'Top > Mid1',
+          'Mid1 > Mid2',
+          'Mid1 > Far',
+        ]
+          .map((edge) => `${edge} by usr_administrator`)
+          .sort(),
+      );
+    },
+  );
+});
+
+describe('what cannot come back', () => {
+  test('a place below a parent that is deleted: the group is a root', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, { Parent: {}, Group: { parent: 'Parent' } });
+    await remove(directory, ids.Group);
+    await remove(directory, ids.Parent);
+    expect(await restoreGroup(directory, { id: ids.Group })).toMatchObject({
+      group: { parentGroupId: null, version: 4 },
+      notRestored: [
+        {
+          kind: 'PARENT',
+          id: ids.Parent,
+          reason: 'The parent group is deleted; the group came back as a root',
+        },
+      ],
+    });
+    expect((await groupsOf(db, tenantId)).Group).toEqual({
+      parent: null,
+      version: 4,
+      touched: true,
+      deleted: false,
+      members: 0,
+    });
+  });
+
+  test.each([
+    ['30 above it', 30, 1, false, true],
+    ['31 above it', 31, 1, false, true],
+    ['32 above it', 32, 1, false, false],
+    ['29 above it and its descendants', 29, 3, true, true],
+    ['30 above it and its descendants', 30, 3, true, false],
+    ['30 above it without its descendants', 30, 3, false, true],
+  ])('a place with %s: %i and %i levels', async (_case, above, height, includeDescendants, fits) => {
+    const own = Object.fromEntries(
+      Object.entries(chain('G', height, 'parent')).map(([key, spec]) => [
+        key,
+        key === 'G01' ? { parent: 'Top' } : spec,
+      ]),
+    );
+    const { tenantId, directory, ids } = await createWorld(db, {
+      Top: {},
+      ...own,
+      ...chain('A', above - 1, 'parent'),
+    });
+    const id = (key: string) => (ids as Record<string, string>)[key]!;
+    await remove(directory, id('G01'));
+    await updateGroup(directory, { id: id('Top'), parentGroupId: id(`A${above - 1}`) });
+    const { group, notRestored, restoredGroupIds } = await restoreGroup(directory, {
+      id: id('G01'),
+      includeDescendants,
+    });
+    expect([group.parentGroupId, notRestored]).toEqual(
+      fits
+        ? [id('Top'), []]
+        : [
+            null,
+            [
+              {
+                kind: 'PARENT',
+                id: id('Top'),
+                reason: 'The hierarchy would have more than 32 levels; the group came back as a root',
+              },
+            ],
+          ],
+    );
+    expect(restoredGroupIds).toHaveLength(includeDescendants ? height : 1);
+    expect((await groupsOf(db, tenantId)).G01!.parent).toBe(fits ? 'Top' : null);
+  });
+
+  test('a name that was given again meanwhile, at the place where the group would come to be', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      Parent: {},
+      Group: { parent: 'Parent' },
+      Lost: { parent: 'Group' },
+      Elsewhere: { name: 'Group' },
+    });
+    await remove(directory, ids.Group);
+    const { group: taker } = await createGroup(directory, {
+      tenantId,
+      name: 'GROUP',
+      parentGroupId: ids.Parent,
+    });
+    const taken = (name: string) => ({
+      code: 'NAME_TAKEN',
+      message: `The destination already has a group named "${name}"`,
+      details: { names: [name] },
+    });
+    expect(await refusal(restoreGroup(directory, { id: ids.Group }))).toEqual(taken('GROUP'));
+    expect(await restoredOf(tenantId)).toEqual([]);
+    await updateGroup(directory, { id: taker.id, name: 'Another' });
+    expect(await refusal(restoreGroup(directory, { id: ids.Group }))).toBe('done');
+    // Its place is among the roots once its parent is gone, and there the name is taken.
+    await remove(directory, ids.Group);
+    await remove(directory, ids.Parent);
+    expect(await refusal(restoreGroup(directory, { id: ids.Group }))).toEqual(taken('Group'));
+  });
+
+  test('memberships of users who are gone, each by user, then group', async () => {
+    const { tenantId, directory, users, ids } = await createWorld(
+      db,
+      { Top: { members: [0, 1, 2] }, Child: { parent: 'Top', members: [1, 2] } },
+      3,
+    );
+    const [u0, u1, u2] = users;
+    await remove(directory, ids.Top);
+    await removeUsers(directory, { tenantId, userIds: [u2!, u1!] });
+    const lost = (id: string | undefined, group: string) => ({
+      kind: 'MEMBERSHIP',
+      id,
+      reason: `The user is gone, who was a member of ${group}`,
+    });
+    expect((await restoreGroup(directory, { id: ids.Top, includeDescendants: true })).notRestored).toEqual([
+      lost(u1, ids.Child),
+      lost(u1, ids.Top),
+      lost(u2, ids.Child),
+      lost(u2, ids.Top),
+    ]);
+    expect(await edgesOf(db, tenantId)).toEqual([`Top: ${u0} by usr_administrator`]);
+    const { Top, Child } = await groupsOf(db, tenantId);
+    expect([Top!.members, Child!.members]).toEqual([1, 0]);
+  });
+
+  test('memberships of users who are of another tenant now', async () => {
+    const { directory, users, ids } = await createWorld(db, { Group: { members: [0] } }, 1);
+    const { tenantId } = directory.sight as { tenantId: TenantId };
+    await remove(directory, ids.Group);
+    await removeUsers(directory, { tenantId, userIds: users });
+    const other = await createTenant(db);
+    await upsertUsers(openDirectory(db, platform(true)), {
+      tenantId: other.tenantId,
+      users: [{ id: users[0]!, email: 'moved@example.org' }],
+    });
+    expect((await restoreGroup(directory, { id: ids.Group })).notRestored).toEqual([
+      { kind: 'MEMBERSHIP', id: users[0], reason: `The user is gone, who was a member of ${ids.Group}` },
+    ]);
+  });
+
+  test('nestings whose other end is deleted, on either side', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      Above1: { nests: ['Group'] },
+      Above2: { nests: ['Group'] },
+      Group: { nests: ['Below1', 'Below2'] },
+      Below1: {},
+      Below2: {},
+    });
+    await remove(directory, ids.Group);
+    await remove(directory, ids.Above1);
+    await remove(directory, ids.Below2);
+    const lost = (id: string, edge: string) => ({
+      kind: 'NESTING',
+      id,
+      reason: `${edge}: the other group is deleted`,
+    });
+    expect((await restoreGroup(directory, { id: ids.Group })).notRestored).toEqual([
+      lost(ids.Above1, `${ids.Group} in ${ids.Above1}`),
+      lost(ids.Below2, `${ids.Below2} in ${ids.Group}`),
+    ]);
+    expect(await edgesOf(db, tenantId)).toEqual([
+      'Above2 > Group by usr_administrator',
+      'Group > Below1 by usr_administrator',
+    ]);
+  });
+
+  test('nestings that would close a cycle with what was nested since', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      Above: { nests: ['Group'] },
+      Below: {},
+      Group: { nests: ['Below'] },
+    });
+    await remove(directory, ids.Group);
+    await addNestedGroups(directory, { groupId: ids.Below, childGroupIds: [ids.Above] });
+    expect((await restoreGroup(directory, { id: ids.Group })).notRestored).toEqual([
+      {
+        kind: 'NESTING',
+        id: ids.Below,
+        reason: `${ids.Below} in ${ids.Group}: it would close a cycle`,
+      },
+    ]);
+    expect(await edgesOf(db, tenantId)).toEqual([
+      'Above > Group by usr_administrator',
+      'Below > Above by usr_administrator',
+    ]);
+  });
+
+  test.each([
+    [29, 32],
+    [30, 33],
+  ])('nestings that would be deeper than 32 groups: %i and three are %i', async (above, depth) => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      ...chain('A', above, 'nests'),
+      B: { nests: ['G'] },
+      G: { nests: ['H'] },
+      H: {},
+    });
+    const id = (key: string) => (ids as Record<string, string>)[key]!;
+    await remove(directory, id('G'));
+    await addNestedGroups(directory, { groupId: id(`A${above}`), childGroupIds: [id('B')] });
+    const { notRestored } = await restoreGroup(directory, { id: id('G') });
+    const back = (await edgesOf(db, tenantId)).filter((edge) => edge.includes('G'));
+    const tooDeep = `${id('H')} in ${id('G')}: the nesting would be more than 32 groups deep`;
+    expect([notRestored, back]).toEqual(
+      depth === 32
+        ? [[], ['B > G by usr_administrator', 'G > H by usr_administrator']]
+        : [[{ kind: 'NESTING', id: id('H'), reason: tooDeep }], ['B > G by usr_administrator']],
+    );
+  });
+});
+
+describe('is refused', () => {
+  test.each([
+    ['just before 30 days have passed', '30 days -5 minutes', true],
+    ['when 30 days have passed', '30 days 5 minutes', false],
+  ])('or not %s', async (_case, age, restorable) => {
+    const { directory, ids } = await createWorld(db, { Group: {} });
+    await remove(directory, ids.Group);
+    await db.sql(
+      Prisma.sql`update groups set deleted_at = now() - ${age}::text::interval where id = ${ids.Group}`,
+    );
+    expect(await refusal(restoreGroup(directory, { id: ids.Group }))).toEqual(
+      restorable ? 'done' : notDeleted(ids.Group),
+    );
+  });
+
+  test('for what is live, unknown or hidden, as for what was deleted too long ago', async () => {
+    const { tenantId, partnerId, directory, users, ids } = await createWorld(
+      db,
+      { Group: { members: [0] }, Live: { members: [0] } },
+      1,
+    );
+    await remove(directory, ids.Group);
+    const elsewhere = await createTenant(db);
+    const as = (caller: Parameters<typeof openDirectory>[1], id: string = ids.Group) =>
+      refusal(restoreGroup(openDirectory(db, caller), { id }));
+    expect(await as(tenantAdmin(tenantId), ids.Live)).toEqual(notDeleted(ids.Live));
+    expect(await as(tenantAdmin(tenantId), 'grp_unknown')).toEqual(notDeleted('grp_unknown'));
+    expect(await as(tenantAdmin(elsewhere.tenantId))).toEqual(notDeleted(ids.Group));
+    expect(await as(partnerAdmin(elsewhere.partnerId))).toEqual(notDeleted(ids.Group));
+    expect(await as(plainUser(tenantId, users[0] as never))).toEqual(notDeleted(ids.Group));
+    expect(await as(service(tenantId, false))).toEqual(FORBIDDEN);
+    expect(await as(tenantAdmin(tenantId), 'tnt_1')).toEqual(
+      invalid(['id', 'must be a group id, such as grp_ followed by letters and digits']),
+    );
+    expect((await groupsOf(db, tenantId)).Group!.deleted).toBe(true);
+    expect(await as(partnerAdmin(partnerId))).toBe('done');
+  });
+
+  test('for a flag that is none', async () => {
+    const { directory, ids } = await createWorld(db, { Group: {} });
+    expect(
+      await refusal(restoreGroup(directory, { id: ids.Group, includeDescendants: 'yes' } as never)),
+    ).toEqual(invalid(['includeDescendants', 'Invalid input: expected boolean, received string']));
+  });
+});
+
+describe('a restore that waits for another change', () => {
+  test('finds the group restored, its name taken or its parent gone', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      Group: {},
+      Again: {},
+      Parent: {},
+      Child: { parent: 'Parent' },
+      Other: {},
+    });
+    for (const id of [ids.Group, ids.Again, ids.Child]) await remove(directory, id);
+    const after = (change: Prisma.Sql, id: string) =>
+      behind(db, [holdGraph(tenantId), change], () => restoreGroup(directory, { id }));
+    const back = Prisma.sql`update groups set deleted_at = null, deletion_id = null where id = ${ids.Again}`;
+    expect(await after(back, ids.Again)).toEqual(notDeleted(ids.Again));
+    const take = Prisma.sql`update groups set name = 'GROUP', name_key = 'group' where id = ${ids.Other}`;
+    expect(await after(take, ids.Group)).toMatchObject({ code: 'NAME_TAKEN', details: { names: ['GROUP'] } });
+    expect(await after(markDeleted(ids.Parent), ids.Child)).toBe('done');
+    expect((await groupsOf(db, tenantId)).Child!.parent).toBeNull();
+  });
+
+  test('waits for no group that it has nothing to do with', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, { Group: {}, Other: {} });
+    await remove(directory, ids.Group);
+    await db.transaction(async (sql) => {
+      await sql(Prisma.sql`select id from groups where id = ${ids.Other} for update`);
+      await restoreGroup(directory, { id: ids.Group });
+    });
+    expect((await groupsOf(db, tenantId)).Group!.deleted).toBe(false);
+  });
+});

@@ -1,0 +1,676 @@
+// Users and tenants: kept in step with the identity provider, found, listed, and removed with their memberships.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Database, Prisma } from '../../src/database/database.ts';
+import { checkDirectory } from '../../src/domain/check.ts';
+import { openDirectory } from '../../src/domain/directory.ts';
+import { createGroup } from '../../src/domain/group-changes.ts';
+import { countMembers, listMembers } from '../../src/domain/members.ts';
+import type { TenantRow } from '../../src/domain/rows.ts';
+import {
+  countTenants,
+  findPartner,
+  findTenant,
+  findTenants,
+  listTenants,
+  requireTenantOfGroups,
+} from '../../src/domain/tenants.ts';
+import {
+  countUsers,
+  findUser,
+  findUsers,
+  listUsers,
+  removeUsers,
+  upsertUsers,
+} from '../../src/domain/users.ts';
+import type { Caller } from '../../src/model/caller.ts';
+import { newId, type TenantId } from '../../src/model/ids.ts';
+import type { Page } from '../../src/model/page.ts';
+import {
+  createTenant,
+  openAsAdmin,
+  partnerAdmin,
+  plainUser,
+  platform,
+  service,
+  superAdmin,
+  tenantAdmin,
+} from '../support/directories.ts';
+import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+
+let database: TestDatabase;
+let db: Database;
+beforeAll(async () => {
+  database = await openTestDatabase();
+  db = database.db;
+});
+afterAll(() => database.close());
+
+type Stored = { id: string; email: string; displayName: string | null; key: string; updatedAt: Date };
+const usersOf = (tenantId: TenantId) =>
+  db.sql<Stored>(Prisma.sql`
+    select id, email, display_name as "displayName", search_key as key, updated_at as "updatedAt"
+    from users where tenant_id = ${tenantId} order by id`);
+
+const userVersion = async (tenantId: TenantId) =>
+  (
+    await db.sql<{ version: number }>(
+      Prisma.sql`select user_version::int as version from tenants where id = ${tenantId}`,
+    )
+  )[0]!.version;
+
+const refusal = (work: Promise<unknown>) =>
+  work.then(
+    () => 'done',
+    ({ code, message, details }) => ({ code, message, details }),
+  );
+const notFound = (id: string) => ({ code: 'NOT_FOUND', message: `${id} was not found`, details: { id } });
+const unknownUsers = (...userIds: string[]) => ({
+  code: 'UNKNOWN_USERS',
+  message: `Not users of the group's tenant: ${userIds.join(', ')}`,
+  details: { userIds },
+});
+const FORBIDDEN = { code: 'FORBIDDEN', message: 'You may see this, but not change it', details: {} };
+
+/** A fresh user of the identity provider. */
+const someone = (more: object = {}) => ({ id: newId('user') as string, email: 'some@example.org', ...more });
+
+describe('upsertUsers', () => {
+  test('creates who is new, updates who differs, leaves the others, and answers in the order asked', async () => {
+    const { tenantId } = await createTenant(db);
+    const directory = openAsAdmin(db, tenantId);
+    const ids = Array.from({ length: 5 }, () => newId('user') as string).sort();
+    const [a, b, c, d, e] = ids as [string, string, string, string, string];
+    const first = [
+      { id: c, email: 'c@Example.org', displayName: 'Cleo' },
+      { id: a, email: 'a@example.org' },
+      { id: b, email: 'b@example.org', displayName: 'Bob' },
+    ];
+    const row = (id: string, email: string, displayName: string | null) => ({
+      id,
+      tenantId,
+      email,
+      displayName,
+    });
+    expect(await upsertUsers(directory, { tenantId, users: first })).toEqual({
+      users: [row(c, 'c@Example.org', 'Cleo'), row(a, 'a@example.org', null), row(b, 'b@example.org', 'Bob')],
+      created: [c, a, b],
+      updated: [],
+    });
+    expect(await userVersion(tenantId)).toBe(0);
+    await db.sql(Prisma.sql`
+      update users set updated_at = updated_at - interval '1 hour' where tenant_id = ${tenantId}`);
+    const before = new Map((await usersOf(tenantId)).map((user) => [user.id, user]));
+    expect(await findUser(directory, b)).toEqual(row(b, 'b@example.org', 'Bob'));
+    expect(
+      await upsertUsers(directory, {
+        tenantId,
+        users: [
+          { id: e, email: 'e@example.org' },
+          { id: b, email: 'b@example.org', displayName: null },
+          { id: c, email: 'c@Example.org', displayName: 'Cleo' },
+          { id: a, email: 'A@example.org' },
+          { id: d, email: 'd@example.org' },
+        ],
+      }),
+    ).toEqual({
+      users: [
+        row(e, 'e@example.org', null),
+        row(b, 'b@example.org', null),
+        row(c, 'c@Example.org', 'Cleo'),
+        row(a, 'A@example.org', null),
+        row(d, 'd@example.org', null),
+      ],
+      created: [e, d],
+      updated: [b, a],
+    });
+    // What this directory had read before is read again.
+    expect(await findUser(directory, b)).toEqual(row(b, 'b@example.org', null));
+    const stored = await usersOf(tenantId);
+    expect(stored.map(({ id, email, displayName, key }) => [id, email, displayName, key])).toEqual([
+      [a, 'A@example.org', null, 'a@example.org'],
+      [b, 'b@example.org', null, 'b@example.org'],
+      [c, 'c@Example.org', 'Cleo', 'c@example.org\ncleo'],
+      [d, 'd@example.org', null, 'd@example.org'],
+      [e, 'e@example.org', null, 'e@example.org'],
+    ]);
+    const rose = stored.map(({ id, updatedAt }) => {
+      const known = before.get(id);
+      return known ? updatedAt.getTime() > known.updatedAt.getTime() : null;
+    });
+    expect(rose).toEqual([true, true, false, null, null]);
+    expect(await userVersion(tenantId)).toBe(1);
+  });
+
+  test('that changes nothing leaves the version of the users', async () => {
+    const { tenantId } = await createTenant(db);
+    const directory = openAsAdmin(db, tenantId);
+    const users = [someone({ displayName: 'Ann' }), someone()];
+    await upsertUsers(directory, { tenantId, users });
+    const before = await usersOf(tenantId);
+    expect(await upsertUsers(directory, { tenantId, users })).toMatchObject({ created: [], updated: [] });
+    expect(await upsertUsers(directory, { tenantId, users: [] })).toEqual({
+      users: [],
+      created: [],
+      updated: [],
+    });
+    expect(await usersOf(tenantId)).toEqual(before);
+    expect(await userVersion(tenantId)).toBe(0);
+    await upsertUsers(directory, { tenantId, users: [{ ...users[1]!, displayName: 'Ann' }] });
+    expect(await userVersion(tenantId)).toBe(1);
+  });
+
+  test('is seen at once where the user is a member', async () => {
+    const { tenantId, userIds } = await createTenant(db, 1);
+    const directory = openAsAdmin(db, tenantId);
+    const { group } = await createGroup(directory, { tenantId, name: 'Group', initialMemberIds: userIds });
+    const names = async () =>
+      (await listMembers(openAsAdmin(db, tenantId), group, { page: {} }))!.rows.map((row) => row.displayName);
+    expect(await names()).toEqual([null]);
+    await upsertUsers(directory, { tenantId, users: [someone({ id: userIds[0], displayName: 'Seen' })] });
+    expect(await names()).toEqual(['Seen']);
+  });
+
+  test('finds by what is now, and no longer by what was', async () => {
+    const { tenantId } = await createTenant(db);
+    const directory = openAsAdmin(db, tenantId);
+    const { id } = someone();
+    await upsertUsers(directory, {
+      tenantId,
+      users: [{ id, email: 'Old@example.org', displayName: 'Ältere' }],
+    });
+    const found = async (search: string) => countUsers(openAsAdmin(db, tenantId), { tenantId, search });
+    expect([await found('OLD@'), await found('ältere'), await found('new@')]).toEqual([1, 1, 0]);
+    await upsertUsers(directory, {
+      tenantId,
+      users: [{ id, email: 'new@example.org', displayName: 'Neue' }],
+    });
+    expect([await found('OLD@'), await found('ältere'), await found('new@'), await found('NEUE')]).toEqual([
+      0, 0, 1, 1,
+    ]);
+    // Not from the end of the one into the beginning of the other.
+    expect(await found('orgneue')).toBe(0);
+  });
+
+  test('refuses ids of another tenant: told to who sees it, and as any taken id to others', async () => {
+    const own = await createTenant(db, 1);
+    const { tenantId } = own;
+    const other = await createTenant(db, 2);
+    const [taken, second] = other.userIds as string[] as [string, string];
+    const before = await usersOf(other.tenantId);
+    const users = [someone(), someone({ id: taken }), someone(), someone({ id: second })];
+    const message = 'cannot be used for a user of this tenant';
+    for (const caller of [tenantAdmin(tenantId), partnerAdmin(own.partnerId), service(tenantId, true)]) {
+      expect(await refusal(upsertUsers(openDirectory(db, caller), { tenantId, users }))).toEqual({
+        code: 'VALIDATION_FAILED',
+        message: `users.1.id ${message}; users.3.id ${message}`,
+        details: {
+          fields: [
+            { path: ['users', '1', 'id'], message },
+            { path: ['users', '3', 'id'], message },
+          ],
+        },
+      });
+    }
+    for (const caller of [superAdmin, platform(true)]) {
+      const refused = upsertUsers(openDirectory(db, caller), { tenantId, users: users.slice(0, 2) });
+      expect(await refusal(refused)).toEqual({
+        code: 'OTHER_TENANT',
+        message: `${taken} belongs to another tenant`,
+        details: { id: taken },
+      });
+    }
+    // None of it was applied, on either side.
+    expect((await usersOf(tenantId)).map(({ id }) => id)).toEqual(own.userIds);
+    expect(await usersOf(other.tenantId)).toEqual(before);
+    expect([await userVersion(tenantId), await userVersion(other.tenantId)]).toEqual([0, 0]);
+  });
+
+  test('takes 1,000 users and no more, and none twice', async () => {
+    const { tenantId } = await createTenant(db);
+    const directory = openAsAdmin(db, tenantId);
+    const users = Array.from({ length: 1_001 }, () => someone());
+    expect(await refusal(upsertUsers(directory, { tenantId, users }))).toEqual({
+      code: 'LIMIT_EXCEEDED',
+      message: 'A call may name 1000 ids, and this one names 1001',
+      details: { limit: 1_000 },
+    });
+    expect(await usersOf(tenantId)).toEqual([]);
+    expect((await upsertUsers(directory, { tenantId, users: users.slice(1) })).created).toHaveLength(1_000);
+    const message = 'must not name a user twice';
+    const twice = [someone(), users[5]!, { ...users[5]!, email: 'other@example.org' }];
+    expect(await refusal(upsertUsers(directory, { tenantId, users: twice }))).toEqual({
+      code: 'VALIDATION_FAILED',
+      message: `users ${message}`,
+      details: { fields: [{ path: ['users'], message }] },
+    });
+  });
+
+  const EMAIL = 'must be an email address';
+  const long = (length: number) => `${'x'.repeat(length - 4)}@x.y`;
+  test.each<[string, object, string[] | null]>([
+    ['a plain email', { email: 'a@b' }, null],
+    ['spaces around an email', { email: ' a@example.org\t' }, null],
+    ['an email of 320 characters', { email: long(320) }, null],
+    ['an email of 320 characters with spaces around it', { email: ` ${long(320)} ` }, null],
+    ['an email of 321 characters', { email: long(321) }, ['email must have at most 320 characters']],
+    ['no @', { email: 'example.org' }, [`email ${EMAIL}`]],
+    ['nothing before @', { email: '@example.org' }, [`email ${EMAIL}`]],
+    ['nothing after @', { email: 'a@' }, [`email ${EMAIL}`]],
+    ['two @', { email: 'a@b@c' }, [`email ${EMAIL}`]],
+    ['a space before @', { email: 'a b@example.org' }, [`email ${EMAIL}`]],
+    ['a space after @', { email: 'a@exam ple.org' }, [`email ${EMAIL}`]],
+    ['a NUL', { email: 'a\u0000@example.org' }, [`email ${EMAIL}`]],
+    ['a control character', { email: 'a\u0085@example.org' }, [`email ${EMAIL}`]],
+    ['half a character', { email: 'a\ud800@example.org' }, [`email ${EMAIL}`]],
+    ['a line separator', { email: 'a@exam\u2028ple.org' }, [`email ${EMAIL}`]],
+    [
+      'two faults of an email',
+      { email: 'x'.repeat(321) },
+      ['email must have at most 320 characters', `email ${EMAIL}`],
+    ],
+    ['a name of 255 characters', { displayName: '😀'.repeat(255) }, null],
+    ['a name of 255 characters with spaces around it', { displayName: ` ${'n'.repeat(255)} ` }, null],
+    [
+      'a name of 256 characters',
+      { displayName: 'n'.repeat(256) },
+      ['displayName must have at most 255 characters'],
+    ],
+    ['a name of two lines', { displayName: 'a\nb' }, ['displayName must not contain control characters']],
+    [
+      'a name with a paragraph separator',
+      { displayName: 'a\u2029b' },
+      ['displayName must not contain control characters'],
+    ],
+    [
+      'a name with half a character',
+      { displayName: 'a\udc00b' },
+      ['displayName must not contain control characters'],
+    ],
+    ['no name', { displayName: null }, null],
+    [
+      'a name that is none',
+      { displayName: 7 },
+      ['displayName Invalid input: expected string, received number'],
+    ],
+    [
+      'an id of a group',
+      { id: 'grp_x' },
+      ['id must be a user id, such as usr_ followed by letters and digits'],
+    ],
+  ])('%s', async (_name, more, faults) => {
+    const { tenantId } = await createTenant(db);
+    const users = [someone(), someone(more)];
+    const outcome = await refusal(upsertUsers(openAsAdmin(db, tenantId), { tenantId, users }));
+    if (faults) {
+      expect(outcome).toMatchObject({
+        code: 'VALIDATION_FAILED',
+        message: faults.map((fault) => `users.1.${fault}`).join('; '),
+        details: { fields: faults.map((fault) => ({ path: ['users', '1', fault.split(' ')[0]] })) },
+      });
+    } else expect(outcome).toBe('done');
+    const stored = await usersOf(tenantId);
+    expect(stored).toHaveLength(faults ? 0 : 2);
+    const email = (more as { email?: string }).email ?? 'some@example.org';
+    if (!faults) expect(stored.map((user) => user.email)).toContain(email.trim());
+  });
+});
+
+describe('removeUsers', () => {
+  test('removes them and ends all their memberships, written down group by group', async () => {
+    const { tenantId, userIds } = await createTenant(db, 4);
+    const [a, b, c, d] = userIds.toSorted() as string[] as [string, string, string, string];
+    const directory = openAsAdmin(db, tenantId);
+    const create = async (name: string, members: string[]) =>
+      (await createGroup(directory, { tenantId, name, initialMemberIds: members })).group.id;
+    const [one, two, three] = [
+      await create('One', [a, b, c]),
+      await create('Two', [b, c]),
+      await create('Three', [d]),
+    ];
+    expect(await findUser(directory, b)).toMatchObject({ id: b });
+    const by = openDirectory(db, service(tenantId, true));
+    expect(await removeUsers(by, { tenantId, userIds: [c, b, c] })).toEqual({
+      removed: [c, b],
+      endedMembershipCount: 4,
+    });
+    expect((await usersOf(tenantId)).map(({ id }) => id)).toEqual([a, d]);
+    const counted = await db.sql(Prisma.sql`
+      select name, member_count as n, membership_version::int as rises, version from groups
+      where tenant_id = ${tenantId} order by name`);
+    expect(counted).toEqual([
+      { name: 'One', n: 1, rises: 2, version: 1 },
+      { name: 'Three', n: 1, rises: 1, version: 1 },
+      { name: 'Two', n: 0, rises: 2, version: 1 },
+    ]);
+    const events = await db.sql<{ groupId: string; data: { userIds: string[] } }>(Prisma.sql`
+      select group_id as "groupId", actor_type || ' ' || actor_id as actor, data from group_events
+      where tenant_id = ${tenantId} and event_type = 'group_membership.removed'`);
+    for (const event of events) event.data.userIds.sort();
+    expect(new Map(events.map((event) => [event.groupId, event]))).toEqual(
+      new Map(
+        [[one, [b, c]] as const, [two, [b, c]] as const].map(([groupId, users]) => [
+          groupId,
+          { groupId, actor: 'service client', data: { userIds: users, cause: 'USER_REMOVED' } },
+        ]),
+      ),
+    );
+    expect(events).toHaveLength(2);
+    const history = await db.sql(Prisma.sql`
+      select group_id as g, user_id as u, added_by as "addedBy", ended_by as "endedBy", cause, deletion_id as deletion
+      from membership_history where tenant_id = ${tenantId} order by g, u`);
+    const ended = (g: string, u: string) => ({
+      g,
+      u,
+      addedBy: 'usr_administrator',
+      endedBy: 'client',
+      cause: 'USER_REMOVED',
+      deletion: null,
+    });
+    expect(history).toEqual(
+      [one, two].toSorted().flatMap((group) => [b, c].map((user) => ended(group, user))),
+    );
+    const fresh = openAsAdmin(db, tenantId);
+    expect(await findUser(fresh, b)).toBeNull();
+    expect(await Promise.all([one, two, three].map((id) => countMembers(fresh, id)))).toEqual([1, 0, 1]);
+    expect(await checkDirectory(db, tenantId)).toEqual([]);
+  });
+
+  test('drops what its directory had read before', async () => {
+    const { tenantId, userIds } = await createTenant(db, 1);
+    const directory = openAsAdmin(db, tenantId);
+    expect(await findUser(directory, userIds[0]!)).not.toBeNull();
+    await removeUsers(directory, { tenantId, userIds });
+    expect(await findUser(directory, userIds[0]!)).toBeNull();
+  });
+
+  test('refuses those that the tenant does not have, each once and as asked, and removes nobody', async () => {
+    const { tenantId, userIds } = await createTenant(db, 2);
+    const other = await createTenant(db, 1);
+    const [one, two] = [newId('user') as string, newId('user') as string];
+    const asked = [userIds[0]!, two, other.userIds[0]!, one, two];
+    for (const caller of [tenantAdmin(tenantId), superAdmin]) {
+      expect(await refusal(removeUsers(openDirectory(db, caller), { tenantId, userIds: asked }))).toEqual(
+        unknownUsers(two, other.userIds[0]!, one),
+      );
+    }
+    expect(await usersOf(tenantId)).toHaveLength(2);
+    expect(await usersOf(other.tenantId)).toHaveLength(1);
+    expect(await removeUsers(openAsAdmin(db, tenantId), { tenantId, userIds: [] })).toEqual({
+      removed: [],
+      endedMembershipCount: 0,
+    });
+  });
+
+  test('takes 1,000 ids and no more', async () => {
+    const { tenantId } = await createTenant(db);
+    const ids = Array.from({ length: 1_001 }, () => newId('user') as string);
+    const directory = openAsAdmin(db, tenantId);
+    expect(await refusal(removeUsers(directory, { tenantId, userIds: ids }))).toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+      details: { limit: 1_000 },
+    });
+    expect(await refusal(removeUsers(directory, { tenantId, userIds: ids.slice(1) }))).toEqual(
+      unknownUsers(...ids.slice(1)),
+    );
+  });
+
+  test('waits for who is just becoming a member, and ends that too', async () => {
+    const { tenantId, userIds } = await createTenant(db, 1);
+    const directory = openAsAdmin(db, tenantId);
+    const { group } = await createGroup(directory, { tenantId, name: 'Group' });
+    let removing: Promise<unknown> = Promise.resolve();
+    await db.transaction(async (sql) => {
+      await sql(Prisma.sql`select id from groups where id = ${group.id} for no key update`);
+      await sql(Prisma.sql`select id from users where id = ${userIds[0]} for key share`);
+      await sql(Prisma.sql`
+        insert into memberships (tenant_id, group_id, user_id, added_by) values (${tenantId}, ${group.id}, ${userIds[0]}, 'usr_x')`);
+      await sql(Prisma.sql`update groups set member_count = 1 where id = ${group.id}`);
+      removing = removeUsers(directory, { tenantId, userIds });
+      await sleep(50);
+    });
+    expect(await removing).toEqual({ removed: userIds, endedMembershipCount: 1 });
+    expect(await checkDirectory(db, tenantId)).toEqual([]);
+  });
+});
+
+describe('who may', () => {
+  const CHANGES = {
+    upsertUsers: (caller: Caller, tenantId: string, id: string) =>
+      upsertUsers(openDirectory(db, caller), { tenantId, users: [someone({ id })] }),
+    removeUsers: (caller: Caller, tenantId: string, id: string) =>
+      removeUsers(openDirectory(db, caller), { tenantId, userIds: [id] }),
+  };
+  test.each(Object.entries(CHANGES))('%s', async (_name, change) => {
+    const { tenantId, partnerId, userIds } = await createTenant(db, 6);
+    const stranger = await createTenant(db, 1);
+    const foreign = stranger.userIds[0]!;
+    const before = [await usersOf(tenantId), await usersOf(stranger.tenantId)];
+    const member = plainUser(tenantId, userIds[0]!);
+    for (const caller of [tenantAdmin(tenantId), partnerAdmin(partnerId), service(tenantId, true), member]) {
+      for (const id of [stranger.tenantId, newId('tenant')])
+        expect(await refusal(change(caller, id, foreign))).toEqual(notFound(id));
+    }
+    // An end user does not see its tenant, and those who only read may not change it.
+    expect(await refusal(change(member, tenantId, userIds[0]!))).toEqual(notFound(tenantId));
+    for (const caller of [service(tenantId, false), platform(false)])
+      expect(await refusal(change(caller, tenantId, userIds[0]!))).toEqual(FORBIDDEN);
+    expect([await usersOf(tenantId), await usersOf(stranger.tenantId)]).toEqual(before);
+    const callers = [
+      tenantAdmin(tenantId),
+      partnerAdmin(partnerId),
+      service(tenantId, true),
+      superAdmin,
+      platform(true),
+    ];
+    for (const [at, caller] of callers.entries())
+      expect(await refusal(change(caller, tenantId, userIds[at]!)), caller.role).toBe('done');
+    expect(await refusal(change(tenantAdmin(tenantId), 'somewhere', userIds[5]!))).toMatchObject({
+      code: 'VALIDATION_FAILED',
+      details: {
+        fields: [
+          { path: ['tenantId'], message: 'must be a tenant id, such as tnt_ followed by letters and digits' },
+        ],
+      },
+    });
+  });
+});
+
+describe('users', () => {
+  test('are listed by id, a page at a time, and found by a part of email or name', async () => {
+    const { tenantId, userIds } = await createTenant(db, 3);
+    await createTenant(db, 2);
+    const ids = userIds.toSorted();
+    const directory = openAsAdmin(db, tenantId);
+    await upsertUsers(directory, {
+      tenantId,
+      users: [
+        { id: ids[0]!, email: 'Zoe@a.example', displayName: 'Ann 100%' },
+        { id: ids[1]!, email: 'mia@b.example', displayName: 'Bo_b' },
+        { id: ids[2]!, email: 'kim@a.example' },
+      ],
+    });
+    const list = async (args: object) => (await listUsers(directory, { tenantId, page: {}, ...args }))!;
+    const first = await list({ page: { first: 2 } });
+    expect(first.rows).toEqual([
+      { id: ids[0], tenantId, email: 'Zoe@a.example', displayName: 'Ann 100%' },
+      { id: ids[1], tenantId, email: 'mia@b.example', displayName: 'Bo_b' },
+    ]);
+    expect([first.hasNextPage, first.hasPreviousPage]).toEqual([true, false]);
+    const second = await list({ page: { first: 2, after: first.cursors[1] } });
+    expect([second.rows.map(({ id }) => id), second.hasNextPage]).toEqual([[ids[2]], false]);
+    expect((await list({ page: { last: 1 } })).rows.map(({ id }) => id)).toEqual([ids[2]]);
+    for (const [search, expected] of [
+      ['@A.', [0, 2]],
+      ['ANN', [0]],
+      ['0%', [0]],
+      ['o_b', [1]],
+      ['_', [1]],
+      ['zoe@a.exampleann', []],
+      ['nobody', []],
+      [null, [0, 1, 2]],
+    ] as const) {
+      expect(
+        (await list({ search })).rows.map(({ id }) => id),
+        `${search}`,
+      ).toEqual(expected.map((at) => ids[at]));
+      expect(await countUsers(directory, { tenantId, search })).toBe(expected.length);
+    }
+    await expect(list({ search: 'x'.repeat(256) })).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
+    await expect(countUsers(directory, { tenantId, search: 'x'.repeat(256) })).rejects.toMatchObject({
+      code: 'VALIDATION_FAILED',
+    });
+    await expect(list({ search: 'x'.repeat(255) })).resolves.toMatchObject({ rows: [] });
+  });
+
+  test('are seen by who sees their tenant, and by themselves', async () => {
+    const { tenantId, partnerId, userIds } = await createTenant(db, 2);
+    const stranger = await createTenant(db, 1);
+    const foreign = stranger.userIds[0]!;
+    const [self, other] = userIds as [(typeof userIds)[0], string];
+    const asked = [other, foreign, newId('user'), self, tenantId, ''];
+    const seenBy = async (caller: Caller) => {
+      const directory = openDirectory(db, caller);
+      const found = await findUsers(directory, asked);
+      expect(await Promise.all(asked.map((id) => findUser(directory, id)))).toEqual(found);
+      return found.map((user) => user?.id ?? null);
+    };
+    for (const caller of [tenantAdmin(tenantId), partnerAdmin(partnerId), service(tenantId, false)])
+      expect(await seenBy(caller)).toEqual([other, null, null, self, null, null]);
+    for (const caller of [superAdmin, platform(false)])
+      expect(await seenBy(caller)).toEqual([other, foreign, null, self, null, null]);
+    expect(await seenBy(plainUser(tenantId, self))).toEqual([null, null, null, self, null, null]);
+    // A token that says another tenant than the directory does.
+    expect(await seenBy(plainUser(stranger.tenantId, self))).toEqual([null, null, null, null, null, null]);
+
+    const counts = async (caller: Caller) => {
+      const directory = openDirectory(db, caller);
+      return Promise.all(
+        [tenantId, stranger.tenantId].map(async (id) => [
+          await countUsers(directory, { tenantId: id }),
+          (await listUsers(directory, { tenantId: id, page: {} }))?.rows.length ?? null,
+        ]),
+      );
+    };
+    for (const caller of [tenantAdmin(tenantId), partnerAdmin(partnerId), service(tenantId, false)])
+      expect(await counts(caller)).toEqual([
+        [2, 2],
+        [0, 0],
+      ]);
+    for (const caller of [superAdmin, platform(false)])
+      expect(await counts(caller)).toEqual([
+        [2, 2],
+        [1, 1],
+      ]);
+    expect(await counts(plainUser(tenantId, self))).toEqual([
+      [null, null],
+      [null, null],
+    ]);
+  });
+});
+
+describe('tenants and partners', () => {
+  test('are seen by who sees them, in order of names and then of ids', async () => {
+    const [one, two, foreign] = [await createTenant(db, 1), await createTenant(db), await createTenant(db)];
+    const { partnerId } = one;
+    const last = await createTenant(db);
+    const rename = (id: string, name: string) =>
+      db.sql(Prisma.sql`update tenants set name = ${name} where id = ${id}`);
+    for (const { tenantId } of [two, last])
+      await db.sql(Prisma.sql`update tenants set partner_id = ${partnerId} where id = ${tenantId}`);
+    await rename(one.tenantId, 'Mine');
+    await rename(two.tenantId, 'Mine');
+    await rename(last.tenantId, 'Alpha');
+    const expected = [
+      { id: last.tenantId as string, partnerId, name: 'Alpha', slug: last.tenantId as string },
+      ...[one.tenantId, two.tenantId]
+        .toSorted()
+        .map((id) => ({ id: id as string, partnerId, name: 'Mine', slug: id as string })),
+    ];
+    const listed = async (caller: Caller) => {
+      const directory = openDirectory(db, caller);
+      const rows: TenantRow[] = [];
+      for (let after: string | null = null; ; ) {
+        const page: Page<TenantRow> = await listTenants(directory, { page: { first: 100, after } });
+        rows.push(...page.rows);
+        after = page.cursors.at(-1) ?? null;
+        if (!page.hasNextPage) break;
+      }
+      expect(await countTenants(directory)).toBe(rows.length);
+      return rows;
+    };
+    const mine = expected.filter(({ id }) => id === one.tenantId);
+    expect(await listed(partnerAdmin(partnerId))).toEqual(expected);
+    expect(await listed(tenantAdmin(one.tenantId))).toEqual(mine);
+    expect(await listed(service(one.tenantId, false))).toEqual(mine);
+    expect(await listed(plainUser(one.tenantId, one.userIds[0]!))).toEqual([]);
+    for (const caller of [superAdmin, platform(false)]) {
+      const all = (await listed(caller)).map(({ id }) => id);
+      expect(all).toEqual(
+        expect.arrayContaining([one.tenantId, two.tenantId, last.tenantId, foreign.tenantId]),
+      );
+    }
+    const byPartner = openDirectory(db, partnerAdmin(partnerId));
+    const first = await listTenants(byPartner, { page: { first: 2 } });
+    const rest = await listTenants(byPartner, { page: { first: 2, after: first.cursors[1]! } });
+    expect([...first.rows, ...rest.rows]).toEqual(expected);
+    expect([first.hasNextPage, rest.hasNextPage, rest.hasPreviousPage]).toEqual([true, false, true]);
+
+    const asked = [one.tenantId, foreign.tenantId, newId('tenant'), partnerId, two.tenantId, ''];
+    const found = async (caller: Caller) => {
+      const directory = openDirectory(db, caller);
+      const tenants = await findTenants(directory, asked);
+      expect(await Promise.all(asked.map((id) => findTenant(directory, id)))).toEqual(tenants);
+      return tenants.map((tenant) => tenant && [tenant.id, tenant.partnerId, tenant.name, tenant.slug]);
+    };
+    const row = ({ tenantId }: { tenantId: TenantId }) => [tenantId, partnerId, 'Mine', tenantId];
+    const other = [foreign.tenantId, foreign.partnerId, 'Tenant', foreign.tenantId];
+    expect(await found(partnerAdmin(partnerId))).toEqual([row(one), null, null, null, row(two), null]);
+    expect(await found(tenantAdmin(one.tenantId))).toEqual([row(one), null, null, null, null, null]);
+    expect(await found(superAdmin)).toEqual([row(one), other, null, null, row(two), null]);
+    expect(await found(plainUser(one.tenantId, one.userIds[0]!))).toEqual([
+      null,
+      null,
+      null,
+      null,
+      null,
+      null,
+    ]);
+  });
+
+  test('a partner is seen by who sees one of its tenants', async () => {
+    const { tenantId, partnerId, userIds } = await createTenant(db, 1);
+    const foreign = await createTenant(db);
+    const asked = [partnerId, foreign.partnerId, newId('partner'), tenantId];
+    const found = async (caller: Caller) => {
+      const directory = openDirectory(db, caller);
+      return Promise.all(asked.map((id) => findPartner(directory, id)));
+    };
+    const own = { id: partnerId, name: 'Partner' };
+    const other = { id: foreign.partnerId, name: 'Partner' };
+    for (const caller of [tenantAdmin(tenantId), partnerAdmin(partnerId), service(tenantId, false)])
+      expect(await found(caller)).toEqual([own, null, null, null]);
+    for (const caller of [superAdmin, platform(false)])
+      expect(await found(caller)).toEqual([own, other, null, null]);
+    expect(await found(plainUser(tenantId, userIds[0]!))).toEqual([null, null, null, null]);
+  });
+
+  test('the groups of a tenant may be asked for by who sees it, and by its users', async () => {
+    const { tenantId, partnerId, userIds } = await createTenant(db, 1);
+    const foreign = await createTenant(db);
+    const asked = [tenantId, foreign.tenantId, newId('tenant')];
+    const answers = async (caller: Caller) => {
+      const directory = openDirectory(db, caller);
+      return Promise.all(asked.map((id) => refusal(requireTenantOfGroups(directory, id))));
+    };
+    const callers = [
+      tenantAdmin(tenantId),
+      partnerAdmin(partnerId),
+      service(tenantId, false),
+      plainUser(tenantId, userIds[0]!),
+    ];
+    for (const caller of callers)
+      expect(await answers(caller)).toEqual(['done', notFound(asked[1]!), notFound(asked[2]!)]);
+    expect(await answers(superAdmin)).toEqual(['done', 'done', notFound(asked[2]!)]);
+  });
+});

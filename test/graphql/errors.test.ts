@@ -1,0 +1,319 @@
+// How GraphQL answers when something goes wrong: refusals with their code, faults masked and logged whole. And its page.
+import { GraphQLError, parse, validate } from 'graphql';
+import { describe, expect, test } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+import type { Database } from '../../src/database/database.ts';
+import { openDirectory } from '../../src/domain/directory.ts';
+import { maskError, refusedResponse, toGraphQLError } from '../../src/graphql/errors.ts';
+import { createGraphQLHandler } from '../../src/graphql/handler.ts';
+import { schema } from '../../src/graphql/schema.ts';
+import type { Caller } from '../../src/model/caller.ts';
+import { type DirectoryError, type ErrorCode, refuse } from '../../src/model/errors.ts';
+import { recorder } from '../support/log.ts';
+
+const CALLER: Caller = {
+  role: 'SUPER_ADMIN',
+  subject: 'usr_known',
+  actors: [],
+  sight: { kind: 'all' },
+  mayChange: true,
+};
+
+type Parts = {
+  fault?: () => unknown;
+  authenticate?: () => Promise<Caller>;
+  developmentToken?: string | null;
+};
+
+/** The endpoint over a database that has no answer but this fault. */
+function endpoint({ fault, authenticate = async () => CALLER, developmentToken = null }: Parts = {}) {
+  const { logger, lines } = recorder();
+  const failing = () => Promise.reject(fault?.());
+  const db = { sql: failing, transaction: failing } as unknown as Database;
+  const handler = createGraphQLHandler({
+    authenticate,
+    openDirectory: (caller) => openDirectory(db, caller),
+    limits: readConfig({}).limits,
+    trustedDocuments: null,
+    logger,
+    developmentToken,
+  });
+  const body = (query: string) => JSON.stringify({ query });
+  /** By each of the two ways: the short one gives text, the long one a response. */
+  const ways = {
+    short: async (query: string) => {
+      const plain = { body: body(query), authorization: 'Bearer x', accept: null, requestId: 'r1' };
+      const answer = await handler.fastPath(plain);
+      if (answer === null || answer instanceof Response) return answer;
+      return new Response(answer.body, { headers: { 'content-type': answer.contentType } });
+    },
+    long: (query: string) =>
+      handler.fetch(
+        new Request('http://coterie.test/graphql', {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', authorization: 'Bearer x' },
+          body: body(query),
+        }),
+        { requestId: 'r1' },
+      ),
+  };
+  return { ...ways, handler, lines };
+}
+
+const QUERY = '{ viewer { subject user { id } } }';
+const failed = (message: string, extensions: object) => ({
+  data: { viewer: { subject: 'usr_known', user: null } },
+  errors: [{ message, locations: [{ line: 1, column: 20 }], path: ['viewer', 'user'], extensions }],
+  extensions: { cost: { requested: 2, limit: 10_000 } },
+});
+
+describe.each(['short', 'long'] as const)('by the %s way', (way) => {
+  test('a fault of one field is masked, named by its request, and logged whole', async () => {
+    const made = endpoint({ fault: () => new TypeError('secret of the database') });
+    // More often than an operation is run before it is compiled.
+    for (let run = 0; run < 6; run += 1) {
+      const response = (await made[way](QUERY))!;
+      expect(response.status).toBe(200);
+      expect(await response.json()).toEqual(
+        failed('Unexpected error', { code: 'INTERNAL_SERVER_ERROR', requestId: 'r1' }),
+      );
+    }
+    expect(made.lines).toHaveLength(6);
+    expect(made.lines[0]).toEqual({
+      level: 50,
+      time: expect.any(Number),
+      requestId: 'r1',
+      err: {
+        type: 'TypeError',
+        message: 'secret of the database',
+        stack: expect.stringContaining('TypeError'),
+      },
+      msg: 'unexpected error',
+    });
+  });
+
+  test('a database out of reach is told, and its reason is for the log', async () => {
+    const made = endpoint({ fault: () => refuse.unavailable('Try again', new Error('secret driver')) });
+    const response = (await made[way](QUERY))!;
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual(failed('Try again', { code: 'UNAVAILABLE' }));
+    expect(made.lines).toMatchObject([
+      { level: 40, requestId: 'r1', msg: 'Try again', err: { message: 'secret driver' } },
+    ]);
+  });
+
+  test('a refusal of a field has its code and what it carries, and is not logged', async () => {
+    const made = endpoint({ fault: () => refuse.versionConflict(7) });
+    const response = (await made[way](QUERY))!;
+    expect(await response.json()).toEqual(
+      failed('The group has changed: its version is now 7', { code: 'VERSION_CONFLICT', currentVersion: 7 }),
+    );
+    expect(made.lines).toEqual([]);
+  });
+
+  test.each<[DirectoryError, number, object]>([
+    [refuse.unauthenticated('No token'), 401, { 'www-authenticate': 'Bearer realm="coterie"' }],
+    [refuse.forbidden('No scope'), 403, {}],
+    [refuse.unavailable('No keys', new Error('refused')), 503, { 'retry-after': '1' }],
+  ])('a caller who is not let in is told why: %s', async (refusal, status, more) => {
+    const made = endpoint({ authenticate: () => Promise.reject(refusal) });
+    const response = (await made[way](QUERY))!;
+    expect(response.status).toBe(status);
+    expect(Object.fromEntries(response.headers)).toEqual({
+      'content-type': 'application/json; charset=utf-8',
+      ...more,
+    });
+    const { message, code } = refusal;
+    expect(await response.json()).toEqual({ errors: [{ message, extensions: { code } }] });
+    expect(made.lines).toMatchObject(
+      status === 503 ? [{ level: 40, requestId: 'r1', msg: 'No keys', err: { message: 'refused' } }] : [],
+    );
+  });
+
+  test('a fault before the caller is known is left to the last exit', async () => {
+    const made = endpoint({ authenticate: () => Promise.reject(new Error('unforeseen')) });
+    await expect(made[way](QUERY)).rejects.toThrow('unforeseen');
+  });
+});
+
+describe('an error is masked', () => {
+  const masked = (error: unknown) => {
+    const { logger, lines } = recorder();
+    return { error: maskError(error, { requestId: 'r2', logger }) as GraphQLError, lines };
+  };
+  const around = (originalError: unknown) =>
+    new GraphQLError('Told inside', {
+      originalError: originalError as Error,
+      path: ['a', 0],
+      extensions: { code: 'INSIDE', secret: 1 },
+    });
+
+  test('not if it is one of GraphQL itself', () => {
+    for (const own of [
+      new GraphQLError('Syntax Error', { extensions: { code: 'GRAPHQL_PARSE_FAILED' } }),
+      around(new GraphQLError('Inner')),
+    ]) {
+      const { error, lines } = masked(own);
+      expect(error).toBe(own);
+      expect(lines).toEqual([]);
+    }
+  });
+
+  test.each([
+    ['an error', new Error('secret'), { message: 'secret' }],
+    ['something thrown that is no error', 'secret', 'secret'],
+  ])('if it is %s, by itself or of a field', (_what, fault, logged) => {
+    const extensions = { code: 'INTERNAL_SERVER_ERROR', requestId: 'r2' };
+    const alone = masked(fault);
+    expect(alone.error.toJSON()).toEqual({ message: 'Unexpected error', extensions });
+    const ofField = masked(around(fault));
+    expect(ofField.error.toJSON()).toEqual({ message: 'Unexpected error', path: ['a', 0], extensions });
+    for (const { lines } of [alone, ofField]) {
+      expect(lines).toMatchObject([{ level: 50, requestId: 'r2', msg: 'unexpected error', err: logged }]);
+    }
+  });
+
+  test('not if it is a refusal, alone or of a field; one without a cause is its own', () => {
+    const refusal = refuse.unavailable('Busy');
+    expect(masked(refusal).error.toJSON()).toEqual({ message: 'Busy', extensions: { code: 'UNAVAILABLE' } });
+    const { error, lines } = masked(around(refusal));
+    expect(error.toJSON()).toEqual({ message: 'Busy', path: ['a', 0], extensions: { code: 'UNAVAILABLE' } });
+    expect(lines).toMatchObject([{ level: 40, requestId: 'r2', msg: 'Busy', err: { message: 'Busy' } }]);
+  });
+
+  test('and where it stands is kept, of a compiled operation too, which has no nodes', () => {
+    const compiled = around(new Error('secret'));
+    Object.defineProperty(compiled, 'locations', { value: [{ line: 2, column: 3 }], enumerable: true });
+    expect(masked(compiled).error.toJSON()).toMatchObject({ locations: [{ line: 2, column: 3 }] });
+    const refused = toGraphQLError(refuse.notFound('grp_x'), compiled);
+    expect(refused.toJSON()).toEqual({
+      message: 'grp_x was not found',
+      path: ['a', 0],
+      locations: [{ line: 2, column: 3 }],
+      extensions: { code: 'NOT_FOUND', id: 'grp_x' },
+    });
+  });
+});
+
+const counts = { members: 1, children: 2, nestedGroups: 3 };
+test.each<[DirectoryError, number, string, object]>([
+  [
+    refuse.validation([
+      { path: ['users', '0'], message: 'must be one' },
+      { path: [], message: 'All is wrong' },
+    ]),
+    400,
+    'users.0 must be one; All is wrong',
+    {
+      fields: [
+        { path: ['users', '0'], message: 'must be one' },
+        { path: [], message: 'All is wrong' },
+      ],
+    },
+  ],
+  [refuse.notFound('grp_x'), 404, 'grp_x was not found', { id: 'grp_x' }],
+  [refuse.notFound('grp_x', 'Not nested'), 404, 'Not nested', { id: 'grp_x' }],
+  [
+    refuse.nameTaken(['A', 'b']),
+    409,
+    'The destination already has a group named "A", "b"',
+    { names: ['A', 'b'] },
+  ],
+  [refuse.groupNotEmpty(counts), 409, 'The group has 1 members, 2 children and 3 nested groups', { counts }],
+  [
+    refuse.cycle([
+      { id: 'grp_a', name: 'A' },
+      { id: 'grp_b', name: 'B' },
+      { id: 'grp_a', name: 'A' },
+    ]),
+    409,
+    'This would close a cycle: A → B → A',
+    {
+      path: [
+        { id: 'grp_a', name: 'A' },
+        { id: 'grp_b', name: 'B' },
+        { id: 'grp_a', name: 'A' },
+      ],
+    },
+  ],
+  [
+    refuse.unknownUsers(['usr_a', 'usr_b']),
+    409,
+    "Not users of the group's tenant: usr_a, usr_b",
+    { userIds: ['usr_a', 'usr_b'] },
+  ],
+  [refuse.otherTenant('grp_x'), 409, 'grp_x belongs to another tenant', { id: 'grp_x' }],
+  [refuse.versionConflict(3), 409, 'The group has changed: its version is now 3', { currentVersion: 3 }],
+  [refuse.limit(9, 'Nine at most'), 400, 'Nine at most', { limit: 9 }],
+  [refuse.forbidden(), 403, 'You may see this, but not change it', {}],
+  [refuse.unauthenticated('No token'), 401, 'No token', {}],
+  [refuse.unavailable('Busy'), 503, 'Busy', {}],
+])('a whole request that is refused by %s', async (refusal, status, message, details) => {
+  const response = refusedResponse(refusal);
+  expect(response.status).toBe(status);
+  expect(await response.json()).toEqual({
+    errors: [{ message, extensions: { code: refusal.code satisfies ErrorCode, ...details } }],
+  });
+});
+
+describe('the page', () => {
+  const get = (headers: Record<string, string>, { token = null as string | null, method = 'GET' } = {}) => {
+    const { handler } = endpoint({
+      developmentToken: token,
+      authenticate: () => Promise.reject(refuse.unauthenticated('No token')),
+    });
+    return handler.fetch(new Request('http://coterie.test/graphql', { method, headers }), {
+      requestId: 'r1',
+    });
+  };
+  const BROWSER = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+  /** What GraphiQL is started with. */
+  const optionsOf = async (response: Response) => {
+    const [, options] =
+      /renderYogaGraphiQL\(\s*window\.document\.querySelector\('#root'\),\s*(\{.*\}),\s*\);/.exec(
+        await response.text(),
+      )!;
+    return JSON.parse(options!);
+  };
+
+  test('is GraphiQL for a browser, whose operations all fit the schema', async () => {
+    const response = await get(BROWSER);
+    expect(response.status).toBe(200);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-store',
+    });
+    const { defaultTabs, ...options } = await optionsOf(response);
+    const headers = '{\n  "authorization": "Bearer …"\n}';
+    expect(options).toEqual({
+      title: 'Coterie',
+      endpoint: '/graphql',
+      headers,
+      defaultQuery: defaultTabs[0].query,
+      shouldPersistHeaders: false,
+      defaultEditorToolsVisibility: 'headers',
+    });
+    expect(defaultTabs.length).toBeGreaterThanOrEqual(4);
+    for (const tab of defaultTabs) {
+      expect(tab).toEqual({ query: expect.any(String), headers });
+      expect(validate(schema, parse(tab.query)), tab.query).toEqual([]);
+    }
+  });
+
+  test('has the token of development filled in, where there is one', async () => {
+    const { headers, defaultTabs } = await optionsOf(await get(BROWSER, { token: 'abc.def' }));
+    expect(JSON.parse(headers)).toEqual({ authorization: 'Bearer abc.def' });
+    for (const tab of defaultTabs) expect(tab.headers).toBe(headers);
+  });
+
+  test('is for nobody else', async () => {
+    for (const response of [
+      await get({ accept: 'application/json' }),
+      await get({}),
+      await get(BROWSER, { method: 'POST' }),
+    ]) {
+      expect(response.status).toBe(401);
+      expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+    }
+  });
+});
