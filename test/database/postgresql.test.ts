@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
+import { DEFAULT_TIMEOUTS, openPostgresql } from '../../src/database/postgresql.ts';
+import { seeing } from '../../src/domain/directory.ts';
 import type { UserId } from '../../src/model/ids.ts';
 import { createTenant } from '../support/directories.ts';
 import { createDatabase, openTestDatabase } from '../support/postgresql.ts';
@@ -109,6 +111,139 @@ describe('transactions', () => {
       });
     await Promise.all([rename(first, second), rename(second, first)]);
     expect(runs).toBe(3);
+    await close();
+  });
+});
+
+describe('a connection', () => {
+  const show = async (db: Database, name: string) =>
+    (await db.sql<{ value: string }>(Prisma.sql`select current_setting(${name}) as value`))[0]!.value;
+
+  test('has the timeouts that it is given, or five seconds, two for locks, and UTC', async () => {
+    expect(DEFAULT_TIMEOUTS).toEqual({ connect: 2_000, statement: 5_000, lock: 2_000, query: 6_000 });
+    const { db, url, close } = await openTestDatabase();
+    const names = ['statement_timeout', 'lock_timeout', 'TimeZone'];
+    const shown = (of: Database) => Promise.all(names.map((name) => show(of, name)));
+    expect(await shown(db)).toEqual(['5s', '2s', 'UTC']);
+    const given = await openDatabase({ url, dataDir: '', timeouts: { statement: 1_234, lock: 321 } });
+    expect(await shown(given)).toEqual(['1234ms', '321ms', 'UTC']);
+    await given.close();
+    await close();
+  });
+
+  test('ends a statement, a wait for a lock, for an answer and for a free connection in its time', async () => {
+    const { url, close } = await openTestDatabase();
+    const sleeps = Prisma.sql`select pg_sleep(20)`;
+    const opened: Database[] = [];
+    const withTimeouts = (timeouts: object, poolSize = 1) => {
+      const db = openPostgresql({ url, poolSize, timeouts });
+      opened.push(db);
+      return db;
+    };
+    await expect(withTimeouts({ statement: 50 }).sql(sleeps)).rejects.toMatchObject({ code: '57014' });
+    await expect(withTimeouts({ query: 50 }).sql(sleeps)).rejects.toThrow('Query read timeout');
+    const lock = Prisma.sql`lock table partners in access exclusive mode`;
+    const locking = withTimeouts({ lock: 50 }, 2);
+    const waits = locking.transaction(async (sql) => {
+      await sql(lock);
+      await locking.transaction((other) => other(lock));
+    });
+    await expect(waits).rejects.toMatchObject({ code: '55P03' });
+    const connecting = withTimeouts({ connect: 700 });
+    const inside = connecting.transaction(async () => connecting.sql(Prisma.sql`select 1`));
+    await expect(inside).rejects.toThrow('timeout exceeded when trying to connect');
+    // Each is free again.
+    for (const db of [locking, connecting]) {
+      expect(await db.sql(Prisma.sql`select 1 as one`)).toEqual([{ one: 1 }]);
+    }
+    // Through the directory all are one refusal.
+    const directory = seeing(withTimeouts({ statement: 50 }), { kind: 'all' });
+    await expect(directory.sql(sleeps)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      cause: { code: '57014' },
+    });
+    await Promise.all(opened.map((db) => db.close()));
+    await close();
+  });
+
+  test('is one of ten, or of as many as are meant', async () => {
+    const { url, close } = await openTestDatabase();
+    for (const [poolSize, most] of [
+      [undefined, 10],
+      [3, 3],
+    ]) {
+      const db = openPostgresql({ url, poolSize });
+      const pids = await Promise.all(
+        Array.from({ length: 12 }, () =>
+          db.sql<{ pid: number }>(Prisma.sql`select pg_backend_pid() as pid, pg_sleep(0.2)::text as slept`),
+        ),
+      );
+      expect(new Set(pids.map(([row]) => row!.pid)).size).toBe(most);
+      await db.close();
+    }
+    await close();
+  });
+
+  test('keeps statements prepared under the name of their text, also inside transactions', async () => {
+    const { db, close } = await openTestDatabase({ poolSize: 1 });
+    const statement = (n: number) => Prisma.sql`select ${n}::int as prepared`;
+    await db.sql(statement(1));
+    await db.change(statement(2));
+    await db.transaction((sql) => sql(statement(3)));
+    const prepared = await db.sql(Prisma.sql`
+      select name, (generic_plans + custom_plans)::int as runs from pg_prepared_statements
+      where statement = 'select $1::int as prepared'`);
+    expect(prepared).toEqual([{ name: expect.stringMatching(/^c_.{16}$/), runs: 3 }]);
+    await close();
+  });
+
+  test('of a transaction reads what is committed, whatever the server would rather have', async () => {
+    const { url, drop } = await createDatabase({
+      settings: ["default_transaction_isolation = 'serializable'"],
+    });
+    const db = openPostgresql({ url });
+    const level = Prisma.sql`select current_setting('transaction_isolation') as level`;
+    expect(await db.sql(level)).toEqual([{ level: 'serializable' }]);
+    expect(await db.transaction((sql) => sql(level))).toEqual([{ level: 'read committed' }]);
+    await db.close();
+    await drop();
+  });
+
+  test('is closed with the database, more than once without harm', async () => {
+    const { url, close } = await openTestDatabase();
+    const db = openPostgresql({ url });
+    await db.sql(Prisma.sql`select 1`);
+    await db.close();
+    await db.close();
+    await expect(db.sql(Prisma.sql`select 1`)).rejects.toThrow('after calling end');
+    await close();
+  });
+
+  test('that nobody uses may break: the next statement has another', async () => {
+    const { db, url, close } = await openTestDatabase({ poolSize: 1 });
+    const pid = Prisma.sql`select pg_backend_pid() as pid`;
+    const [before] = await db.sql<{ pid: number }>(pid);
+    const other = openPostgresql({ url });
+    await other.sql(Prisma.sql`select pg_terminate_backend(${before!.pid}::int)`);
+    const after = async () => (await db.sql<{ pid: number }>(pid).catch(() => []))[0]?.pid ?? before!.pid;
+    await expect.poll(after).not.toBe(before!.pid);
+    await other.close();
+    await close();
+  });
+
+  test('whose answer did not come in time is not used again', async () => {
+    const { url, close } = await openTestDatabase();
+    const db = openPostgresql({ url, poolSize: 1, timeouts: { query: 700 } });
+    const pids: number[] = [];
+    const lost = db.transaction(async (sql) => {
+      pids.push((await sql<{ pid: number }>(Prisma.sql`select pg_backend_pid() as pid`))[0]!.pid);
+      await sql(Prisma.sql`select pg_sleep(20)`);
+    });
+    await expect(lost).rejects.toThrow('Query read timeout');
+    const [next] = await db.sql<{ pid: number }>(Prisma.sql`select pg_backend_pid() as pid`);
+    expect(pids).toHaveLength(1);
+    expect(pids).not.toContain(next!.pid);
+    await db.close();
     await close();
   });
 });
