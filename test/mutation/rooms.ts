@@ -45,7 +45,7 @@ export const ROOMS: Room[] = [
     name: 'effective membership',
     score: 90,
     source: domain('changes-since', 'effective-members', 'effective-pages', 'reach', 'recounts'),
-    tests: [...DOMAIN_TESTS, 'test/graphql/access-matrix.test.ts', 'test/graphql/statements.test.ts'],
+    tests: ['test/domain/effective-*.test.ts', 'test/domain/counts.test.ts', 'test/domain/recounts.test.ts'],
   },
   {
     name: 'loading',
