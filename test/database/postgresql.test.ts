@@ -121,13 +121,16 @@ describe('a connection', () => {
 
   test('has the timeouts that it is given, or five seconds, two for locks, and UTC', async () => {
     expect(DEFAULT_TIMEOUTS).toEqual({ connect: 2_000, statement: 5_000, lock: 2_000, query: 6_000 });
-    const { db, url, close } = await openTestDatabase();
+    const { url, close } = await openTestDatabase();
     const names = ['statement_timeout', 'lock_timeout', 'TimeZone'];
-    const shown = (of: Database) => Promise.all(names.map((name) => show(of, name)));
-    expect(await shown(db)).toEqual(['5s', '2s', 'UTC']);
-    const given = await openDatabase({ url, dataDir: '', timeouts: { statement: 1_234, lock: 321 } });
-    expect(await shown(given)).toEqual(['1234ms', '321ms', 'UTC']);
-    await given.close();
+    for (const [timeouts, shown] of [
+      [undefined, ['5s', '2s', 'UTC']],
+      [{ statement: 1_234, lock: 321 }, ['1234ms', '321ms', 'UTC']],
+    ] as const) {
+      const db = await openDatabase({ url, dataDir: '', timeouts });
+      expect(await Promise.all(names.map((name) => show(db, name)))).toEqual(shown);
+      await db.close();
+    }
     await close();
   });
 
