@@ -192,12 +192,13 @@ init({
   async runTests(state: State, traces) {
     if (!plan.trials) return cover(state, traces as never);
     const file = state.ctx.files[0].filepath as string;
-    let first = true;
+    // The first run loads the modules in any case; modules that were loaded with a fault are of no use to the next.
+    let loaded: 'anew' | 'as they are' | 'with a fault' = 'anew';
     for (const trial of plan.trials[file] ?? []) {
       if (isKilled(trial.id)) continue;
-      // The first run loads the modules in any case.
-      await attempt(state, traces as never, first ? { ...trial, fresh: false } : trial);
-      first = false;
+      const fresh = loaded !== 'anew' && (trial.fresh || loaded === 'with a fault');
+      await attempt(state, traces as never, { ...trial, fresh });
+      loaded = trial.fresh ? 'with a fault' : 'as they are';
     }
     // What main hears of the file is that it was there.
     active = -1;
