@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { refuse } from '../../src/model/errors.ts';
+import { openApiDocument } from '../../src/rest/openapi.ts';
 import { createRestHandler } from '../../src/rest/router.ts';
 import { createTenant, tenantAdmin } from '../support/directories.ts';
 import { recorder } from '../support/log.ts';
@@ -19,6 +20,8 @@ let admin: Claims;
 let groups: string;
 let userIds: string[];
 let tenantId: string;
+/** What stands for the parameters of a path. */
+let ids: Record<string, string>;
 beforeAll(async () => {
   database = await openTestDatabase();
   server = await startRest(database.db);
@@ -26,6 +29,7 @@ beforeAll(async () => {
   ({ tenantId, userIds } = tenant);
   admin = { sub: 'usr_admin', role: 'tenant_admin', tenant_id: tenant.tenantId };
   groups = `/api/v1/tenants/${tenant.tenantId}/groups`;
+  ids = { tenant_id: tenantId, group_id: await create('Typed bodies') };
 });
 afterAll(async () => {
   await server.stop();
@@ -194,16 +198,27 @@ describe('before a request is read', () => {
     expect((await server.ask(reader, `GET ${groups}/${group}`)).status).toBe(200);
   });
 
-  test('415 for a body that is not JSON, 400 for one that does not parse', async () => {
-    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/xml']) {
-      const { status, body } = await server.rest(admin, `POST ${groups}`, '{"name":"x"}', {
-        'content-type': type,
-      });
-      expect([status, body], type).toEqual([415, { detail: 'The body must be sent as application/json' }]);
-    }
-    for (const text of ['{"name":', '', '{name: 1}', '\u0000']) {
-      const { status, body } = await server.rest(admin, `POST ${groups}`, text);
-      expect([status, body], text).toEqual([400, { detail: 'The body is not JSON' }]);
+  test('415 for a body that is not JSON, 400 for one that does not parse, wherever one is taken', async () => {
+    const taking = [...Object.entries(openApiDocument().paths ?? {})].flatMap(([path, operations]) =>
+      Object.entries(operations as Record<string, object>)
+        .filter(([, operation]) => 'requestBody' in operation)
+        .map(
+          ([method]) => `${method.toUpperCase()} ${path.replaceAll(/\{(.+?)\}/g, (_, name) => ids[name]!)}`,
+        ),
+    );
+    expect(taking).toHaveLength(7);
+    for (const call of taking) {
+      for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp']) {
+        const { status, body } = await server.rest(admin, call, '{"name":"x"}', { 'content-type': type });
+        expect([status, body], `${call} ${type}`).toEqual([
+          415,
+          { detail: 'The body must be sent as application/json' },
+        ]);
+      }
+      for (const text of ['{"name":', '', '{name: 1}', '\u0000']) {
+        const { status, body } = await server.rest(admin, call, text);
+        expect([status, body], `${call} ${text}`).toEqual([400, { detail: 'The body is not JSON' }]);
+      }
     }
     const { status } = await server.rest(admin, `POST ${groups}`, '{"name":"Typed"}', {
       'content-type': 'Application/JSON; charset=utf-8',
