@@ -14,13 +14,17 @@ export type Plan = {
 /** `tests` are indexes into the tests of the file; `fresh`: the fault works while modules load, which are loaded anew. */
 export type Trial = { id: number; tests: number[]; fresh: boolean };
 
-/** What a test file reaches. `hits[id]` are tests; `setup` and `load` are ids reached by hooks and while modules load. */
+/**
+ * What a test file reaches. `hits[id]` are tests; `setup` and `load` are ids reached by hooks and while modules load.
+ * `durations` are those of its tests, `hooks` what is not theirs, in ms.
+ */
 export type Coverage = {
   kind: 'coverage';
   file: string;
   passed: boolean;
   failures: string[];
   durations: number[];
+  hooks: number;
   hits: Record<string, number[]>;
   setup: number[];
   load: number[];

@@ -7,7 +7,7 @@ import type { Fault } from './faults.ts';
 import type { Coverage, Plan, Result, Trial } from './protocol.ts';
 import { runVitest } from './vitest.ts';
 
-/** What tests may take to find one fault, in ms: those that reach it, the quickest files first. */
+/** What tests and their hooks may take to find one fault, in ms: those that reach it, the quickest files first. */
 const BUDGET = 20_000;
 /** Longer tests, in ms, are not used: a race or a long random sequence is run for hours, not once a fault. */
 const LONGEST = 4_000;
@@ -93,12 +93,12 @@ export async function tryFaults(
 
 /** By file, the quickest first: which faults it tries with which tests. */
 function trialsOf(coverage: Coverage[], count: number): Map<string, Trial[]> {
-  const cost = ({ durations }: Coverage) => durations.reduce((sum, ms) => sum + ms, 0);
+  const cost = ({ durations, hooks }: Coverage) => durations.reduce((sum, ms) => sum + ms, hooks);
   const sorted = coverage.toSorted((a, b) => cost(a) - cost(b));
   const trials = new Map<string, Trial[]>(sorted.map(({ file }) => [file, []]));
   const spent = new Array<number>(count).fill(0);
   for (const found of sorted) {
-    const { file, durations, hits, setup, load } = found;
+    const { file, durations, hooks, hits, setup, load } = found;
     const loaded = new Set(load);
     const inHooks = new Set(setup);
     const reached = new Set([...Object.keys(hits).map(Number), ...setup, ...load]);
@@ -110,7 +110,7 @@ function trialsOf(coverage: Coverage[], count: number): Map<string, Trial[]> {
           : hits[id]!.filter((test) => durations[test]! <= LONGEST);
       if (tests.length === 0) continue;
       if (spent[id]! > BUDGET) continue;
-      spent[id]! += tests.reduce((sum, test) => sum + durations[test]!, 0);
+      spent[id]! += tests.reduce((sum, test) => sum + durations[test]!, hooks);
       trials.get(file)!.push({ id, tests, fresh });
     }
   }

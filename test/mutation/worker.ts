@@ -55,6 +55,7 @@ async function cover(state: State, traces: never): Promise<void> {
   const setup = new Set<number>();
   const load = new Set<number>();
   let collected: Task[] | null = null;
+  let collectedAt = 0;
   let current: unknown;
   let index = -1;
   reached = (id) => {
@@ -71,17 +72,21 @@ async function cover(state: State, traces: never): Promise<void> {
     pass: true,
     onCollected(files) {
       collected = files;
+      collectedAt = performance.now();
       tests.push(...testsOf(files));
     },
   });
   reached = null;
+  const durations = tests.map((test) => Math.ceil(test.result?.duration ?? 0));
+  const inTests = durations.reduce((sum, ms) => sum + ms, 0);
   const failures = failuresOf(collected ?? []);
   report({
     kind: 'coverage',
     file,
     passed: collected !== null && failures.length === 0,
     failures,
-    durations: tests.map((test) => Math.ceil(test.result?.duration ?? 0)),
+    durations,
+    hooks: Math.max(0, Math.round(performance.now() - collectedAt) - inTests),
     hits: Object.fromEntries([...hits].map(([id, of]) => [id, [...of]])),
     setup: [...setup],
     load: [...load],
