@@ -2,13 +2,13 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Fault } from './faults.ts';
 import type { Coverage, Plan, Result, Trial } from './protocol.ts';
 import { runVitest } from './vitest.ts';
 
-/** What tests and their hooks may take to find one fault, in ms: those that reach it, the quickest files first. */
-const BUDGET = 20_000;
+/** What tests and their hooks may take to find one fault, in ms: those that reach it. */
+const BUDGET = 12_000;
 /** Longer tests, in ms, are not used: a race or a long random sequence is run for hours, not once a fault. */
 const LONGEST = 4_000;
 /** A worker that says nothing for so long, in ms, hangs: no single run of a test file takes it. */
@@ -45,7 +45,7 @@ export async function tryFaults(
     for (const { file, failures } of failed)
       process.stdout.write(`Not used, fails without a fault: ${file}\n  ${failures[0]}\n`);
     const useful = coverage.filter(({ passed }) => passed);
-    const trials = trialsOf(useful, faults.length);
+    const trials = trialsOf(useful, faults);
     const killed = new Set<number>();
     const tried = new Set<string>();
     for (;;) {
@@ -91,12 +91,14 @@ export async function tryFaults(
   }
 }
 
-/** By file, the quickest first: which faults it tries with which tests. */
-function trialsOf(coverage: Coverage[], count: number): Map<string, Trial[]> {
+/** By file, those named as a file of the faults first, then the quickest: which faults it tries with which tests. */
+function trialsOf(coverage: Coverage[], faults: Fault[]): Map<string, Trial[]> {
+  const names = new Set(faults.map(({ file }) => basename(file, '.ts')));
+  const isOther = ({ file }: Coverage) => Number(!names.has(basename(file, '.test.ts')));
   const cost = ({ durations, hooks }: Coverage) => durations.reduce((sum, ms) => sum + ms, hooks);
-  const sorted = coverage.toSorted((a, b) => cost(a) - cost(b));
+  const sorted = coverage.toSorted((a, b) => isOther(a) - isOther(b) || cost(a) - cost(b));
   const trials = new Map<string, Trial[]>(sorted.map(({ file }) => [file, []]));
-  const spent = new Array<number>(count).fill(0);
+  const spent = new Array<number>(faults.length).fill(0);
   for (const found of sorted) {
     const { file, durations, hooks, hits, setup, load } = found;
     const loaded = new Set(load);
