@@ -1,7 +1,7 @@
 // The server as a newcomer meets it: a first start, its commands, a second process, an orderly stop and a kill.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp } from 'node:fs/promises';
+import { chmod, mkdtemp, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +31,8 @@ describe('on the embedded database', { timeout: 120_000 }, () => {
   let server: RunningServer;
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'coterie-start-'));
+    // As earlier versions left it.
+    await chmod(dataDir, 0o755);
     first = await startServer({ DATA_DIR: dataDir });
     tokens = tokensOf(first);
     server = first;
@@ -62,6 +64,17 @@ describe('on the embedded database', { timeout: 120_000 }, () => {
       ['USER', 0, true],
     ]);
     expect(first.stderr).toBe('');
+  });
+
+  test('the data directory is for its owner alone', async () => {
+    const modes = ['.', 'pglite', 'development-key.json'].map(
+      async (name) => (await stat(join(dataDir, name))).mode,
+    );
+    expect((await Promise.all(modes)).map((mode) => (mode & 0o777).toString(8))).toEqual([
+      '700',
+      '700',
+      '600',
+    ]);
   });
 
   test('a token of the command alone on stdout is accepted', async () => {

@@ -14,7 +14,7 @@ export type DevelopmentKey = { privateJwk: JWK; publicJwk: JWK };
 /** The key under the data directory, made on first use and readable by its owner alone. */
 export async function developmentKey(dataDir: string): Promise<DevelopmentKey> {
   const path = join(dataDir, KEY_FILE);
-  await mkdir(dataDir, { recursive: true });
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
   const fresh = JSON.stringify(await exportJWK(privateKey));
   // `wx` fails if the file exists: of two processes that start at once, both use the first one's key.

@@ -1,5 +1,5 @@
 // The embedded PostgreSQL (PGlite): in this process, under a directory or in memory.
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PGlite, type Transaction } from '@electric-sql/pglite';
 import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin';
@@ -18,7 +18,7 @@ export const IN_MEMORY = 'memory://';
 /** Opens the database under `dataDir`, which it locks against a second process. */
 export async function openPglite(dataDir: string): Promise<Database & Migratable & { engine: PGlite }> {
   const inMemory = dataDir.startsWith(IN_MEMORY);
-  if (!inMemory) await mkdir(dataDir, { recursive: true });
+  if (!inMemory) await makePrivate(dataDir);
   const unlock = inMemory ? async () => {} : await lockDirectory(dataDir);
   const engine = await PGlite.create(inMemory ? dataDir : join(dataDir, 'pglite'), {
     extensions: { btree_gin, pg_trgm },
@@ -54,6 +54,17 @@ export async function openPglite(dataDir: string): Promise<Database & Migratable
       await unlock();
     },
   };
+}
+
+/** PGlite writes files that everybody may read: nobody else may come to them, in a directory of an earlier version neither. */
+async function makePrivate(dataDir: string): Promise<void> {
+  const files = join(dataDir, 'pglite');
+  await mkdir(files, { recursive: true });
+  await chmod(files, 0o700);
+  // A mounted directory may belong to another user; what is in it is closed all the same.
+  await chmod(dataDir, 0o700).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPERM') throw error;
+  });
 }
 
 /** The adapter as migrations need it: scripts are awaited, and the shadow database has the extension too. */
