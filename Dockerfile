@@ -1,5 +1,6 @@
 # The gateway alone; compose.yaml adds PostgreSQL. The image runs sources: Node strips the types itself.
-FROM node:24-slim
+# The digest is what is built from; the tag tells people which it is.
+FROM node:24.21.0-trixie-slim@sha256:8ec5d7557396cfe32d21c3f9c13072355ceab22b584578ca4bb28af31120cffe
 WORKDIR /app
 ENV NODE_ENV=production HOST=0.0.0.0
 COPY package.json package-lock.json prisma.config.ts ./
