@@ -29,6 +29,7 @@ import {
   superAdmin,
   tenantAdmin,
 } from '../support/directories.ts';
+import { behind, markDeleted, notFound, refusal } from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 
 let database: TestDatabase;
@@ -70,13 +71,6 @@ const eventsOf = (groupId: string) =>
     select event_type as type, actor_type || ' ' || actor_id as actor, data from group_events
     where group_id = ${groupId} and event_type <> 'group.created' order by transaction_id, event_type`);
 
-const refusal = (work: Promise<unknown>) =>
-  work.then(
-    () => 'done',
-    ({ code, message, details }) => ({ code, message, details }),
-  );
-
-const notFound = (id: string) => ({ code: 'NOT_FOUND', message: `${id} was not found`, details: { id } });
 const unknownUsers = (...userIds: string[]) => ({
   code: 'UNKNOWN_USERS',
   message: `Not users of the group's tenant: ${userIds.join(', ')}`,
@@ -592,5 +586,26 @@ describe('lists', () => {
     expect(await listAllMembers(member, groupId)).toBeNull();
     expect(await countMembers(member, groupId)).toBeNull();
     expect(await countMembers(member, groupId, { search: 'x' })).toBeNull();
+  });
+});
+
+describe('a change that waits for another', () => {
+  test('finds the group gone that the other deleted', async () => {
+    const { directory, users, groupId, create } = await createWorld(3, 1);
+    await create('Another');
+    const change = () =>
+      updateGroupMembers(directory, { groupId, usersToAdd: [users[1]!], usersToRemove: [users[0]!] });
+    expect(await behind(db, [markDeleted(groupId)], change)).toEqual(notFound(groupId));
+  });
+
+  test('finds the user unknown whom the other removed', async () => {
+    const { directory, users, groupId } = await createWorld(3);
+    const gone = Prisma.sql`delete from users where id = ${users[1]}`;
+    const change = () => updateGroupMembers(directory, { groupId, usersToAdd: users });
+    expect(await behind(db, [gone], change)).toMatchObject({
+      code: 'UNKNOWN_USERS',
+      details: { userIds: [users[1]] },
+    });
+    expect(await countMembers(directory, groupId)).toBe(0);
   });
 });
