@@ -19,6 +19,9 @@ export type Fault = {
   wrap: 'expression' | 'statement';
 };
 
+/** What a fault is called in reports: the same from one run to the next. */
+export const nameOf = ({ file, key }: Pick<Fault, 'file' | 'key'>) => `${file} | ${key}`;
+
 // biome-ignore lint/suspicious/noExplicitAny: the nodes of ESTree, read by name.
 type Node = any;
 

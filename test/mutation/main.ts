@@ -3,60 +3,69 @@ import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Equivalents, readEquivalents } from './equivalents.ts';
-import { type Fault, faultsOf } from './faults.ts';
-import { type Report, readReport, writeReport } from './reports.ts';
+import { type Fault, faultsOf, nameOf } from './faults.ts';
+import { type Report, readReport, type Score, scoreOf, writeReport } from './reports.ts';
 import { ROOMS, type Room } from './rooms.ts';
 import { writeTable } from './table.ts';
 import { tryFaults } from './trials.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-const USAGE = `npm run mutate -- [ROOM …] [--file TEXT] [--survivors] [--every N] [--workers N] [--table]
+const USAGE = `npm run mutate -- [ROOM …] [--file TEXT] [--open] [--every N] [--workers N] [--table]
 
   ROOM         ${ROOMS.map(({ name }) => name).join(', ')}; all, unless some are named
   --file       only faults of files whose path holds the text
-  --survivors  only what survived the last run
+  --open       only what no test has noticed yet: what survived the last run, and what was never tried
   --every      only each N-th fault, for a quick estimate, which is not kept
   --workers    test files at a time (2)
-  --table      measures nothing: writes the scores of the last runs to docs/mutation.md
+  --table      measures nothing: writes the scores to docs/mutation.md
 `;
 
 /** Tests that take long whatever they test: random sequences, races, whole organisations, other programs. */
 const LONG =
   /\/(property|races|fuzz|kubernetes|routers|compatibility|migrations|start|runner|mutation)\.test\.ts$/;
 
-type Options = { file: string; survivors: boolean; every: number; workers: number };
+type Options = { file: string; open: boolean; every: number; workers: number };
 
-const nameOf = ({ file, key }: Fault) => `${file} | ${key}`;
 const filesOf = (patterns: string[]): string[] =>
   [...new Set(patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT })))].filter((file) =>
     file.endsWith('.ts'),
   );
 
-/** Measures a room; what is not asked this time counts as it did the last time. */
-async function measure(room: Room, equivalents: Equivalents, options: Options): Promise<Report> {
-  const last = options.every === 1 ? readReport(room) : null;
+/** The faults of a room: those that count, and how many do not. */
+function faultsOfRoom(room: Room, equivalents: Equivalents): { counted: Fault[]; equivalent: number } {
   const all = filesOf(room.source).flatMap((file) => faultsOf(ROOT, file));
   const counted = all.filter((fault) => !equivalents.isEquivalent(fault));
+  return { counted, equivalent: all.length - counted.length };
+}
+
+/** Tries the faults that are asked for; what is not asked this time counts as it did the last time. */
+async function measure(room: Room, counted: Fault[], options: Options): Promise<Score> {
+  const last = readReport(room);
+  const noticedBefore = new Set(last.noticed);
   const asked = counted.filter(
     (fault, index) =>
       fault.file.includes(options.file) &&
       index % options.every === 0 &&
-      (!options.survivors || last?.survivors.includes(nameOf(fault))),
+      !(options.open && noticedBefore.has(nameOf(fault))),
   );
   process.stdout.write(`${room.name}: ${asked.length} faults\n`);
   const tests = filesOf(room.tests).filter((file) => file.endsWith('.test.ts') && !LONG.test(file));
-  const killed = await tryFaults(ROOT, asked, tests, options.workers);
-  const survivors = asked.filter((fault) => !killed.has(fault));
-  for (const { file, line, operator, what } of survivors) {
+  const noticed = await tryFaults(ROOT, asked, tests, options.workers);
+  const survived = asked.filter((fault) => !noticed.has(fault));
+  for (const { file, line, operator, what } of survived) {
     process.stdout.write(`  ${file}:${line}  ${operator}: ${what}\n`);
   }
-  const names = new Set(counted.map(nameOf));
+  const found = { noticed: [...noticed].map(nameOf), survived: survived.map(nameOf) };
+  if (options.every > 1) return scoreOf(counted, found);
   const tried = new Set(asked.map(nameOf));
-  const before = last?.survivors.filter((name) => names.has(name) && !tried.has(name)) ?? [];
-  const open = [...before, ...survivors.map(nameOf)];
-  const faults = last ? counted.length : asked.length;
-  return { faults, killed: faults - open.length, equivalent: all.length - counted.length, survivors: open };
+  const untouched = (names: string[]) => names.filter((name) => !tried.has(name));
+  const report: Report = {
+    noticed: [...untouched(last.noticed), ...found.noticed],
+    survived: [...untouched(last.survived), ...found.survived],
+  };
+  writeReport(room, report);
+  return scoreOf(counted, report);
 }
 
 async function main(): Promise<number> {
@@ -64,7 +73,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       file: { type: 'string', default: '' },
-      survivors: { type: 'boolean', default: false },
+      open: { type: 'boolean', default: false },
       every: { type: 'string', default: '1' },
       workers: { type: 'string', default: '2' },
       table: { type: 'boolean', default: false },
@@ -76,22 +85,25 @@ async function main(): Promise<number> {
     process.stderr.write(strange.length > 0 ? `No such room: ${strange.join(', ')}\n\n${USAGE}` : USAGE);
     return 2;
   }
+  const equivalents = readEquivalents();
   if (values.table) {
-    writeTable(ROOT, ROOMS, readReport);
+    const lines = ROOMS.map((room) => {
+      const { counted, equivalent } = faultsOfRoom(room, equivalents);
+      return { name: room.name, goal: room.score, score: scoreOf(counted, readReport(room)), equivalent };
+    });
+    writeTable(ROOT, lines);
     return 0;
   }
-  const equivalents = readEquivalents();
   let missed = false;
   for (const room of ROOMS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
     const startedAt = Date.now();
-    const report = await measure(room, equivalents, options);
-    if (options.every === 1) writeReport(room, report);
-    const score = (100 * report.killed) / Math.max(1, report.faults);
-    missed ||= score < room.score;
+    const { counted, equivalent } = faultsOfRoom(room, equivalents);
+    const { faults, noticed, untried, percent } = await measure(room, counted, options);
+    missed ||= percent < room.score;
     const minutes = ((Date.now() - startedAt) / 60_000).toFixed(1);
     process.stdout.write(
-      `${room.name}: ${report.killed} of ${report.faults} noticed, ${score.toFixed(1)} % (goal ${room.score} %); ` +
-        `${report.equivalent} equivalent; ${minutes} minutes\n`,
+      `${room.name}: ${noticed} of ${faults - untried} noticed, ${percent.toFixed(1)} % (goal ${room.score} %); ` +
+        `${untried} not tried; ${equivalent} equivalent; ${minutes} minutes\n`,
     );
   }
   return missed ? 1 : 0;

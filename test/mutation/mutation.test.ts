@@ -3,10 +3,11 @@ import { globSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { readEquivalents } from './equivalents.ts';
 import { type Fault, faultsOf } from './faults.ts';
 import { instrument, SWITCH } from './instrument.ts';
+import { NOT_MEASURED, ROOMS } from './rooms.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -58,7 +59,7 @@ test('with all faults in it the source does what it did, and with one switched o
     price(age: number, names?: string[], options?: { vip?: boolean }): number;
   };
   const run = (active: number) => {
-    Object.assign(globalThis, { [SWITCH]: (id: number) => id === active });
+    vi.stubGlobal(SWITCH, (id: number) => id === active);
     return [
       price(17),
       price(18, ['ab']),
@@ -102,8 +103,23 @@ test('conjuncts, comparisons and locks of SQL are faults, and what is put into i
   ]);
 });
 
-test('each fault that is said to be equivalent is still one of the source', () => {
-  const files = globSync('src/**/*.ts', { cwd: ROOT }).filter((file) => !file.includes('/generated/'));
-  const faults = files.flatMap((file) => faultsOf(ROOT, file));
+const sources = globSync('src/**/*.ts', { cwd: ROOT }).filter((file) => !file.includes('/generated/'));
+
+test('each source file is measured in one room, or said to be in none', () => {
+  const places = [...ROOMS, ...NOT_MEASURED].flatMap(({ source }) =>
+    source.map((pattern) => ({ pattern, files: globSync(pattern, { cwd: ROOT }) })),
+  );
+  expect(places.filter(({ files }) => files.length === 0)).toEqual([]);
+  const placed = places.flatMap(({ files }) => files).filter((file) => file.endsWith('.ts'));
+  expect(placed.toSorted()).toEqual(sources.toSorted());
+});
+
+test('each pattern of tests names some', () => {
+  const patterns = ROOMS.flatMap(({ tests }) => tests);
+  expect(patterns.filter((pattern) => globSync(pattern, { cwd: ROOT }).length === 0)).toEqual([]);
+});
+
+test('each fault that is said to be equivalent is one of the source', () => {
+  const faults = sources.flatMap((file) => faultsOf(ROOT, file));
   expect(readEquivalents().stale(faults)).toEqual([]);
 });

@@ -33,6 +33,6 @@ export type Coverage = {
 /** `started` is written before a trial: a worker that dies or hangs has found a fault, too. */
 export type Outcome =
   | { kind: 'started'; file: string; id: number; pid: number }
-  | { kind: 'tried'; file: string; id: number; killed: boolean; by: string; ms: number };
+  | { kind: 'tried'; file: string; id: number; killed: boolean; by: string };
 
 export type Result = Coverage | Outcome;

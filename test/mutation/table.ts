@@ -1,30 +1,30 @@
-// The table of scores in docs/mutation.md, from the last report of each room.
+// The table of scores in docs/mutation.md, from what was found out about each room.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Report } from './reports.ts';
-import type { Room } from './rooms.ts';
+import type { Score } from './reports.ts';
 
 const BEGIN = '<!-- scores -->';
 const END = '<!-- end of scores -->';
 
-export function writeTable(
-  root: string,
-  rooms: readonly Room[],
-  reportOf: (room: Room) => Report | null,
-): void {
+/** A room's name and goal, its score, and how many of its faults are equivalent. */
+export type Line = { name: string; goal: number; score: Score; equivalent: number };
+
+/** Throws if a room has faults that were never tried. */
+export function writeTable(root: string, lines: readonly Line[]): void {
   const path = join(root, 'docs/mutation.md');
   const page = readFileSync(path, 'utf8');
-  const rows = rooms.map((room) => {
-    const report = reportOf(room);
-    if (!report) throw new Error(`The room ${room.name} has not been measured yet`);
-    const { faults, killed, equivalent } = report;
-    const score = ((100 * killed) / faults).toFixed(1);
-    return `| ${room.name} | ${faults} | ${killed} | **${score} %** | ${room.score} % | ${equivalent} |`;
-  });
+  const open = lines.filter(({ score }) => score.untried > 0);
+  if (open.length > 0) {
+    const rooms = open.map(({ name, score }) => `${name} (${score.untried})`).join(', ');
+    throw new Error(`Rooms have faults that were not tried: ${rooms}. Try them with --open.`);
+  }
   const table = [
     '| room | faults | noticed | score | goal | equivalent, not counted |',
     '|---|---|---|---|---|---|',
-    ...rows,
+    ...lines.map(
+      ({ name, goal, score, equivalent }) =>
+        `| ${name} | ${score.faults} | ${score.noticed} | **${score.percent.toFixed(1)} %** | ${goal} % | ${equivalent} |`,
+    ),
   ].join('\n');
   const [head, tail] = [page.split(BEGIN)[0], page.split(END)[1]];
   writeFileSync(path, `${head}${BEGIN}\n${table}\n${END}${tail}`);

@@ -17,7 +17,7 @@ const SILENCE = 120_000;
 /** In place of a fault: a run of the tests as they are. */
 const NO_FAULT = -1;
 
-/** The faults that tests noticed. Rejects if a test fails without any fault. */
+/** The faults that tests noticed. A test file that fails without any fault is named, and what it notices does not count. */
 export async function tryFaults(
   root: string,
   faults: Fault[],
@@ -69,21 +69,26 @@ export async function tryFaults(
         left[file] = [control, ...left[file]!, control];
       }
       const results = await run(files, left);
-      for (const result of results) {
-        if (result.kind !== 'tried' || result.id !== NO_FAULT || !result.killed) continue;
-        process.stdout.write(`Not reliable, fails without a fault: ${result.file}\n  ${result.by}\n`);
+      const failing = results.filter(
+        (result) => result.kind === 'tried' && result.id === NO_FAULT && result.killed,
+      );
+      for (const { file, by } of failing as Extract<Result, { kind: 'tried' }>[]) {
+        process.stdout.write(`Not used, fails without a fault: ${file}\n  ${by}\n`);
+        trials.delete(file);
       }
       const before = tried.size + killed.size;
-      for (const result of results) {
-        if (result.kind === 'tried') tried.add(`${result.file} ${result.id}`);
-        if (result.kind === 'tried' && result.killed && result.id !== NO_FAULT) killed.add(result.id);
+      const ofReliable = results.filter(({ file }) => trials.has(file));
+      for (const result of ofReliable) {
+        if (result.kind !== 'tried' || result.id === NO_FAULT) continue;
+        tried.add(`${result.file} ${result.id}`);
+        if (result.killed) killed.add(result.id);
       }
       // A fault whose trial began and never ended took the worker with it.
-      for (const result of results) {
+      for (const result of ofReliable) {
         if (result.kind === 'started' && result.id !== NO_FAULT && !tried.has(`${result.file} ${result.id}`))
           killed.add(result.id);
       }
-      if (tried.size + killed.size === before) break;
+      if (tried.size + killed.size === before && failing.length === 0) break;
     }
     return new Set(faults.filter((_, id) => killed.has(id)));
   } finally {

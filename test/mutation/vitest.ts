@@ -38,8 +38,6 @@ export async function runVitest(
   const byFile = Map.groupBy(faults, ({ file }) => join(root, file));
   AsGiven.order = files;
   const { test, ...config } = ordinary as ViteUserConfig;
-  // A room takes as long as its faults.
-  process.env.TEST_TIME_LIMIT ??= '0';
   const vitest = await createVitest(
     'test',
     { root, config: false, watch: false },
@@ -69,7 +67,7 @@ export async function runVitest(
         // What is transformed here must not be found by an ordinary run.
         fsModuleCache: false,
         passWithNoTests: true,
-        sequence: { sequencer: AsGiven, shuffle: false },
+        sequence: { ...test?.sequence, sequencer: AsGiven, shuffle: false },
         pool: { name: 'faults', createPoolWorker: (worker) => new FaultWorker(worker) },
       },
     },

@@ -96,7 +96,6 @@ async function cover(state: State, traces: never): Promise<void> {
 async function attempt(state: State, traces: never, { id, tests, fresh }: Trial): Promise<void> {
   const file = state.ctx.files[0].filepath as string;
   report({ kind: 'started', file, id, pid: process.pid });
-  const startedAt = performance.now();
   const chosen = new Set(tests);
   let collected: Task[] = [];
   const errors: string[] = [];
@@ -120,10 +119,8 @@ async function attempt(state: State, traces: never, { id, tests, fresh }: Trial)
     errors.push(String(error));
   }
   active = -1;
-  if (fresh) state.ctx.config.isolate = true;
   const failures = [...failuresOf(collected), ...errors];
-  const ms = Math.round(performance.now() - startedAt);
-  report({ kind: 'tried', file, id, killed: failures.length > 0, by: failures[0]?.slice(0, 200) ?? '', ms });
+  report({ kind: 'tried', file, id, killed: failures.length > 0, by: failures[0]?.slice(0, 200) ?? '' });
 }
 
 type Hooks = { pass: boolean; onCollected(files: Task[]): void; onError?(message: string): void };
@@ -205,8 +202,6 @@ init({
       await attempt(state, traces as never, { ...trial, fresh });
       loaded = trial.fresh ? 'with a fault' : 'as they are';
     }
-    // What main hears of the file is that it was there.
-    active = -1;
   },
   collectTests: (state, traces) => runBaseTests('collect', state, traces),
 });
