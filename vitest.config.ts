@@ -12,10 +12,11 @@ export default defineConfig({
     globalSetup: ['test/support/run-limits.ts', 'test/support/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    // A worker keeps the modules that it has loaded, which took a third of the run: what a test replaces is put back after it.
+    // A worker keeps the modules that it has loaded, for speed: what tests replace by way of `vi` is put back after each.
     isolate: false,
     restoreMocks: true,
     unstubEnvs: true,
+    unstubGlobals: true,
     // Tests lean on no other: each run has its own order, which is printed as a seed and given by TEST_SEED.
     sequence: { shuffle: { files: false, tests: true }, seed: SEED },
     testTimeout: 60_000,

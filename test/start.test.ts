@@ -1,7 +1,7 @@
 // The server as a newcomer meets it: a first start, its commands, a second process, an orderly stop and a kill.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, stat } from 'node:fs/promises';
+import { mkdtemp, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,9 +30,7 @@ describe('on the embedded database', { timeout: 120_000 }, () => {
   let tokens: Map<string, string>;
   let server: RunningServer;
   beforeAll(async () => {
-    dataDir = await mkdtemp(join(tmpdir(), 'coterie-start-'));
-    // As earlier versions left it.
-    await chmod(dataDir, 0o755);
+    dataDir = join(await mkdtemp(join(tmpdir(), 'coterie-start-')), 'data');
     first = await startServer({ DATA_DIR: dataDir });
     tokens = tokensOf(first);
     server = first;

@@ -56,15 +56,12 @@ export async function openPglite(dataDir: string): Promise<Database & Migratable
   };
 }
 
-/** PGlite writes files that everybody may read: nobody else may come to them, in a directory of an earlier version neither. */
+/** PGlite writes files that everybody may read, so that nobody else may come to them. A directory that is there stays as it is. */
 async function makePrivate(dataDir: string): Promise<void> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const files = join(dataDir, 'pglite');
   await mkdir(files, { recursive: true });
   await chmod(files, 0o700);
-  // A mounted directory may belong to another user; what is in it is closed all the same.
-  await chmod(dataDir, 0o700).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPERM') throw error;
-  });
 }
 
 /** The adapter as migrations need it: scripts are awaited, and the shadow database has the extension too. */

@@ -1,7 +1,6 @@
 // A server's database: many that start at once, another time zone, lost connections, conflicts that are tried again.
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
@@ -58,8 +57,7 @@ describe('transactions', () => {
     const { db, close } = await openTestDatabase({ poolSize: 2 });
     const lost = db.transaction(async (sql) => {
       const pid = await backend(sql);
-      await db.sql(Prisma.sql`select pg_terminate_backend(${pid}::int)`);
-      await sleep(200);
+      await db.sql(Prisma.sql`select pg_terminate_backend(${pid}::int, 30000)`);
       await sql(Prisma.sql`select 1`);
     });
     await expect(lost).rejects.toThrow();

@@ -46,7 +46,7 @@ const freshMemory = (): Database => ({ ...database.db });
 
 type Asked = PageArgs & { search?: string; membershipType?: MembershipType };
 
-/** All that a page says; `inspect` reads the cursors too. */
+/** All that a page says, its cursors too. */
 async function read(directory: Directory, groupId: string, { search, membershipType, ...page }: Asked) {
   const found = await listEffectiveMembers(directory, groupId, { search, membershipType, page });
   return (

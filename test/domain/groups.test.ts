@@ -28,6 +28,7 @@ import {
   markDeleted,
   notFound,
   refusal,
+  unknownUsers,
 } from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 
@@ -54,11 +55,6 @@ const tooDeep = (levels: number) => ({
   code: 'LIMIT_EXCEEDED',
   message: `The hierarchy would have ${levels} levels, and may have 32`,
   details: { limit: 32 },
-});
-const unknownUsers = (...userIds: string[]) => ({
-  code: 'UNKNOWN_USERS',
-  message: `Not users of the group's tenant: ${userIds.join(', ')}`,
-  details: { userIds },
 });
 const storedOf = async (id: string) =>
   (await db.sql<Record<string, unknown>>(Prisma.sql`select * from groups where id = ${id}`))[0]!;

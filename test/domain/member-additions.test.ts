@@ -17,6 +17,7 @@ import type { Caller } from '../../src/model/caller.ts';
 import type { DirectoryError } from '../../src/model/errors.ts';
 import type { TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, partnerAdmin, superAdmin, tenantAdmin } from '../support/directories.ts';
+import { behind, markDeleted, notFound } from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase, untilOneWaits } from '../support/postgresql.ts';
 import { PATIENT } from '../support/timeouts.ts';
 
@@ -324,13 +325,8 @@ describe('a change of members that waits', () => {
     const { tenantId, userIds } = await createTenant(db, 1);
     const [group] = (await createGroups(tenantId, 1)) as [string];
     if (name.startsWith('remove')) await addAs(tenantAdmin(tenantId), group, userIds);
-    let waiting: Promise<string> = Promise.resolve('');
-    await database.db.transaction(async (sql) => {
-      await sql(Prisma.sql`update groups set deleted_at = now(), deletion_id = 'del_x' where id = ${group}`);
-      waiting = codeOf(change(openAsAdmin(db, tenantId), group, userIds[0]!));
-      await sleep(50);
-    });
-    expect(await waiting).toBe('NOT_FOUND');
+    const work = () => change(openAsAdmin(db, tenantId), group, userIds[0]!);
+    expect(await behind(db, [markDeleted(group)], work)).toEqual(notFound(group));
     const members = await db.sql(Prisma.sql`select 1 from memberships where group_id = ${group}`);
     expect(members).toHaveLength(name.startsWith('remove') ? 1 : 0);
   });
@@ -356,7 +352,7 @@ describe('a change of members that waits', () => {
         .transaction(async (sql) => {
           await sql(Prisma.sql`delete from users where id = ${userIds[0]}`);
           waiting = codeOf(CHANGES[name]!(openAsAdmin(db, tenantId), group, userIds[0]!));
-          await sleep(50);
+          await untilOneWaits(database);
           if (name.startsWith('remove')) throw new Error('not removed after all');
         })
         .catch(() => {});

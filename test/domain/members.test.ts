@@ -29,7 +29,7 @@ import {
   superAdmin,
   tenantAdmin,
 } from '../support/directories.ts';
-import { behind, markDeleted, notFound, refusal } from '../support/group-worlds.ts';
+import { behind, FORBIDDEN, markDeleted, notFound, refusal, unknownUsers } from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 
 let database: TestDatabase;
@@ -70,13 +70,6 @@ const eventsOf = (groupId: string) =>
   db.sql(Prisma.sql`
     select event_type as type, actor_type || ' ' || actor_id as actor, data from group_events
     where group_id = ${groupId} and event_type <> 'group.created' order by transaction_id, event_type`);
-
-const unknownUsers = (...userIds: string[]) => ({
-  code: 'UNKNOWN_USERS',
-  message: `Not users of the group's tenant: ${userIds.join(', ')}`,
-  details: { userIds },
-});
-const FORBIDDEN = { code: 'FORBIDDEN', message: 'You may see this, but not change it', details: {} };
 
 /** The three changes of members, with one list of users. */
 const CHANGES = {

@@ -1,5 +1,4 @@
 // Nesting: what is nested and taken out, what is refused with which path, and what is written down.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { checkDirectory } from '../../src/domain/check.ts';
@@ -31,6 +30,7 @@ import {
   superAdmin,
   tenantAdmin,
 } from '../support/directories.ts';
+import { behind, FORBIDDEN, holdGraph, markDeleted, notFound, refusal } from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 
 let database: TestDatabase;
@@ -89,18 +89,11 @@ const versionsOf = async (tenantId: TenantId) =>
       from tenants where id = ${tenantId}`)
   )[0]!;
 
-const refusal = (work: Promise<unknown>) =>
-  work.then(
-    () => 'done',
-    ({ code, message, details }) => ({ code, message, details }),
-  );
-const notFound = (id: string) => ({ code: 'NOT_FOUND', message: `${id} was not found`, details: { id } });
 const otherTenant = (id: string) => ({
   code: 'OTHER_TENANT',
   message: `${id} belongs to another tenant`,
   details: { id },
 });
-const FORBIDDEN = { code: 'FORBIDDEN', message: 'You may see this, but not change it', details: {} };
 
 const nest = (directory: Directory, groupId: string, ...childGroupIds: string[]) =>
   addNestedGroups(directory, { groupId, childGroupIds });
@@ -478,26 +471,11 @@ describe('lists', () => {
 });
 
 describe('a change that waits for another of the tenant', () => {
-  /** What becomes of `work`, which must wait until `change` is committed. */
-  async function after(tenantId: TenantId, change: Prisma.Sql[], work: () => Promise<unknown>) {
-    let waiting: Promise<unknown> = Promise.resolve();
-    let ended = false;
-    await db.transaction(async (sql) => {
-      await sql(Prisma.sql`select id from tenants where id = ${tenantId} for no key update`);
-      for (const statement of change) await sql(statement);
-      waiting = refusal(work()).finally(() => {
-        ended = true;
-      });
-      await sleep(50);
-      expect(ended).toBe(false);
-    });
-    return waiting;
-  }
+  const after = (tenantId: TenantId, change: Prisma.Sql[], work: () => Promise<unknown>) =>
+    behind(db, [holdGraph(tenantId), ...change], work);
   const insert = (tenantId: TenantId, parent: string, child: string) => Prisma.sql`
     insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
     values (${tenantId}, ${parent}, ${child}, 'usr_other')`;
-  const remove = (id: string) => Prisma.sql`
-    update groups set deleted_at = now(), deletion_id = 'del_other' where id = ${id}`;
 
   test('is refused the cycle that it would close', async () => {
     const { tenantId, directory, ids } = await createWorld(['A', 'B']);
@@ -508,13 +486,13 @@ describe('a change that waits for another of the tenant', () => {
 
   test('finds no group that was deleted meanwhile, at either end', async () => {
     const { tenantId, directory, ids } = await createWorld(['A', 'B', 'C', 'D'], ['C > D']);
-    expect(await after(tenantId, [remove(ids.A)], () => nest(directory, ids.A, ids.C))).toEqual(
+    expect(await after(tenantId, [markDeleted(ids.A)], () => nest(directory, ids.A, ids.C))).toEqual(
       notFound(ids.A),
     );
-    expect(await after(tenantId, [remove(ids.B)], () => nest(directory, ids.C, ids.B))).toEqual(
+    expect(await after(tenantId, [markDeleted(ids.B)], () => nest(directory, ids.C, ids.B))).toEqual(
       notFound(ids.B),
     );
-    expect(await after(tenantId, [remove(ids.C)], () => unnest(directory, ids.C, ids.D))).toEqual(
+    expect(await after(tenantId, [markDeleted(ids.C)], () => unnest(directory, ids.C, ids.D))).toEqual(
       notFound(ids.C),
     );
     expect(await edgesOf(tenantId)).toEqual(['C > D by usr_first']);

@@ -1,5 +1,4 @@
 // Users and tenants: kept in step with the identity provider, found, listed, and removed with their memberships.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { checkDirectory } from '../../src/domain/check.ts';
@@ -36,6 +35,7 @@ import {
   superAdmin,
   tenantAdmin,
 } from '../support/directories.ts';
+import { behind, FORBIDDEN, notFound, refusal, unknownUsers } from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 
 let database: TestDatabase;
@@ -58,19 +58,6 @@ const userVersion = async (tenantId: TenantId) =>
       Prisma.sql`select user_version::int as version from tenants where id = ${tenantId}`,
     )
   )[0]!.version;
-
-const refusal = (work: Promise<unknown>) =>
-  work.then(
-    () => 'done',
-    ({ code, message, details }) => ({ code, message, details }),
-  );
-const notFound = (id: string) => ({ code: 'NOT_FOUND', message: `${id} was not found`, details: { id } });
-const unknownUsers = (...userIds: string[]) => ({
-  code: 'UNKNOWN_USERS',
-  message: `Not users of the group's tenant: ${userIds.join(', ')}`,
-  details: { userIds },
-});
-const FORBIDDEN = { code: 'FORBIDDEN', message: 'You may see this, but not change it', details: {} };
 
 /** A fresh user of the identity provider. */
 const someone = (more: object = {}) => ({ id: newId('user') as string, email: 'some@example.org', ...more });
@@ -419,17 +406,19 @@ describe('removeUsers', () => {
     const { tenantId, userIds } = await createTenant(db, 1);
     const directory = openAsAdmin(db, tenantId);
     const { group } = await createGroup(directory, { tenantId, name: 'Group' });
-    let removing: Promise<unknown> = Promise.resolve();
-    await db.transaction(async (sql) => {
-      await sql(Prisma.sql`select id from groups where id = ${group.id} for no key update`);
-      await sql(Prisma.sql`select id from users where id = ${userIds[0]} for key share`);
-      await sql(Prisma.sql`
-        insert into memberships (tenant_id, group_id, user_id, added_by) values (${tenantId}, ${group.id}, ${userIds[0]}, 'usr_x')`);
-      await sql(Prisma.sql`update groups set member_count = 1 where id = ${group.id}`);
-      removing = removeUsers(directory, { tenantId, userIds });
-      await sleep(50);
-    });
-    expect(await removing).toEqual({ removed: userIds, endedMembershipCount: 1 });
+    const adding = [
+      Prisma.sql`select id from groups where id = ${group.id} for no key update`,
+      Prisma.sql`select id from users where id = ${userIds[0]} for key share`,
+      Prisma.sql`
+        insert into memberships (tenant_id, group_id, user_id, added_by) values (${tenantId}, ${group.id}, ${userIds[0]}, 'usr_x')`,
+      Prisma.sql`update groups set member_count = 1 where id = ${group.id}`,
+    ];
+    let removed: unknown;
+    const work = async () => {
+      removed = await removeUsers(directory, { tenantId, userIds });
+    };
+    expect(await behind(db, adding, work)).toBe('done');
+    expect(removed).toEqual({ removed: userIds, endedMembershipCount: 1 });
     expect(await checkDirectory(db, tenantId)).toEqual([]);
   });
 });

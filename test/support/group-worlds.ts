@@ -1,9 +1,10 @@
 // A tenant whose groups are described by name, written by SQL, and read back by name: to compare a directory whole.
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { type Database, Prisma, type Sql } from '../../src/database/database.ts';
 import { nameKey } from '../../src/model/groups.ts';
 import type { GroupId, TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin } from './directories.ts';
+import { oneWaits } from './postgresql.ts';
 
 /** `members` are numbers of users, `parent` and `nests` keys of groups; `name` is given where it is not the key. */
 export type GroupSpec = { name?: string; parent?: string; members?: number[]; nests?: string[] };
@@ -147,12 +148,7 @@ export async function behind(db: Database, changes: Sql[], work: () => Promise<u
     outcome = refusal(work()).finally(() => {
       ended = true;
     });
-    for (let waits = false; !waits && !ended; ) {
-      const [row] = await db.sql<{ waits: boolean }>(Prisma.sql`
-        select exists (select from pg_stat_activity
-          where datname = current_database() and wait_event_type = 'Lock') as waits`);
-      waits = row!.waits;
-    }
+    await vi.waitUntil(async () => ended || (await oneWaits(db)), { timeout: 30_000, interval: 5 });
     expect(ended).toBe(false);
   });
   return outcome;
@@ -181,4 +177,10 @@ export const invalid = (...fields: [path: string, message: string][]) => ({
   code: 'VALIDATION_FAILED',
   message: fields.map(([path, message]) => `${path} ${message}`).join('; '),
   details: { fields: fields.map(([path, message]) => ({ path: path.split('.'), message })) },
+});
+
+export const unknownUsers = (...userIds: string[]) => ({
+  code: 'UNKNOWN_USERS',
+  message: `Not users of the group's tenant: ${userIds.join(', ')}`,
+  details: { userIds },
 });

@@ -41,11 +41,16 @@ export async function createDatabase({
   };
 }
 
-/** Resolves as soon as a statement of this database waits for a lock. */
-export async function untilOneWaits({ db }: TestDatabase): Promise<void> {
+/** Whether a statement of this database waits for a lock. */
+export async function oneWaits(db: Database): Promise<boolean> {
   const waiting = Prisma.sql`
     select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  await vi.waitUntil(async () => (await db.sql(waiting)).length > 0, { timeout: 30_000, interval: 20 });
+  return (await db.sql(waiting)).length > 0;
+}
+
+/** Resolves as soon as a statement of this database waits for a lock. */
+export async function untilOneWaits({ db }: Pick<TestDatabase, 'db'>): Promise<void> {
+  await vi.waitUntil(() => oneWaits(db), { timeout: 30_000, interval: 20 });
 }
 
 async function asAdministrator(serverUrl: string, statement: string): Promise<void> {

@@ -6,7 +6,7 @@ import { newId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin } from './directories.ts';
 
 /**
- * A tenant of its own, whose groups are filed as `Top / Mid\dle` › `Team` › `Alpha`, `beta`, and nested as `Outer A`,
+ * A tenant of its own, whose groups are filed as `Top / of` › `Mid\dle` › `Team` › `Alpha`, `beta`, and nested as `Outer A`,
  * `outer b` ⊃ `Team` ⊃ `Inner A`, `inner b` ⊃ `Deep`. Members of `Team` are users 0 and 2; 1 and 2 are in `Inner A`, 3 in
  * `Deep`, 4 nowhere. Orders by id, by email, and by time of being added all differ.
  */
