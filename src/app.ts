@@ -9,8 +9,8 @@ import { openDirectory } from './domain/directory.ts';
 import { createGraphQLHandler } from './graphql/handler.ts';
 import { readTrustedDocuments } from './graphql/trusted-documents.ts';
 import { createMetrics } from './http/metrics.ts';
-import { createListener } from './http/plain.ts';
-import { createRouter, type Router, type RouterOptions } from './http/router.ts';
+import { createListener, type ListenerOptions } from './http/plain.ts';
+import { createRouter, type Router } from './http/router.ts';
 import type { Caller } from './model/caller.ts';
 import { createRestHandler } from './rest/router.ts';
 
@@ -24,7 +24,7 @@ export type App = {
 };
 
 export type AppParts = {
-  config: Pick<Config, 'issuer' | 'dataDir' | 'limits' | 'trustedDocuments'>;
+  config: Pick<Config, 'issuer' | 'dataDir' | 'limits' | 'trustedDocuments' | 'corsOrigins'>;
   database: Database;
   logger: Logger;
 };
@@ -44,13 +44,16 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     developmentToken,
   };
   const { fetch: graphql, fastPath: plainGraphQL } = createGraphQLHandler(face);
-  const routes: RouterOptions = {
+  const routes: ListenerOptions = {
     graphql,
     plainGraphQL,
     rest: createRestHandler(face),
     ready: () => database.sql(Prisma.sql`select 1 as ready`),
     bodyBytes: config.limits.bodyBytes,
     restBodyBytes: config.limits.restBodyBytes,
+    corsOrigins: config.corsOrigins,
+    // Whoever can have a name of theirs resolve to this machine could else read the token in its pages.
+    loopbackOnly: config.issuer === null,
     metrics,
     logger,
   };

@@ -10,6 +10,16 @@ const list = z.string().transform((text) =>
     .filter(Boolean),
 );
 
+/** Origins as browsers send them, or any. */
+const origins = list.refine(
+  (given) => (given.length === 1 && given[0] === '*') || given.every(isOrigin),
+  'must be origins such as https://app.example.com, separated by commas, or * alone',
+);
+
+function isOrigin(text: string): boolean {
+  return /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
+
 const environment = z.object({
   NODE_ENV: z.string().default('development'),
   HOST: z.string().default('127.0.0.1'),
@@ -23,6 +33,7 @@ const environment = z.object({
   AUTH_ISSUER: list.optional(),
   AUTH_AUDIENCE: list.optional(),
   AUTH_JWKS_URL: z.url('must be the URL of a JWKS').optional(),
+  CORS_ORIGINS: origins.default([]),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   SEED_DEMO: flag.optional(),
   TRUSTED_DOCUMENTS: z.string().optional(),
@@ -80,6 +91,8 @@ export function readConfig(variables: NodeJS.ProcessEnv = process.env) {
       : null,
     /** File of the only operations that are answered; null: any operation is. */
     trustedDocuments: env.TRUSTED_DOCUMENTS ?? null,
+    /** Whose pages may read the answers: exact origins, `*` alone for any, none by default. */
+    corsOrigins: env.CORS_ORIGINS,
     limits: {
       bodyBytes: env.LIMIT_BODY_BYTES,
       restBodyBytes: env.LIMIT_REST_BODY_BYTES,

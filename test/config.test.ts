@@ -19,6 +19,7 @@ const DEFAULTS = {
   seedDemo: true,
   issuer: null,
   trustedDocuments: null,
+  corsOrigins: [],
   limits: {
     bodyBytes: 262_144,
     restBodyBytes: 1_048_576,
@@ -58,7 +59,7 @@ test('without variables everything has its default', () => {
 test('an empty variable is one that was not set', () => {
   const names = [
     'NODE_ENV HOST PORT DATABASE_URL DATABASE_POOL DATA_DIR AUTH_ISSUER AUTH_AUDIENCE AUTH_JWKS_URL LOG_LEVEL',
-    'SEED_DEMO TRUSTED_DOCUMENTS LIMIT_COST TIMEOUT_LOCK_MS',
+    'CORS_ORIGINS SEED_DEMO TRUSTED_DOCUMENTS LIMIT_COST TIMEOUT_LOCK_MS',
   ].flatMap((line) => line.split(' '));
   expect(readConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(DEFAULTS);
 });
@@ -122,6 +123,14 @@ describe('each other variable', () => {
     ['SEED_DEMO', 'true', 'seedDemo', true],
     ['SEED_DEMO', 'false', 'seedDemo', false],
     ['TRUSTED_DOCUMENTS', 'operations.json', 'trustedDocuments', 'operations.json'],
+    ['CORS_ORIGINS', '*', 'corsOrigins', ['*']],
+    [
+      'CORS_ORIGINS',
+      'https://a.example, http://localhost:3000,',
+      'corsOrigins',
+      ['https://a.example', 'http://localhost:3000'],
+    ],
+    ['CORS_ORIGINS', 'https://[::1]:8443', 'corsOrigins', ['https://[::1]:8443']],
     ['NODE_ENV', 'test', 'production', false],
     ['NODE_ENV', 'Production', 'production', false],
     ...['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map(
@@ -144,6 +153,17 @@ describe('each other variable', () => {
     ['DATABASE_URL', 'host/db?to=postgres://'],
     ['DATABASE_URL', 'postgresql:host/db'],
     ['DATABASE_URL', 'postgresqll://host/db'],
+    ['CORS_ORIGINS', 'a.example'],
+    ['CORS_ORIGINS', 'https://a.example/'],
+    ['CORS_ORIGINS', 'https://a.example/app'],
+    ['CORS_ORIGINS', 'https://A.example'],
+    ['CORS_ORIGINS', 'https://a.example:443'],
+    ['CORS_ORIGINS', 'https://*.example'],
+    ['CORS_ORIGINS', 'https://a.example,*'],
+    ['CORS_ORIGINS', '*,*'],
+    ['CORS_ORIGINS', 'null'],
+    ['CORS_ORIGINS', 'ftp://a.example'],
+    ['CORS_ORIGINS', 'https://u@a.example'],
     ['HOST', '0.0.0.0'],
     ['HOST', '::'],
     ['HOST', '127.0.0.1.example.com'],

@@ -121,7 +121,7 @@ describe('on the embedded database', { timeout: 120_000 }, () => {
     socket.on('data', (chunk) => {
       answer += chunk;
     });
-    const head = `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer ${token}\r\ncontent-length: ${body.length}\r\nexpect: 100-continue\r\n\r\n`;
+    const head = `POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nauthorization: Bearer ${token}\r\ncontent-length: ${body.length}\r\nexpect: 100-continue\r\n\r\n`;
     socket.write(head);
     await expect.poll(() => answer).toBe('HTTP/1.1 100 Continue\r\n\r\n');
     socket.write(body.slice(0, 10));

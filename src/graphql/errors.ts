@@ -72,10 +72,13 @@ export function maskError(
   );
 }
 
-/** The answer to a request that is refused before it is read, in GraphQL's form. */
-export function refusedResponse(error: DirectoryError): Response {
+/**
+ * The answer to a request that is refused before it is read, in GraphQL's form and the media type that the client
+ * accepts (GraphQL over HTTP, section 6.3); as JSON where it accepts none that there is.
+ */
+export function refusedResponse(error: DirectoryError, contentType: string | null): Response {
   const status = STATUS[error.code];
-  const headers = new Headers({ 'content-type': 'application/json; charset=utf-8' });
+  const headers = new Headers({ 'content-type': contentType ?? 'application/json; charset=utf-8' });
   // RFC 6750, section 3: what to send instead.
   if (status === 401) headers.set('www-authenticate', 'Bearer realm="coterie"');
   if (status === 503) headers.set('retry-after', '1');

@@ -7,7 +7,7 @@ import type { Caller } from '../model/caller.ts';
 import { isDirectoryError } from '../model/errors.ts';
 import type { Context } from './context.ts';
 import { maskError, refusedResponse } from './errors.ts';
-import { createFastPath, type PlainRequest } from './fast-path.ts';
+import { contentTypeFor, createFastPath, type PlainRequest } from './fast-path.ts';
 import { graphiqlPage } from './graphiql.ts';
 import { type Limits, limitPlugins } from './limits.ts';
 import { DOCUMENT_ID, persistedOperations } from './persisted-operations.ts';
@@ -62,11 +62,12 @@ export function createGraphQLHandler(options: GraphQLOptions) {
     limits,
     logger,
   });
+  const page = graphiqlPage(developmentToken);
+  const pageWithoutToken = graphiqlPage(null);
   const fetch = async (request: Request, { requestId }: RequestContext): Promise<Response> => {
     if (wantsPage(request)) {
-      return new Response(graphiqlPage(developmentToken), {
-        headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' },
-      });
+      // A page of another origin may be allowed to read answers, but not this token in one.
+      return request.headers.has('origin') ? pageWithoutToken() : page();
     }
     const caller = await authenticate(request.headers.get('authorization'));
     const context = { requestId, directory: openDirectory(caller) };
@@ -74,7 +75,7 @@ export function createGraphQLHandler(options: GraphQLOptions) {
   };
   return {
     fetch: (request: Request, context: RequestContext) =>
-      fetch(request, context).catch(refusalOf(context, logger)),
+      fetch(request, context).catch(refusalOf({ ...context, accept: request.headers.get('accept') }, logger)),
     // The short way answers any text that is valid: where only registered operations are answered, there is none.
     fastPath: async (request: PlainRequest) =>
       trustedDocuments ? null : fastPath(request).catch(refusalOf(request, logger)),
@@ -83,15 +84,19 @@ export function createGraphQLHandler(options: GraphQLOptions) {
 
 /** Answers refusals of a request as a whole, and passes everything else on. */
 const refusalOf =
-  ({ requestId }: RequestContext, logger: Logger) =>
+  ({ requestId, accept }: RequestContext & { accept: string | null }, logger: Logger) =>
   (error: unknown): Response => {
     if (!isDirectoryError(error)) throw error;
     if (error.code === 'UNAVAILABLE') logger.warn({ requestId, err: error.cause }, error.message);
-    return refusedResponse(error);
+    return refusedResponse(error, contentTypeFor(accept));
   };
 
-function wantsPage(request: Request): boolean {
-  const { searchParams } = new URL(request.url);
-  const accepts = request.headers.get('accept') ?? '';
-  return request.method === 'GET' && accepts.includes('text/html') && !searchParams.has('query');
+/**
+ * Whether a browser is shown this address, and not a program asked it: it accepts HTML, and sends no token of its own.
+ * With a query in the address, which GraphiQL writes there, the page opens on that query.
+ */
+function wantsPage({ method, url, headers }: Request): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false;
+  if (!headers.get('accept')?.includes('text/html')) return false;
+  return !headers.has('authorization') || !new URL(url).searchParams.has('query');
 }

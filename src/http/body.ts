@@ -1,4 +1,5 @@
-// Bodies up to a limit: read whole, so that nothing behind this ever meets a larger one.
+// Bodies up to a limit, and as they are: read whole, so that nothing behind this ever meets another one.
+import { type Asked, type Problem, problemResponse } from './problem.ts';
 
 /**
  * How many times the limit is still read and thrown away: who is cut off while sending never sees the 413, since node
@@ -7,33 +8,49 @@
 const DRAINED = 8;
 
 /**
- * The request with its body read, or a 413 if more than `limit` bytes are announced or have come, in the form
- * of the face that was asked.
+ * The request with its body read, or a refusal in the form of the API that was asked: 415 if the body is encoded, 413
+ * if more than `limit` bytes are announced or have come, 400 if it broke off.
  */
 export async function withLimitedBody(
   request: Request,
   limit: number,
-  bodyOf: (message: string, limit: number) => object = graphqlErrors,
+  asked: Asked,
 ): Promise<Request | Response> {
   if (request.body === null) return request;
-  if (Number(request.headers.get('content-length') ?? 0) > limit) return tooLarge(limit, bodyOf);
+  const encoding = request.headers.get('content-encoding') ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity') return problemResponse(asked, ENCODED);
+  if (Number(request.headers.get('content-length')) > limit) return tooLarge(limit, asked);
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body) {
-    size += chunk.byteLength;
-    if (size <= limit) chunks.push(chunk);
-    else if (size > limit * DRAINED) break;
+  try {
+    for await (const chunk of request.body) {
+      size += chunk.byteLength;
+      if (size <= limit) chunks.push(chunk);
+      else if (size > limit * DRAINED) break;
+    }
+  } catch {
+    return problemResponse(asked, BROKEN_OFF);
   }
-  if (size > limit) return tooLarge(limit, bodyOf);
+  if (size > limit) return tooLarge(limit, asked);
   const { url, method, headers, signal } = request;
   return new Request(url, { method, headers, signal, body: Buffer.concat(chunks) });
 }
 
-const graphqlErrors = (message: string, limit: number) => ({
-  errors: [{ message, extensions: { code: 'LIMIT_EXCEEDED', limit } }],
-});
+/** RFC 9110, section 15.5.16. What is small when compressed may be large, and no client needs it for bodies of this size. */
+const ENCODED: Problem = {
+  status: 415,
+  code: 'UNSUPPORTED_MEDIA_TYPE',
+  message: 'Bodies are read without a content encoding only',
+  headers: { 'accept-encoding': 'identity' },
+};
 
-function tooLarge(limit: number, bodyOf: (message: string, limit: number) => object): Response {
-  const body = bodyOf(`The body is larger than ${limit} bytes`, limit);
-  return Response.json(body, { status: 413, headers: { connection: 'close' } });
-}
+const BROKEN_OFF: Problem = { status: 400, code: 'BAD_REQUEST', message: 'The body broke off' };
+
+const tooLarge = (limit: number, asked: Asked): Response =>
+  problemResponse(asked, {
+    status: 413,
+    code: 'LIMIT_EXCEEDED',
+    message: `The body is larger than ${limit} bytes`,
+    details: { limit },
+    headers: { connection: 'close' },
+  });

@@ -1,22 +1,44 @@
-// Plain requests to GraphQL: what node:http gives is read and answered as it is, without a Request and a Response.
+// The listener: judges what a request is addressed to, and answers plain ones to GraphQL without a Request and a Response.
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { createServerAdapter } from '@whatwg-node/server';
+import { createServerAdapter, sendNodeResponse } from '@whatwg-node/server';
+import { encode, isCompressible } from './compression.ts';
+import { GRAPHQL_PATH, type Problem, problemResponse } from './problem.ts';
 import { REQUEST_ID_HEADER, requestIdFrom } from './request-id.ts';
-import { createRouter, GRAPHQL_PATH, type RouterOptions, reportDone, unexpected } from './router.ts';
+import { commonHeaders, createRouter, type RouterOptions, reportDone, unexpected } from './router.ts';
+import { AUTHORITY, isLoopback, isUnambiguous, pathOf, readTarget, type Target } from './target.ts';
 
-/** Every answer carries them. */
-const HEADERS = { 'x-content-type-options': 'nosniff' };
+export type ListenerOptions = RouterOptions & {
+  /** Whether only this machine's own names are answered to. */
+  loopbackOnly: boolean;
+};
 
 /** The router for a server: plain requests take the short way, and the router's where that has no answer. */
-export function createListener(options: RouterOptions): RequestListener {
+export function createListener(options: ListenerOptions): RequestListener {
   const router = createRouter(options);
   const adapter = createServerAdapter(router);
   return (request, response) => {
-    if (isPlain(request, options.bodyBytes)) void answer(request, response);
-    else void adapter(request, response);
+    answer(request, response).catch((error: unknown) => {
+      const requestId = requestIdFrom(request.headers[REQUEST_ID_HEADER]);
+      options.logger.error({ requestId, err: error }, 'unexpected error');
+      // An answer that is under way cannot be taken back: its reader must see that it is not whole.
+      if (response.headersSent) return response.destroy();
+      const headers = commonHeaders(options, requestId, request.headers.origin);
+      return response.writeHead(500, { ...headers, 'content-length': 0 }).end();
+    });
   };
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = readTarget(request);
+    const refusal = refusalOf(request, target, options);
+    if (refusal) return refuse(request, response, refusal);
+    // The rest of the server sees the target in origin-form, and one name for this server, whatever it was called.
+    request.url = target!.url;
+    request.headers.host = AUTHORITY;
+    if (isPlain(request, options.bodyBytes)) return answerPlain(request, response);
+    return send(request, response, await adapter.handleNodeRequestAndResponse(request, response));
+  }
+
+  async function answerPlain(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const started = performance.now();
     const body = await readBody(request).catch(() => null);
     // Its sender is gone: there is nobody to answer.
@@ -26,27 +48,64 @@ export function createListener(options: RouterOptions): RequestListener {
     const plain = { body: body.toString('utf8'), authorization, accept, requestId };
     const found = await options
       .plainGraphQL(plain)
-      .catch((error: unknown) => unexpected(error, requestId, options));
-    if (found === null) return send(response, await router(toRequest(request, body, requestId)));
-    if (found instanceof Response) {
-      found.headers.set(REQUEST_ID_HEADER, requestId);
-      await send(response, found);
-    } else {
-      response.writeHead(200, {
-        ...HEADERS,
-        'content-type': found.contentType,
-        'content-length': Buffer.byteLength(found.body),
-        [REQUEST_ID_HEADER]: requestId,
-      });
-      // As text, which node:http sends together with the headers: a buffer would be a second write.
-      response.end(found.body);
-    }
+      .catch((error: unknown) => unexpected(error, { requestId, path: GRAPHQL_PATH, accept }, options));
+    if (found === null) return send(request, response, await router(toRequest(request, body, requestId)));
+    const headers = commonHeaders(options, requestId, request.headers.origin);
+    if (found instanceof Response) await send(request, response, withHeaders(found, headers));
+    else await write(request, response, { status: 200, headers, ...found });
     const { status } = found instanceof Response ? found : { status: 200 };
     reportDone(
       { requestId, method: 'POST', path: GRAPHQL_PATH, route: GRAPHQL_PATH, status, started },
       options,
     );
   }
+
+  /** Answers what no route is asked about. */
+  async function refuse(request: IncomingMessage, response: ServerResponse, problem: Problem): Promise<void> {
+    const started = performance.now();
+    const path = pathOf(request.url ?? '');
+    const requestId = requestIdFrom(request.headers[REQUEST_ID_HEADER]);
+    const { accept, origin } = request.headers;
+    const refused = problemResponse({ path, accept }, problem);
+    await send(request, response, withHeaders(refused, commonHeaders(options, requestId, origin)));
+    const { method = '' } = request;
+    reportDone({ requestId, method, path, route: 'other', status: problem.status, started }, options);
+  }
+}
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+const MALFORMED: Problem = {
+  status: 400,
+  code: 'BAD_REQUEST',
+  message: 'The Host or the request target is malformed',
+};
+/** RFC 9110, section 15.5.20. A page whose own name was made to resolve to this machine would else be of our origin. */
+const MISDIRECTED: Problem = {
+  status: 421,
+  code: 'MISDIRECTED_REQUEST',
+  message: 'Without an AUTH_ISSUER this server answers to localhost and loopback addresses only',
+};
+/** A `Request` cannot be made for TRACE, and no route has any use for another method. */
+const UNKNOWN_METHOD: Problem = {
+  status: 405,
+  code: 'METHOD_NOT_ALLOWED',
+  message: 'Method Not Allowed',
+  headers: { allow: METHODS.join(', ') },
+};
+const AMBIGUOUS: Problem = { status: 404, code: 'NOT_FOUND', message: 'Not Found' };
+
+function refusalOf(
+  { method = '' }: IncomingMessage,
+  target: Target | null,
+  { loopbackOnly }: ListenerOptions,
+): Problem | null {
+  if (target === null) return MALFORMED;
+  if (loopbackOnly && target.hostname !== null && !isLoopback(target.hostname)) return MISDIRECTED;
+  if (!METHODS.includes(method)) return UNKNOWN_METHOD;
+  // A preflight is of no path: the page must be able to read what its request is told.
+  const followed = method === 'OPTIONS' || target.path === GRAPHQL_PATH || isUnambiguous(target.path);
+  return followed ? null : AMBIGUOUS;
 }
 
 /** Bearers of a token who announce a JSON body within the limit; everything else is the router's, also to refuse. */
@@ -77,19 +136,47 @@ function toRequest({ headers, url }: IncomingMessage, body: Buffer, requestId: s
   const given = Object.entries(headers).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, String(value)] as [string, string]],
   );
-  return new Request(`http://${headers.host ?? 'localhost'}${url}`, {
+  return new Request(`http://${AUTHORITY}${url}`, {
     method: 'POST',
     headers: [...given.filter(([name]) => name !== REQUEST_ID_HEADER), [REQUEST_ID_HEADER, requestId]],
     body: new Uint8Array(body),
   });
 }
 
-async function send(response: ServerResponse, answer: Response): Promise<void> {
-  const bytes = Buffer.from(await answer.arrayBuffer());
+function withHeaders(response: Response, headers: Record<string, string>): Response {
+  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
+  return response;
+}
+
+/** Sends an answer: whole and compressed if it can be, else as it comes. */
+async function send(request: IncomingMessage, response: ServerResponse, answer: Response): Promise<void> {
+  const contentType = answer.headers.get('content-type') ?? '';
+  if (answer.body === null || !isCompressible(contentType)) {
+    await sendNodeResponse(answer, response, request, true);
+    return;
+  }
+  const { status, headers } = answer;
+  const body = Buffer.from(await answer.arrayBuffer());
+  await write(request, response, { status, headers: Object.fromEntries(headers), contentType, body });
+}
+
+type Written = {
+  status: number;
+  headers: Record<string, string>;
+  contentType: string;
+  body: string | Buffer;
+};
+
+async function write(request: IncomingMessage, response: ServerResponse, answer: Written): Promise<void> {
+  const { body, headers } = await encode(answer.body, request.headers['accept-encoding']);
+  const vary = [answer.headers.vary, headers.vary].filter(Boolean).join(', ');
   response.writeHead(answer.status, {
-    ...HEADERS,
-    ...Object.fromEntries(answer.headers),
-    'content-length': bytes.length,
+    ...answer.headers,
+    ...headers,
+    ...(vary && { vary }),
+    'content-type': answer.contentType,
+    'content-length': Buffer.byteLength(body),
   });
-  response.end(bytes);
+  // A text, which node:http sends together with the headers: a buffer would be a second write.
+  response.end(body);
 }

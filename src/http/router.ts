@@ -1,7 +1,9 @@
 // From a request to the face that answers it, and the last exit of errors.
 import type { Logger } from 'pino';
 import { withLimitedBody } from './body.ts';
+import { type CorsOrigins, corsHeaders, isPreflight, preflightResponse } from './cors.ts';
 import type { Metrics } from './metrics.ts';
+import { type Asked, GRAPHQL_PATH, problemResponse, REST_PATH } from './problem.ts';
 import { REQUEST_ID_HEADER, requestIdOf } from './request-id.ts';
 
 /** A POST of JSON to GraphQL, with its body as text. */
@@ -21,37 +23,55 @@ export type RouterOptions = {
   ready: () => Promise<unknown>;
   bodyBytes: number;
   restBodyBytes: number;
+  /** Whose pages may read the answers. */
+  corsOrigins: CorsOrigins;
   metrics: Metrics;
   logger: Logger;
 };
 
 export type Router = (request: Request) => Promise<Response>;
 
-export const GRAPHQL_PATH = '/graphql';
-
 /** Answers every request; whatever fails below becomes a 500 that names the request and nothing else. */
 export function createRouter(options: RouterOptions): Router {
   return async (request) => {
     const started = performance.now();
     const requestId = requestIdOf(request);
+    const { method } = request;
     const { pathname: path } = new URL(request.url);
-    const name = Object.hasOwn(ROUTES, path) ? path : REST.exec(path)?.[1];
-    const route = name === undefined ? undefined : (ROUTES[name] ?? rest);
+    const asked = { path, accept: request.headers.get('accept') };
+    const name = Object.hasOwn(ROUTES, path) ? path : REST_PATH.exec(path)?.[1];
+    const route = name === undefined ? notFound : (ROUTES[name] ?? rest);
     let response: Response;
     try {
-      response = await (route ?? notFound)(request, { ...options, requestId });
+      // Before anybody asks for a token, which a preflight never has.
+      response = isPreflight(request)
+        ? preflightResponse(request, options.corsOrigins)
+        : await route(request, { ...options, ...asked, requestId });
     } catch (error) {
-      response = unexpected(error, requestId, options);
+      response = unexpected(error, { ...asked, requestId }, options);
     }
     const { status } = response;
-    const { method } = request;
     reportDone({ requestId, method, path, route: name ?? 'other', status, started }, options);
     const headers = new Headers(response.headers);
-    headers.set(REQUEST_ID_HEADER, requestId);
-    headers.set('x-content-type-options', 'nosniff');
+    const common = commonHeaders(options, requestId, request.headers.get('origin'));
+    for (const [header, value] of Object.entries(common)) {
+      if (header === 'vary') headers.append(header, value);
+      else headers.set(header, value);
+    }
     return new Response(response.body, { status, headers });
   };
 }
+
+/** Headers of every answer, refusals too, whichever way a request takes. */
+export const commonHeaders = (
+  { corsOrigins }: RouterOptions,
+  requestId: string,
+  origin: string | null | undefined,
+): Record<string, string> => ({
+  'x-content-type-options': 'nosniff',
+  [REQUEST_ID_HEADER]: requestId,
+  ...corsHeaders(corsOrigins, origin),
+});
 
 type Done = {
   requestId: string;
@@ -70,20 +90,42 @@ export function reportDone({ route, started, ...request }: Done, { metrics, logg
 }
 
 /** The last exit of errors: logged whole, answered with nothing but the request's id. */
-export function unexpected(error: unknown, requestId: string, { logger }: RouterOptions): Response {
+export function unexpected(
+  error: unknown,
+  { requestId, ...asked }: Asked & { requestId: string },
+  { logger }: RouterOptions,
+): Response {
   logger.error({ requestId, err: error }, 'unexpected error');
-  return problem(500, 'INTERNAL_SERVER_ERROR', 'Unexpected error', { requestId });
+  return problemResponse(asked, {
+    status: 500,
+    code: 'INTERNAL_SERVER_ERROR',
+    message: 'Unexpected error',
+    details: { requestId },
+  });
 }
 
-type Route = (request: Request, context: RouterOptions & { requestId: string }) => Promise<Response>;
+type Route = (request: Request, context: RouterOptions & Asked & { requestId: string }) => Promise<Response>;
+
+/** A route that is only read. */
+const read =
+  (answer: Route): Route =>
+  async (request, context) => {
+    if (request.method === 'GET' || request.method === 'HEAD') return answer(request, context);
+    return problemResponse(context, {
+      status: 405,
+      code: 'METHOD_NOT_ALLOWED',
+      message: 'Method Not Allowed',
+      headers: { allow: 'GET, HEAD' },
+    });
+  };
 
 const ROUTES: Record<string, Route> = {
-  [GRAPHQL_PATH]: async (request, { graphql, bodyBytes, requestId }) => {
-    const limited = await withLimitedBody(request, bodyBytes);
+  [GRAPHQL_PATH]: async (request, { graphql, bodyBytes, requestId, ...asked }) => {
+    const limited = await withLimitedBody(request, bodyBytes, asked);
     return limited instanceof Response ? limited : graphql(limited, { requestId });
   },
-  '/livez': async () => Response.json({ status: 'alive' }),
-  '/readyz': async (_request, { ready, logger }) =>
+  '/livez': read(async () => Response.json({ status: 'alive' })),
+  '/readyz': read(async (_request, { ready, logger }) =>
     ready().then(
       () => Response.json({ status: 'ready' }),
       (error) => {
@@ -94,21 +136,19 @@ const ROUTES: Record<string, Route> = {
         );
       },
     ),
-  '/metrics': async (_request, { metrics }) => metrics.response(),
-  '/': async () => new Response(null, { status: 302, headers: { location: GRAPHQL_PATH } }),
+  ),
+  '/metrics': read(async (_request, { metrics }) => metrics.response()),
+  '/': read(async () => new Response(null, { status: 302, headers: { location: GRAPHQL_PATH } })),
 };
 
-/** What the REST face answers, and under which name it is counted: not by path, which holds ids. */
-const REST = /^(\/api\/v1|\/docs|\/openapi\.json)(?:\/|$)/;
-
-const rest: Route = async (request, { rest, restBodyBytes, requestId }) => {
-  const limited = await withLimitedBody(request, restBodyBytes, (message) => ({ detail: message }));
+const rest: Route = async (request, { rest, restBodyBytes, requestId, ...asked }) => {
+  const limited = await withLimitedBody(request, restBodyBytes, asked);
   return limited instanceof Response ? limited : rest(limited, { requestId });
 };
 
-const notFound: Route = async () =>
-  problem(404, 'NOT_FOUND', 'Nothing answers here; GraphQL is at /graphql, the reference of REST at /docs');
-
-function problem(status: number, code: string, message: string, more: object = {}): Response {
-  return Response.json({ errors: [{ message, extensions: { code, ...more } }] }, { status });
-}
+const notFound: Route = async (_request, asked) =>
+  problemResponse(asked, {
+    status: 404,
+    code: 'NOT_FOUND',
+    message: 'Nothing answers here; GraphQL is at /graphql, the reference of REST at /docs',
+  });

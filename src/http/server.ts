@@ -9,6 +9,9 @@ export type ListenOptions = {
   timeouts: { request: number; headers: number };
 };
 
+/** How often connections are held to the timeouts, in ms: node's own half a minute would add to each of them. */
+const TIMEOUT_CHECK = 100;
+
 /** How often a stop looks for connections that have turned idle, in ms: far below what anyone waits for. */
 const IDLE_CHECK = 50;
 
@@ -19,7 +22,7 @@ export async function listen(
   listener: RequestListener,
   { host, port, timeouts }: ListenOptions,
 ): Promise<Listening> {
-  const server = createServer(listener);
+  const server = createServer({ connectionsCheckingInterval: TIMEOUT_CHECK }, listener);
   server.requestTimeout = timeouts.request;
   server.headersTimeout = timeouts.headers;
   await new Promise<void>((resolve, reject) => {

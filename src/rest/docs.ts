@@ -38,11 +38,12 @@ const POLICY = [
 
 /**
  * Adds the page and its files to the app. In development a token is filled in, so that a call can be tried at once;
- * it stands in the page, which other sites cannot read, and not in a script, which they could load.
+ * it stands in the page, and not in a script, which other sites could load. Where other origins may read answers
+ * (`CORS_ORIGINS`), their browsers send an Origin, and the page has no token.
  */
 export function addDocs(api: Api, developmentToken: string | null): void {
   api.get('/docs', (c) =>
-    c.html(page(developmentToken), 200, {
+    c.html(page(c.req.header('origin') === undefined ? developmentToken : null), 200, {
       'content-security-policy': POLICY,
       'cache-control': 'no-store',
     }),

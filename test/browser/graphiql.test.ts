@@ -1,4 +1,4 @@
-// GraphiQL in a real browser whose network ends at this machine: it loads, and runs a query from its first tab.
+// GraphiQL in a real browser whose network ends at this machine: it loads, also again and by a link, and runs a query.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { noBrowser, withBrowser } from '../support/browser.ts';
@@ -7,7 +7,7 @@ test.skipIf(noBrowser)(
   'GraphiQL answers a query without any network but this server',
   { timeout: 180_000 },
   () =>
-    withBrowser(async ({ page, url, dataDir, foreign }) => {
+    withBrowser(async ({ page, url, dataDir, foreign, faults }) => {
       await page.goto(`${url}/graphql`);
       const run = page.locator('.graphiql-execute-button');
       await run.waitFor({ timeout: 60_000 });
@@ -18,6 +18,22 @@ test.skipIf(noBrowser)(
       await page.screenshot({ path: screenshot });
       console.info(`screenshot: ${screenshot}`);
       expect(await page.locator('.graphiql-tab').count()).toBeGreaterThanOrEqual(4);
+      // What is edited stands in the address, which others may be sent.
+      await page.locator('.graphiql-query-editor .monaco-editor').first().click();
+      await page.keyboard.type(' ');
+      await page.waitForURL(/\?query=/);
+      await page.reload();
+      await run.waitFor({ timeout: 60_000 });
+      const link = `${url}/graphql?query=${encodeURIComponent('{ tenants { totalCount } }')}`;
+      const { status, type } = await page.goto(link).then((response) => ({
+        status: response!.status(),
+        type: response!.headers()['content-type'],
+      }));
+      expect([status, type]).toEqual([200, 'text/html; charset=utf-8']);
+      await run.click();
+      await result.getByText('"totalCount": 3').waitFor({ timeout: 60_000 });
       expect(foreign).toEqual([]);
+      // Nothing that the page needs is against its policy.
+      expect(faults).toEqual([]);
     }),
 );

@@ -1,4 +1,6 @@
 // How GraphQL answers when something goes wrong: refusals with their code, faults masked and logged whole. And its page.
+
+import { createHash } from 'node:crypto';
 import { GraphQLError, parse, validate } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
@@ -249,7 +251,7 @@ test.each<[DirectoryError, number, string, object]>([
   [refuse.unauthenticated('No token'), 401, 'No token', {}],
   [refuse.unavailable('Busy'), 503, 'Busy', {}],
 ])('a whole request that is refused by %s', async (refusal, status, message, details) => {
-  const response = refusedResponse(refusal);
+  const response = refusedResponse(refusal, null);
   expect(response.status).toBe(status);
   expect(await response.json()).toEqual({
     errors: [{ message, extensions: { code: refusal.code satisfies ErrorCode, ...details } }],
@@ -257,12 +259,15 @@ test.each<[DirectoryError, number, string, object]>([
 });
 
 describe('the page', () => {
-  const get = (headers: Record<string, string>, { token = null as string | null, method = 'GET' } = {}) => {
+  const get = (
+    headers: Record<string, string>,
+    { token = null as string | null, method = 'GET', search = '' } = {},
+  ) => {
     const { handler } = endpoint({
       developmentToken: token,
       authenticate: () => Promise.reject(refuse.unauthenticated('No token')),
     });
-    return handler.fetch(new Request('http://coterie.test/graphql', { method, headers }), {
+    return handler.fetch(new Request(`http://coterie.test/graphql${search}`, { method, headers }), {
       requestId: 'r1',
     });
   };
@@ -306,11 +311,52 @@ describe('the page', () => {
     for (const tab of defaultTabs) expect(tab.headers).toBe(headers);
   });
 
+  test('is given whatever query stands in the address, as long as no token comes with it', async () => {
+    for (const search of ['?query={a}', '?query=', '?documentId=a', '?extensions={}', '?x=y']) {
+      for (const method of ['GET', 'HEAD']) {
+        const response = await get(BROWSER, { search, method });
+        expect([response.status, response.headers.get('content-type')]).toEqual([
+          200,
+          'text/html; charset=utf-8',
+        ]);
+      }
+    }
+    expect((await get({ ...BROWSER, authorization: 'Basic x' })).status).toBe(200);
+  });
+
+  test('runs its own script and no other, and cannot be framed', async () => {
+    const response = await get(BROWSER);
+    const policy = new Map(
+      response.headers
+        .get('content-security-policy')!
+        .split('; ')
+        .map((directive) => directive.split(/ (.*)/) as [string, string]),
+    );
+    const html = await response.text();
+    const script = html.slice(html.indexOf('<script>') + 8, html.lastIndexOf('</script>'));
+    const digest = createHash('sha256').update(script).digest('base64');
+    expect(Object.fromEntries(policy)).toMatchObject({
+      'default-src': "'none'",
+      'script-src': `'sha256-${digest}'`,
+      'connect-src': "'self'",
+      'frame-ancestors': "'none'",
+    });
+  });
+
+  test('has no token of development for a page of another origin', async () => {
+    for (const origin of ['https://other.example', 'null']) {
+      const response = await get({ ...BROWSER, origin }, { token: 'abc.def' });
+      expect((await optionsOf(response)).headers).toContain('Bearer …');
+    }
+  });
+
   test('is for nobody else', async () => {
     for (const response of [
       await get({ accept: 'application/json' }),
       await get({}),
       await get(BROWSER, { method: 'POST' }),
+      await get({ accept: 'application/json' }, { search: '?query={a}' }),
+      await get({ ...BROWSER, authorization: 'Bearer x' }, { search: '?query={a}' }),
     ]) {
       expect(response.status).toBe(401);
       expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');

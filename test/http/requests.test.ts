@@ -260,6 +260,36 @@ describe('/graphql', () => {
     }
   });
 
+  test.each([
+    [null, 'application/json'],
+    ['*/*', 'application/json'],
+    ['application/json', 'application/json'],
+    ['application/graphql-response+json', 'application/graphql-response+json'],
+    ['application/graphql-response+json, application/json;q=0.9', 'application/graphql-response+json'],
+    ['application/json, application/graphql-response+json', 'application/json'],
+    ['text/plain', 'application/json'],
+  ])('refuses who accepts %s as %s, by a token or none, and by GET', async (accept, type) => {
+    const query = JSON.stringify({ query: TENANTS });
+    for (const authorization of [null, 'Bearer x']) {
+      for (const ask of [
+        (app: TestApp) => post(app, query, { accept, authorization }),
+        (app: TestApp) =>
+          send(app, `/graphql?query=${encodeURIComponent(TENANTS)}`, { headers: { accept, authorization } }),
+      ]) {
+        expect(await alike(ask)).toMatchObject({ status: 401, type: `${type}; charset=utf-8` });
+      }
+    }
+  });
+
+  test.each([
+    [413, 'x'.repeat(256 * 1_024 + 1), {}],
+    [415, 'x', { 'content-encoding': 'gzip' }],
+  ])('refuses with %i in the media type that is accepted', async (status, body, headers) => {
+    const accept = 'application/graphql-response+json';
+    const refused = await alike((app) => post(app, body, { ...headers, accept }));
+    expect([refused.status, refused.type]).toEqual([status, `${accept}; charset=utf-8`]);
+  });
+
   test('asks for a token before anything else', async () => {
     for (const [body, headers] of [
       ['{', {}],

@@ -7,7 +7,7 @@ import pino from 'pino';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { withLimitedBody } from '../../src/http/body.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
-import { createListener } from '../../src/http/plain.ts';
+import { createListener, type ListenerOptions } from '../../src/http/plain.ts';
 import { createRouter, type PlainRequest, type RouterOptions } from '../../src/http/router.ts';
 import { type Listening, listen } from '../../src/http/server.ts';
 import { requestCounts, samplesOf } from '../support/metrics.ts';
@@ -20,7 +20,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 type Line = { level: number; msg: string; err?: { message: string } } & Record<string, unknown>;
 
 /** Routes that say who was asked and with what; with the lines that are logged. */
-function options(parts: Partial<RouterOptions> = {}): RouterOptions & { lines: Line[] } {
+function options(parts: Partial<ListenerOptions> = {}): ListenerOptions & { lines: Line[] } {
   const lines: Line[] = [];
   const echo =
     (by: string): RouterOptions['graphql'] =>
@@ -45,6 +45,8 @@ function options(parts: Partial<RouterOptions> = {}): RouterOptions & { lines: L
     ready: async () => 'yes',
     bodyBytes: BODY,
     restBodyBytes: REST_BODY,
+    corsOrigins: [],
+    loopbackOnly: false,
     metrics: createMetrics(),
     logger: pino({ level: 'info', base: null }, { write: (line) => void lines.push(JSON.parse(line)) }),
     lines,
@@ -61,7 +63,7 @@ afterEach(async () => {
   }
 });
 
-async function serve(parts: RouterOptions): Promise<Listening> {
+async function serve(parts: ListenerOptions): Promise<Listening> {
   const server = await listen(createListener(parts), { host: '127.0.0.1', port: 0, timeouts: TIMEOUTS });
   servers.push(server);
   return server;
@@ -108,6 +110,26 @@ describe('a server', () => {
     servers.push(listening);
     expect(listening.server.requestTimeout).toBe(7_001);
     expect(listening.server.headersTimeout).toBe(3_001);
+  });
+
+  test('ends connections whose headers do not come, in the configured time', async () => {
+    const listening = await listen(createListener(options()), {
+      host: '127.0.0.1',
+      port: 0,
+      timeouts: { request: 500, headers: 200 },
+    });
+    servers.push(listening);
+    for (const sent of ['', 'GET /livez HTTP/1.1\r\nhost: x\r\n']) {
+      const started = performance.now();
+      const socket = connect(Number(new URL(listening.url).port), '127.0.0.1');
+      socket.write(sent);
+      let text = '';
+      for await (const chunk of socket.setEncoding('utf8')) text += chunk;
+      expect(text).toMatch(/^HTTP\/1\.1 408 /);
+      expect(performance.now() - started).toBeGreaterThan(150);
+      // Node's own check would come after half a minute.
+      expect(performance.now() - started).toBeLessThan(5_000);
+    }
   });
 
   test('says where it listens, with brackets around an IPv6 address', async () => {
@@ -241,7 +263,7 @@ describe('a plain request', () => {
     ['no type', { headers: { 'content-type': undefined } }],
     ['another charset', { headers: { 'content-type': 'application/json; charset=iso-8859-1' } }],
     ['more than a charset', { headers: { 'content-type': 'application/json; charset=utf-8; a=b' } }],
-    ['an encoding', { headers: { 'content-encoding': 'identity' } }],
+    ['an encoding that is none', { headers: { 'content-encoding': 'identity' } }],
     ['no length', { headers: { 'content-length': undefined, 'transfer-encoding': 'chunked' } }],
   ])('is not one with %s: the router has it', async (_what, { method, path, headers = {} }) => {
     const server = await serve(options());
@@ -265,7 +287,7 @@ describe('a plain request', () => {
     expect(json(answer)).toMatchObject({
       by: 'graphql',
       method: 'POST',
-      url: `${server.url}/graphql`,
+      url: 'http://localhost/graphql',
       requestId: 'one',
       headers: { ...JSON_POST, accept: 'a/b', 'x-request-id': 'one', 'x-other': 'two' },
       body: '{é}',
@@ -455,7 +477,7 @@ describe('the router', () => {
     const parts = options({ [name]: failing });
     const response = await ask(parts, path, { headers: { 'x-request-id': 'one' } });
     expect(response.status).toBe(500);
-    expect(await response.json()).toEqual(MASKED);
+    expect(await response.json()).toEqual(path === '/api/v1' ? { detail: 'Unexpected error' } : MASKED);
     expect(response.headers.get('x-request-id')).toBe('one');
     expect(parts.lines).toMatchObject([
       { level: 50, requestId: 'one', err: { message: expect.stringContaining('secret') } },
@@ -523,6 +545,7 @@ describe('the id of a request', () => {
 
 describe('a body', () => {
   const URL = 'http://coterie.test/graphql';
+  const ASKED = { path: '/graphql', accept: null };
   const post = (body: BodyInit | null, init: RequestInit = {}) =>
     new Request(URL, { method: 'POST', body, duplex: 'half', ...init } as RequestInit);
 
@@ -536,13 +559,13 @@ describe('a body', () => {
 
   test('that is not there is left alone', async () => {
     const request = new Request(URL);
-    expect(await withLimitedBody(request, 1)).toBe(request);
+    expect(await withLimitedBody(request, 1, ASKED)).toBe(request);
   });
 
   test('of the limit is handed on with everything around it', async () => {
     const controller = new AbortController();
     const given = post('1234567890', { headers: { 'x-other': 'one' }, signal: controller.signal });
-    const limited = (await withLimitedBody(given, 10)) as Request;
+    const limited = (await withLimitedBody(given, 10, ASKED)) as Request;
     expect(limited).toBeInstanceOf(Request);
     expect([limited.method, limited.url, limited.headers.get('x-other')]).toEqual(['POST', URL, 'one']);
     expect(await limited.text()).toBe('1234567890');
@@ -552,7 +575,7 @@ describe('a body', () => {
 
   test('in parts is put together', async () => {
     const parts = ['12', '345', '67890'];
-    const limited = (await withLimitedBody(post(streamOf(parts)), 10)) as Request;
+    const limited = (await withLimitedBody(post(streamOf(parts)), 10, ASKED)) as Request;
     expect(await limited.text()).toBe('1234567890');
   });
 
@@ -562,7 +585,7 @@ describe('a body', () => {
     ['one byte above it in characters of several', () => post('ééééé1')],
     ['announced to be above it', () => post('1', { headers: { 'content-length': '11' } })],
   ])('%s is refused', async (_what, request) => {
-    const refused = (await withLimitedBody(request(), 10)) as Response;
+    const refused = (await withLimitedBody(request(), 10, ASKED)) as Response;
     expect([refused.status, refused.headers.get('connection')]).toEqual([413, 'close']);
     const message = 'The body is larger than 10 bytes';
     expect(await refused.json()).toEqual({
@@ -571,17 +594,41 @@ describe('a body', () => {
   });
 
   test('is refused in the form of the API that was asked', async () => {
-    const refused = await withLimitedBody(post('12345678901'), 10, (text, limit) => ({ text, limit }));
-    expect(await (refused as Response).json()).toEqual({
-      text: 'The body is larger than 10 bytes',
-      limit: 10,
-    });
+    const asked = { path: '/api/v1/admin/groups', accept: null };
+    const refused = await withLimitedBody(post('12345678901'), 10, asked);
+    expect(await (refused as Response).json()).toEqual({ detail: 'The body is larger than 10 bytes' });
+  });
+
+  test.each([
+    [
+      'gzip',
+      '/graphql',
+      { errors: [{ message: expect.any(String), extensions: { code: 'UNSUPPORTED_MEDIA_TYPE' } }] },
+    ],
+    ['br', '/api/v1/admin/groups', { detail: expect.any(String) }],
+    ['identity, gzip', '/graphql', { errors: [expect.any(Object)] }],
+    ['x-unknown', '/graphql', { errors: [expect.any(Object)] }],
+  ])('encoded as %s is refused at %s, and nothing of it is read or told', async (encoding, path, body) => {
+    const server = await serve(options());
+    const headers = { ...JSON_POST, 'content-encoding': encoding, 'content-length': 6 };
+    const refused = await send(server, { path, headers, body: 'secret' });
+    expect([refused.status, json(refused), refused.headers['accept-encoding']]).toEqual([
+      415,
+      body,
+      'identity',
+    ]);
+    expect(refused.text).not.toContain('secret');
+  });
+
+  test('that breaks off is no fault of the server', async () => {
+    const body = new ReadableStream({ pull: (controller) => controller.error(new Error('aborted')) });
+    expect(((await withLimitedBody(post(body), 10, ASKED)) as Response).status).toBe(400);
   });
 
   test('that was announced too large is not read', async () => {
     let read = 0;
     const body = new ReadableStream({ pull: () => void read++ }, { highWaterMark: 0 });
-    await withLimitedBody(post(body, { headers: { 'content-length': '11' } }), 10);
+    await withLimitedBody(post(body, { headers: { 'content-length': '11' } }), 10, ASKED);
     expect(read).toBe(0);
   });
 
@@ -597,7 +644,7 @@ describe('a body', () => {
       },
       { highWaterMark: 0 },
     );
-    expect(((await withLimitedBody(post(body), 10)) as Response).status).toBe(413);
+    expect(((await withLimitedBody(post(body), 10, ASKED)) as Response).status).toBe(413);
     expect(read).toBe(9);
   });
 

@@ -14,11 +14,14 @@ if (noBrowser) console.warn(`skipped: no browser at ${BROWSER}; set CHROMIUM to 
 /** What a page asked of others than the server, and what it complained of. */
 export type Watched = { page: Page; url: string; dataDir: string; foreign: string[]; faults: string[] };
 
-/** Runs `work` with an empty page beside a listening server, and closes both. */
-export async function withBrowser(work: (watched: Watched) => Promise<void>): Promise<void> {
+/** Runs `work` with an empty page beside a listening server with these variables, and closes both. */
+export async function withBrowser(
+  work: (watched: Watched) => Promise<void>,
+  variables: Record<string, string> = {},
+): Promise<void> {
   const database = await openTestDatabase();
   await seedDemo(database.db);
-  const { url, dataDir } = await startApp(database.db);
+  const { url, dataDir } = await startApp(database.db, variables);
   const browser = await chromium.launch({
     executablePath: BROWSER,
     args: [
