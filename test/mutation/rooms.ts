@@ -144,7 +144,10 @@ export const ROOMS: Room[] = [
   {
     name: 'http',
     score: 80,
-    source: ['src/http/{metrics,plain,request-id,router,server}.ts', 'src/app.ts'],
+    source: [
+      'src/http/{compression,cors,metrics,plain,problem,request-id,router,server,target}.ts',
+      'src/app.ts',
+    ],
     tests: [
       'test/http/*',
       'test/graphql/{over-http,limits,fast-path}.test.ts',
