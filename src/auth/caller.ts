@@ -7,6 +7,7 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { Caller } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
 import { callerOf } from './claims.ts';
@@ -23,8 +24,10 @@ const JWKS_MAX_AGE = 60_000;
 const JWKS_TIMEOUT = 2_000;
 /** A token that held is believed this long, in ms: a key that is withdrawn must not be honoured much longer. */
 const KEPT_FOR = 60_000;
-/** Tokens that are believed at once: with the longest ones, 8 MB. */
-const MAX_KEPT = 1_000;
+/** Bytes of all tokens that are believed at once, with what they say: thousands of usual ones. */
+const MAX_BYTES = 16_000_000;
+/** What an entry was found to take beside its texts. */
+const ENTRY_BYTES = 1_000;
 
 export type Issuer = { issuers: readonly string[]; audiences: readonly string[]; jwksUrl: string };
 export type Authenticate = (authorization: string | null) => Promise<Caller>;
@@ -47,7 +50,11 @@ export function authenticateDevelopment({ publicJwk }: DevelopmentKey): Authenti
 
 /** Rejects with UNAUTHENTICATED for a token that does not hold, UNAVAILABLE when the keys cannot be had. */
 function authenticator(issuers: RegExp[], audience: string[], keys: JWTVerifyGetKey): Authenticate {
-  const kept = new Map<string, Kept>();
+  const kept = new LRUCache<string, Kept>({
+    maxSize: MAX_BYTES,
+    // What the caller holds of the token's claims, and its texts take two bytes a character at most.
+    sizeCalculation: (_caller, token) => ENTRY_BYTES + 3 * token.length,
+  });
   return async (authorization) => {
     const token = bearerToken(authorization);
     const now = Date.now();
@@ -59,7 +66,6 @@ function authenticator(issuers: RegExp[], audience: string[], keys: JWTVerifyGet
     if (!match) throw refuse.unauthenticated('The token comes from an issuer that is not trusted here');
     const caller = callerOf(payload, match[1] ?? null);
     kept.set(token, { caller, until: Math.min(now + KEPT_FOR, (payload.exp! + CLOCK_SKEW) * 1_000) });
-    if (kept.size > MAX_KEPT) kept.delete(kept.keys().next().value!);
     return caller;
   };
 }

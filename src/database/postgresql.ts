@@ -4,7 +4,7 @@ import pg from 'pg';
 import type { Database, Query, Sql } from './database.ts';
 import { PrismaClient } from './generated/client/client.ts';
 import type { Migratable, MigrationAdapter } from './migrate.ts';
-import { statementNames, statements } from './statements.ts';
+import { NAMES_LIFETIME, statementNames, statements } from './statements.ts';
 import { inTransaction, withRetries } from './transaction.ts';
 
 /** Milliseconds. `connect` and `query` together free a client from a server that has stalled. */
@@ -27,6 +27,7 @@ export function openPostgresql({ url, poolSize = 10, timeouts }: ServerOptions):
     connectionString: url,
     max: poolSize,
     connectionTimeoutMillis: connect,
+    maxLifetimeSeconds: NAMES_LIFETIME,
     statement_timeout: statement,
     lock_timeout: lock,
     query_timeout: query,

@@ -22,17 +22,37 @@ export function statements(): Statements {
   };
 }
 
-/** Distinct texts that get a name: each connection keeps every named statement until it closes. */
-const MAX_NAMES = 500;
+/**
+ * Characters of all texts that have a name at once, and of one: each connection keeps what it has prepared until it
+ * closes, and a server was found to take up to a hundred bytes a character. A caller decides how many lists are read
+ * together, and the longest statement of a single list has 2,900 characters.
+ */
+const MAX_CHARACTERS = 128 * 1_024;
+const MAX_TEXT_LENGTH = 4_096;
 
-/** Gives a statement's text its name: the same for the same text, undefined once 500 are named. */
-export function statementNames(): (text: string) => string | undefined {
+/** Seconds after which names are given anew and connections are replaced: no odd set of statements stays for longer. */
+export const NAMES_LIFETIME = 1_800;
+
+/**
+ * Gives a statement's text its name: the same for the same text, undefined for one that would exceed the bounds. A
+ * connection that lives no longer than names do has prepared at most what two such sets hold.
+ */
+export function statementNames(now = () => performance.now()): (text: string) => string | undefined {
   const names = new Map<string, string>();
+  let characters = 0;
+  let begun = now();
   return (text) => {
     const known = names.get(text);
-    if (known !== undefined || names.size >= MAX_NAMES) return known;
+    if (known !== undefined) return known;
+    if (now() - begun > NAMES_LIFETIME * 1_000) {
+      names.clear();
+      characters = 0;
+      begun = now();
+    }
+    if (text.length > MAX_TEXT_LENGTH || characters + text.length > MAX_CHARACTERS) return undefined;
     const name = `c_${createHash('sha1').update(text).digest('base64url').slice(0, 16)}`;
     names.set(text, name);
+    characters += text.length;
     return name;
   };
 }

@@ -6,7 +6,7 @@ import { type Page, type PageArgs, type PageRequest, pageRequest } from '../mode
 import { areUntouched, type ChangesSince, changesSince, currentSnapshot, KEPT_FOR } from './changes-since.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './cursors.ts';
 import type { Directory, Seeing } from './directory.ts';
-import { kept, ROW_BYTES } from './kept.ts';
+import { kept, rowsBytes } from './kept.ts';
 import { memberUserColumns, type RawMember, toMemberRow } from './member-rows.ts';
 import { type Reach, reaches } from './reach.ts';
 import type { MemberRow } from './rows.ts';
@@ -37,7 +37,7 @@ type Bucket = { members: Row[]; reach: Reach; moment: Moment };
 type Found = Bucket | 'unsteady' | null;
 type Kept = { page: Page<MemberRow>; reach: Reach; moment: Moment };
 
-const keptPages = kept<Kept>(({ page, reach }) => page.rows.length * ROW_BYTES + reach.ids.length, KEPT_FOR);
+const keptPages = kept<Kept>(({ page, reach }) => rowsBytes(page.rows) + reach.ids.length, KEPT_FOR);
 
 const nameOf = ({ groupId, page }: Key) => `${groupId}\n${JSON.stringify(page)}`;
 

@@ -5,7 +5,7 @@ import { refuse } from '../model/errors.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../model/page.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './cursors.ts';
 import { type Directory, perDirectory, type Seeing } from './directory.ts';
-import { kept, ROW_BYTES } from './kept.ts';
+import { kept, rowsBytes } from './kept.ts';
 import { type Read, sharedReads } from './shared-loads.ts';
 
 /** A list that hangs off a parent, as SQL correlated with the parent's id `k.id`. */
@@ -49,7 +49,7 @@ export function list<Args extends object, Row extends object>(source: ListSource
     (directory, keys) => loadCounts(directory, source, keys),
     ({ parent }) => parent,
   );
-  const keptPages = kept<{ version: string; page: Page<Row> }>(({ page }) => page.rows.length * ROW_BYTES);
+  const keptPages = kept<{ version: string; page: Page<Row> }>(({ page }) => rowsBytes(page.rows));
   const load = (directory: Directory, parent: string, args: Args, page: PageRequest) => {
     const { size, fromEnd, offset, rowsOnly } = page;
     const cursors = cursorsOf(source.order(args), page);

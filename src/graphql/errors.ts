@@ -22,22 +22,11 @@ export const STATUS = {
 /** A refusal as GraphQL error: its message, its code and what it carries. */
 export function toGraphQLError(error: DirectoryError, at?: GraphQLError): GraphQLError {
   const { message, code, details } = error;
-  return placed(
-    new GraphQLError(message, {
-      nodes: at?.nodes ?? null,
-      path: at?.path ?? null,
-      extensions: { code, ...details },
-    }),
-    at,
-  );
-}
-
-/** A compiled operation knows where its fields stand, but keeps no nodes to compute it from. */
-function placed(error: GraphQLError, at?: GraphQLError): GraphQLError {
-  if (!error.locations && at?.locations) {
-    Object.defineProperty(error, 'locations', { value: at.locations, enumerable: true });
-  }
-  return error;
+  return new GraphQLError(message, {
+    nodes: at?.nodes ?? null,
+    path: at?.path ?? null,
+    extensions: { code, ...details },
+  });
 }
 
 /** A limit of the server that the request exceeds: the message names the limit. */
@@ -62,14 +51,11 @@ export function maskError(
   if (error instanceof GraphQLError && (!original || original instanceof GraphQLError)) return error;
   logger.error({ requestId, err: original ?? error }, 'unexpected error');
   const at = error instanceof GraphQLError ? error : undefined;
-  return placed(
-    new GraphQLError('Unexpected error', {
-      nodes: at?.nodes ?? null,
-      path: at?.path ?? null,
-      extensions: { code: 'INTERNAL_SERVER_ERROR', requestId },
-    }),
-    at,
-  );
+  return new GraphQLError('Unexpected error', {
+    nodes: at?.nodes ?? null,
+    path: at?.path ?? null,
+    extensions: { code: 'INTERNAL_SERVER_ERROR', requestId },
+  });
 }
 
 /**

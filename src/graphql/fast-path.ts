@@ -41,15 +41,13 @@ export function createFastPath(options: FastPathOptions) {
     const caller = await authenticate(authorization);
     const { query, variables, operationName } = parameters;
     if (deepestBracket(query) > limits.brackets) return null;
-    const operation = prepared(query, operationName);
-    if (!operation) return null;
-    const requested = operation.cost(variables);
-    if (requested === null || requested > limits.cost) return null;
+    const operation = prepared(query, operationName)?.withVariables(variables);
+    if (!operation || operation.cost > limits.cost) return null;
     const context = { directory: openDirectory(caller) };
-    const result = await withinTime(limits.operationMs, () => operation.run(context, variables));
+    const result = await withinTime(limits.operationMs, () => operation.run(context));
     if (!('data' in result) && !isTimeout(result)) return null;
     const masked = result.errors?.map((error) => maskError(error, { requestId, logger }));
-    const extensions = costExtension(requested, limits.cost);
+    const extensions = costExtension(operation.cost, limits.cost);
     return {
       contentType,
       body: JSON.stringify({ ...result, ...(masked && { errors: masked }), extensions }),

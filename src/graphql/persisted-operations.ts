@@ -2,10 +2,13 @@
 import { type APQStore, useAPQ } from '@graphql-yoga/plugin-apq';
 import { usePersistedOperations } from '@graphql-yoga/plugin-persisted-operations';
 import type { Plugin } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
 import type { TrustedDocuments } from './trusted-documents.ts';
 
-/** Characters of all documents kept for automatic persisted queries: thousands of real ones, and no more memory than this. */
-const MAX_KEPT_CHARACTERS = 4 * 1_024 * 1_024;
+/** Bytes of all documents that are kept for automatic persisted queries: thousands of real ones. */
+const MAX_BYTES = 16_000_000;
+/** What an entry was found to take beside its texts. */
+const ENTRY_BYTES = 200;
 
 /** The parameter, beside `query`, that may name a registered operation (GraphQL over HTTP, appendix A). */
 export const DOCUMENT_ID = 'documentId';
@@ -17,7 +20,7 @@ export const DOCUMENT_ID = 'documentId';
 export function persistedOperations(trusted: TrustedDocuments | null): Plugin {
   if (trusted === null) {
     // Clients look for the code and send the document again; a status other than 200 keeps some of them from looking.
-    return useAPQ({ store: boundedStore(MAX_KEPT_CHARACTERS), responseConfig: { forceStatusCodeOk: true } });
+    return useAPQ({ store: boundedStore(MAX_BYTES), responseConfig: { forceStatusCodeOk: true } });
   }
   return usePersistedOperations({
     extractPersistedOperationId: documentIdOf,
@@ -46,31 +49,11 @@ function documentIdOf(params: object): string | null {
   return typeof id === 'string' ? id : typeof hash === 'string' ? hash : null;
 }
 
-/** Documents by hash, up to this many characters in all; those unused for longest go first. */
-export function boundedStore(limit: number): APQStore {
-  // A Map iterates in the order of insertion, so an entry that is used is inserted again.
-  const documents = new Map<string, string>();
-  let kept = 0;
-  const remove = (hash: string) => {
-    kept -= documents.get(hash)?.length ?? 0;
-    documents.delete(hash);
-  };
-  return {
-    get(hash) {
-      const document = documents.get(hash);
-      if (document === undefined) return undefined;
-      documents.delete(hash);
-      documents.set(hash, document);
-      return document;
-    },
-    set(hash, document) {
-      remove(hash);
-      documents.set(hash, document);
-      kept += document.length;
-      for (const oldest of documents.keys()) {
-        if (kept <= limit) break;
-        remove(oldest);
-      }
-    },
-  };
+/** Documents by hash, up to this many bytes with their hashes; those unused for longest go first. */
+export function boundedStore(maxBytes: number): APQStore {
+  return new LRUCache<string, string>({
+    maxSize: maxBytes,
+    // A character takes two bytes where one of the text is not of Latin-1.
+    sizeCalculation: (document, hash) => ENTRY_BYTES + 2 * (hash.length + document.length),
+  });
 }

@@ -2,36 +2,54 @@
 import {
   type DocumentNode,
   type ExecutionResult,
-  execute,
   GraphQLError,
+  type GraphQLInputType,
   type GraphQLSchema,
+  getNullableType,
   getOperationAST,
+  getVariableValues,
+  isInputObjectType,
+  isLeafType,
+  isListType,
+  type NamedTypeNode,
+  type OperationDefinitionNode,
+  typeFromAST,
+  visit,
 } from 'graphql';
-import { compileQuery, isCompiledQuery } from 'graphql-jit';
+import { LRUCache } from 'lru-cache';
+import { type CompiledQuery, compiledFields, queryCompiler } from './compiled.ts';
 import type { Context } from './context.ts';
 import { operationCost } from './cost.ts';
+import { executeInOrder } from './execute.ts';
 
-/** Texts that are kept: a client has tens, and the longest of them take some 100 KB each, compiled. */
-const MAX_TEXTS = 500;
-/** Longer texts are prepared anew each time: no client sends them often, and they would fill the memory. */
+/** Bytes of all operations that are kept: hundreds of a client's, of which the longest take some 500 KB each, compiled. */
+const MAX_BYTES = 32_000_000;
+/** What a node of a document and a compiled field were found to take at most, and an entry beside them. */
+const NODE_BYTES = 400;
+const FIELD_BYTES = 2_000;
+const ENTRY_BYTES = 16_000;
+/** Longer texts are prepared anew each time: no client sends them often. */
 const MAX_TEXT_LENGTH = 16 * 1_024;
-/** Shapes of variables whose cost is kept for each operation. */
-const MAX_SHAPES = 100;
+/** Shapes of variables whose cost is kept for each operation, and how long the text of one may be. */
+const MAX_SHAPES = 20;
+const MAX_SHAPE_LENGTH = 200;
 /** Compiling costs as much as some hundred runs of a small operation, so one that is sent once is never compiled. */
 const RUNS_BEFORE_COMPILING = 3;
 
-/** The domain's rows hold texts, numbers and words of enums as GraphQL sends them: only other scalars are converted. */
-const OPTIONS = { disableLeafSerialization: true };
-
 type Variables = Record<string, unknown>;
-type Compiled = ReturnType<typeof compileQuery<Record<string, unknown>, Variables>>;
 
 export type Prepared = {
-  readonly document: DocumentNode;
-  /** Objects that the operation could return at most, with these variables; null if they do not fit. */
-  cost(variables: Variables): number | null;
-  /** Runs it. A result without `data` means that nothing was run: the variables do not fit. */
-  run(context: Context, variables: Variables): Promise<ExecutionResult> | ExecutionResult;
+  /** The operation with these variables; null if they do not fit. */
+  withVariables(variables: Variables): Ready | null;
+  /** What it takes in memory, compiled or not. */
+  readonly bytes: number;
+};
+
+export type Ready = {
+  /** Objects that the operation could return at most. */
+  readonly cost: number;
+  /** Answers exactly as graphql-js does. */
+  run(context: Context): Promise<ExecutionResult> | ExecutionResult;
 };
 
 /** The two steps that carry the limits of a document (limits.ts), as the server has them. */
@@ -45,24 +63,21 @@ export type Steps = {
  * there: those take the long way, which says what is wrong.
  */
 export function preparedOperations(schema: GraphQLSchema, steps: () => Steps) {
-  const kept = new Map<string, Prepared>();
+  const compile = queryCompiler(schema);
+  const kept = new LRUCache<string, Prepared>({
+    maxSize: MAX_BYTES,
+    // A character takes two bytes where one of the text is not of Latin-1.
+    sizeCalculation: ({ bytes }, key) => 2 * key.length + bytes,
+  });
   return (text: string, operationName: string | null): Prepared | null => {
-    const key = operationName === null ? text : `${operationName}\n${text}`;
+    const key = JSON.stringify([operationName, text]);
     const known = kept.get(key);
-    if (known) {
-      // The map is in order of last use, so the first key is the one to give up.
-      kept.delete(key);
-      kept.set(key, known);
-      return known;
-    }
+    if (known) return known;
     const document = validDocument(schema, text, steps());
     const operation = document && getOperationAST(document, operationName);
     if (!document || !operation || operation.operation === 'subscription') return null;
-    const prepared = prepare(schema, document, operationName);
-    if (text.length <= MAX_TEXT_LENGTH) {
-      kept.set(key, prepared);
-      if (kept.size > MAX_TEXTS) kept.delete(kept.keys().next().value!);
-    }
+    const prepared = prepare({ schema, document, operation, operationName, compile });
+    if (key.length <= MAX_TEXT_LENGTH) kept.set(key, prepared);
     return prepared;
   };
 }
@@ -76,53 +91,88 @@ function validDocument(schema: GraphQLSchema, text: string, { parse, validate }:
   }
 }
 
-function prepare(schema: GraphQLSchema, document: DocumentNode, operationName: string | null): Prepared {
+type Preparing = {
+  schema: GraphQLSchema;
+  document: DocumentNode;
+  operation: OperationDefinitionNode;
+  operationName: string | null;
+  compile: ReturnType<typeof queryCompiler>;
+};
+
+function prepare({ schema, document, operation, operationName, compile }: Preparing): Prepared {
+  const definitions = operation.variableDefinitions ?? [];
+  const declared = definitions.map(({ variable, type }) => ({
+    name: variable.name.value,
+    type: typeFromAST(schema, type as NamedTypeNode) as unknown as GraphQLInputType,
+  }));
+  const fields = compiledFields(document, operation);
   const costs = new Map<string, number>();
+  const costOf = (variableValues: Variables, coerced: Variables) => {
+    const shape = JSON.stringify(declared.map(({ name, type }) => shapeOf(coerced[name], type)));
+    const known = costs.get(shape);
+    if (known !== undefined) return known;
+    const cost = operationCost({ schema, document, operationName, variableValues });
+    if (costs.size < MAX_SHAPES && shape.length <= MAX_SHAPE_LENGTH) costs.set(shape, cost);
+    return cost;
+  };
   let runs = 0;
-  let compiled: Compiled | null = null;
+  let compiled: CompiledQuery | null = null;
   return {
-    document,
-    cost(variables) {
-      const shape = shapeOf(variables);
-      const known = costs.get(shape);
-      if (known !== undefined) return known;
-      const cost = costOrNone({ schema, document, operationName, variableValues: variables });
-      if (cost === null) return null;
-      if (costs.size < MAX_SHAPES) costs.set(shape, cost);
-      return cost;
-    },
-    run(context, variables) {
-      runs += 1;
-      if (runs > RUNS_BEFORE_COMPILING)
-        compiled ??= compileQuery(schema, document, operationName ?? '', OPTIONS) as Compiled;
-      // What the compiler cannot do is run as graphql-js does it.
-      if (compiled && isCompiledQuery(compiled)) {
-        return compiled.query(undefined, context, variables) as Promise<ExecutionResult>;
-      }
-      return execute({
-        schema,
-        document,
-        operationName,
-        contextValue: context,
-        variableValues: variables,
-      }) as Promise<ExecutionResult>;
+    bytes: ENTRY_BYTES + NODE_BYTES * countNodes(document) + FIELD_BYTES * (fields ?? 0),
+    withVariables(variableValues) {
+      const { coerced } = getVariableValues(schema, definitions, variableValues);
+      if (!coerced) return null;
+      const cost = fitting(() => costOf(variableValues, coerced));
+      if (cost === undefined) return null;
+      return {
+        cost,
+        async run(contextValue) {
+          runs += 1;
+          if (fields !== null && runs === RUNS_BEFORE_COMPILING + 1) compiled = compile(document, operation);
+          const result = await compiled?.(contextValue, coerced);
+          return result ?? executeInOrder({ schema, document, operationName, contextValue, variableValues });
+        },
+      };
     },
   };
 }
 
-function costOrNone(operation: Parameters<typeof operationCost>[0]): number | null {
+/** Undefined for variables that are null where an argument must not be. */
+function fitting<Value>(compute: () => Value): Value | undefined {
   try {
-    return operationCost(operation);
+    return compute();
   } catch (error) {
-    if (error instanceof GraphQLError) return null;
+    if (error instanceof GraphQLError) return undefined;
     throw error;
   }
 }
 
-/** What of the variables a cost can depend on (complexity.ts): numbers, booleans, what is there, and lengths. */
-function shapeOf(value: unknown): string {
-  if (typeof value === 'string') return 's';
-  if (typeof value !== 'object' || value === null) return String(value);
-  if (Array.isArray(value)) return `[${value.length}]`;
-  return `{${Object.entries(value).map(([key, inner]) => `${key}:${shapeOf(inner)}`)}}`;
+function countNodes(document: DocumentNode): number {
+  let nodes = 0;
+  visit(document, {
+    enter() {
+      nodes += 1;
+    },
+  });
+  return nodes;
+}
+
+/**
+ * What of a coerced variable a cost can depend on (complexity.ts): numbers, booleans, what is there, and lengths. It
+ * holds no text of the caller, and is given up inside scalars, which may be JSON of any depth.
+ */
+function shapeOf(value: unknown, type: GraphQLInputType): unknown {
+  if (value === undefined) return 'absent';
+  const nullable = getNullableType(type);
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return value;
+  if (isListType(nullable)) {
+    const items = value as unknown[];
+    const itemType = nullable.ofType;
+    return isLeafType(getNullableType(itemType))
+      ? `${items.length} leaves`
+      : items.map((item) => shapeOf(item, itemType));
+  }
+  if (!isInputObjectType(nullable)) return 'leaf';
+  const fields = Object.values(nullable.getFields());
+  return fields.map((field) => shapeOf((value as Variables)[field.name], field.type));
 }

@@ -443,21 +443,24 @@ describe('a verified token', () => {
     expect(await refusal(authorization), 'nor when asked once more').toBe('UNAUTHENTICATED');
   });
 
-  test('is one of 1,000: the oldest makes room for another', async () => {
+  test('is one of those that 16 MB hold: what is unused for longest makes room', async () => {
     const setClock = stopClock();
-    const [first, second] = [await token(), await token({ sub: 'usr_second' })];
+    // Of the longest tokens some 650 fit.
+    const padding = 'x'.repeat(5_700);
+    const [first, second] = [await token({ padding }), await token()];
     await authenticate(first);
     await authenticate(second);
     setClock(40_000);
     await withdraw(ec);
     const key = provider.keys[0]!;
-    const others = Array.from({ length: 998 }, (_, index) => token({ sub: `usr_${index}` }, { key }));
-    const [last, ...rest] = await Promise.all(others);
-    // With the one of `withdraw`, 1,000 are cached.
-    for (const other of rest) await authenticate(other);
-    expect(await refusal(first)).toBe('accepted');
-    await authenticate(last!);
-    expect(await refusal(second), 'the first made room').toBe('accepted');
+    const others = Array.from({ length: 700 }, (_, index) =>
+      token({ sub: `usr_${index}`, padding }, { key }),
+    );
+    for (const [index, other] of others.entries()) {
+      await authenticate(await other);
+      if (index === 500) expect(await refusal(second)).toBe('accepted');
+    }
+    expect(await refusal(second)).toBe('accepted');
     expect(await refusal(first)).toBe('UNAUTHENTICATED');
   });
 

@@ -5,7 +5,7 @@ import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDirectory, type Seeing, seeing } from '../../src/domain/directory.ts';
 import { createGroup } from '../../src/domain/group-changes.ts';
 import { findGroup } from '../../src/domain/groups.ts';
-import { kept } from '../../src/domain/kept.ts';
+import { kept, rowsBytes } from '../../src/domain/kept.ts';
 import { addGroupMembers, countMembers, listMembers } from '../../src/domain/members.ts';
 import { inChunks, loader, sharedTurns } from '../../src/domain/shared-loads.ts';
 import type { Sight } from '../../src/model/caller.ts';
@@ -455,19 +455,25 @@ test.each([
 });
 
 describe('what outlives a request', () => {
-  test('is kept within 64 MB, of which each entry takes its name, its value and 600 bytes', () => {
+  test('is kept within 64 MB, of which each entry takes two bytes a character of its name, its value and 600 bytes', () => {
     const memory = kept<{ bytes: number }>(({ bytes }) => bytes)({} as Database);
     // An entry of exactly a quarter, by value and by name.
-    const quarter = (name: string) => memory.set(name, { bytes: 16_000_000 - 600 - name.length });
+    const quarter = (name: string) => memory.set(name, { bytes: 16_000_000 - 600 - 2 * name.length });
     for (const name of ['a', 'b', 'c', 'd'.repeat(9_000)]) quarter(name);
     expect(memory.calculatedSize).toBe(64_000_000);
-    expect(memory.get('a')).toEqual({ bytes: 15_999_399 });
+    expect(memory.get('a')).toEqual({ bytes: 15_999_398 });
     // One byte more takes the place of what was not used for longest.
     memory.set('e', { bytes: 0 });
     expect([...memory.keys()].map((name) => name[0]).toSorted()).toEqual(['a', 'c', 'd', 'e']);
     memory.set('too large', { bytes: 64_000_000 });
     expect(memory.has('too large')).toBe(false);
     expect(memory.has('a')).toBe(true);
+  });
+
+  test('takes what the objects of its rows and all texts in them take', () => {
+    expect(rowsBytes([])).toBe(0);
+    expect(rowsBytes([{ id: 'abc', no: 7, none: null, at: new Date(0) }])).toBe(506);
+    expect(rowsBytes([{ id: 'a', user: { email: 'bc' } }, { id: '' }])).toBe(1_006);
   });
 
   test('is of one database, and goes when its time is over', async () => {

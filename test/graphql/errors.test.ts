@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import type { Database } from '../../src/database/database.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
-import { maskError, refusedResponse, toGraphQLError } from '../../src/graphql/errors.ts';
+import { maskError, refusedResponse } from '../../src/graphql/errors.ts';
 import { createGraphQLHandler } from '../../src/graphql/handler.ts';
 import { schema } from '../../src/graphql/schema.ts';
 import type { Caller } from '../../src/model/caller.ts';
@@ -181,19 +181,6 @@ describe('an error is masked', () => {
     const { error, lines } = masked(around(refusal));
     expect(error.toJSON()).toEqual({ message: 'Busy', path: ['a', 0], extensions: { code: 'UNAVAILABLE' } });
     expect(lines).toMatchObject([{ level: 40, requestId: 'r2', msg: 'Busy', err: { message: 'Busy' } }]);
-  });
-
-  test('and where it stands is kept, of a compiled operation too, which has no nodes', () => {
-    const compiled = around(new Error('secret'));
-    Object.defineProperty(compiled, 'locations', { value: [{ line: 2, column: 3 }], enumerable: true });
-    expect(masked(compiled).error.toJSON()).toMatchObject({ locations: [{ line: 2, column: 3 }] });
-    const refused = toGraphQLError(refuse.notFound('grp_x'), compiled);
-    expect(refused.toJSON()).toEqual({
-      message: 'grp_x was not found',
-      path: ['a', 0],
-      locations: [{ line: 2, column: 3 }],
-      extensions: { code: 'NOT_FOUND', id: 'grp_x' },
-    });
   });
 });
 

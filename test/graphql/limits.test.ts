@@ -304,6 +304,28 @@ describe.each(WAYS)('%s', (way) => {
     expect(body.extensions).toEqual({ cost: { requested, limit: 10_000 } });
   });
 
+  test('the cost follows from declared variables alone, whatever else was sent before', async () => {
+    const query = `query Q($first: Int) { groups(first: $first) { edges { node { id
+      nestedGroups(first: $first) { edges { node { members(first: $first) { edges { node { userId } } } } } } } } } }`;
+    for (const variables of [
+      { 'x:1,first': 100 },
+      { x: 1, first: 100 },
+      { first: 100, 'x:1,first': 1 },
+      { first: 3, '],["first",100]': 1 },
+      { first: 100 },
+      { last: 100 },
+    ] as { first?: number }[]) {
+      const { first = 20 } = variables;
+      const requested = 1 + first * (2 + first * (2 + first));
+      const { body } = await server.ask(SUPER_ADMIN, query, variables);
+      expect(body, JSON.stringify(variables)).toMatchObject(
+        requested > 10_000
+          ? { errors: [{ extensions: { code: 'LIMIT_EXCEEDED', requested } }] }
+          : { extensions: { cost: { requested } } },
+      );
+    }
+  });
+
   test('the cost is that of the operation that is run', async () => {
     const query = `query A { groups(first: 7) ${PAGE} } query B { groups(first: 9) ${PAGE} }`;
     for (const [operationName, requested] of [

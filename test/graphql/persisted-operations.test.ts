@@ -63,31 +63,21 @@ describe('automatic persisted queries', () => {
     expect(codes(await post(server, byHash(hashOf(deep))))).toEqual(['LIMIT_EXCEEDED']);
   });
 
-  test('take a bounded space; what is used stays', () => {
-    const store = boundedStore(10);
-    store.set('a', 'aaaa');
-    store.set('b', 'bbbb');
+  test('take a bounded space, two bytes a character and 200 an entry; what is used stays', () => {
+    // Three entries of four characters and a hash of one.
+    const store = boundedStore(3 * 210);
+    for (const hash of ['a', 'b', 'c']) store.set(hash, hash.repeat(4));
     expect(store.get('a')).toBe('aaaa');
-    store.set('c', 'cccc');
-    expect(['a', 'b', 'c'].map((hash) => store.get(hash))).toEqual(['aaaa', undefined, 'cccc']);
-    store.set('c', 'c');
-    store.set('d', 'ddddd');
-    expect(['a', 'c', 'd'].map((hash) => store.get(hash))).toEqual(['aaaa', 'c', 'ddddd']);
-    store.set('e', 'larger than the store');
-    expect(store.get('e')).toBeUndefined();
-  });
-
-  test('fill the space to its last character, and count once what is set again', () => {
-    const store = boundedStore(10);
-    store.set('a', 'aaaa');
-    store.set('b', 'bbbbbb');
-    store.set('a', 'aaaa');
-    expect(['a', 'b'].map((hash) => store.get(hash))).toEqual(['aaaa', 'bbbbbb']);
-    store.set('b', 'b');
-    store.set('c', 'ccccc');
-    expect(['a', 'b', 'c'].map((hash) => store.get(hash))).toEqual(['aaaa', 'b', 'ccccc']);
+    store.set('d', 'dddd');
+    const held = () => ['a', 'b', 'c', 'd', 'e'].map((hash) => store.get(hash));
+    expect(held()).toEqual(['aaaa', undefined, 'cccc', 'dddd', undefined]);
     store.set('d', 'd');
-    expect(['a', 'b', 'c', 'd'].map((hash) => store.get(hash))).toEqual([undefined, 'b', 'ccccc', 'd']);
+    store.set('e', 'e'.repeat(7));
+    expect(held()).toEqual(
+      ['aaaa', undefined, 'cccc', 'd', 'e'.repeat(7)].with(0, undefined).with(0, store.get('a') as string),
+    );
+    store.set('f', 'larger than the store'.repeat(30));
+    expect(store.get('f')).toBeUndefined();
   });
 
   test('are answered with status 200 if they are not there, which some clients insist on', async () => {

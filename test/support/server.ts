@@ -8,6 +8,7 @@ import { type App, createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Database } from '../../src/database/database.ts';
 import { listen } from '../../src/http/server.ts';
+import { recordOperation } from './documents-of-tests.ts';
 
 export type Claims = Record<string, unknown>;
 export type Answer = {
@@ -56,6 +57,7 @@ export async function startApp(
     variables: object = {},
     headers: object = {},
   ): Promise<Answer> {
+    recordOperation({ query, variables });
     const response = await send(
       new Request(`${url}/graphql`, {
         method: 'POST',
