@@ -7,6 +7,7 @@ import type { Caller } from '../model/caller.ts';
 import { isDirectoryError } from '../model/errors.ts';
 import type { Context } from './context.ts';
 import { maskError, refusedResponse } from './errors.ts';
+import { exactVariables } from './exact-numbers.ts';
 import { createFastPath, type PlainRequest } from './fast-path.ts';
 import { graphiqlPage } from './graphiql.ts';
 import { type Limits, limitPlugins } from './limits.ts';
@@ -52,7 +53,7 @@ export function createGraphQLHandler(options: GraphQLOptions) {
       maskError: (error) => maskError(error, { requestId: currentRequest.getStore() ?? '', logger }),
     },
     extraParamNames: [DOCUMENT_ID],
-    plugins: [persistedOperations(trustedDocuments), ...limitPlugins(limits)] as never,
+    plugins: [exactVariables, persistedOperations(trustedDocuments), ...limitPlugins(limits)] as never,
   });
   const fastPath = createFastPath({
     schema,
