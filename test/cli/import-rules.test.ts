@@ -815,6 +815,7 @@ test('the report names what was done, what was refused and at most twenty reason
     expect(printReport({ tenants: [good], faults: [] })).toBe(true);
     expect(printReport({ tenants: [good, bad], faults: [] })).toBe(false);
     expect(printReport({ tenants: [good], faults: faults.slice(0, 20) })).toBe(false);
+    expect(printReport({ tenants: [], faults: [], skipped: ['version', 'note'] })).toBe(true);
   } finally {
     write.mockRestore();
   }
@@ -830,5 +831,6 @@ test('the report names what was done, what was refused and at most twenty reason
     told,
     'Rows of no tenant in the file, not stored:\n',
     ...shown,
+    'Skipped, since it holds no rows: version, note\n',
   ]);
 });
