@@ -1,4 +1,5 @@
 // Opens the directory's database, embedded or on a server, with its migrations applied.
+import { refreshCaseKeys } from './case-keys.ts';
 import { type Database, Prisma } from './database.ts';
 import { applyMigrations } from './migrate.ts';
 import { openPostgresql, type Timeouts } from './postgresql.ts';
@@ -10,20 +11,42 @@ export type DatabaseOptions = {
   dataDir: string;
   poolSize?: number | undefined;
   timeouts?: Partial<Timeouts> | undefined;
+  /** Told what an operator should know; standard error without it. */
+  warn?: ((message: string) => void) | undefined;
 };
 
 /** Throws if the server cannot be reached, the directory is in use, or a migration fails. */
-export async function openDatabase({ url, dataDir, poolSize, timeouts }: DatabaseOptions): Promise<Database> {
+export async function openDatabase({
+  url,
+  dataDir,
+  poolSize,
+  timeouts,
+  warn = (message) => process.stderr.write(`${message}\n`),
+}: DatabaseOptions): Promise<Database> {
   const database =
     url === undefined ? await openEmbedded(dataDir) : openPostgresql({ url, poolSize, timeouts });
   try {
     await applyMigrations(database);
     await disownTransactions(database);
+    warnOfClashes(await refreshCaseKeys(database), warn);
     return database;
   } catch (error) {
     await database.close();
     throw error;
   }
+}
+
+/** Clashes named at once; `check-directory` lists all. */
+const SHOWN = 20;
+
+function warnOfClashes(clashes: string[], warn: (message: string) => void): void {
+  if (clashes.length === 0) return;
+  const more = clashes.length > SHOWN ? `; and ${clashes.length - SHOWN} more` : '';
+  warn(
+    `Names are compared by new rules of upper and lower case, by which siblings have the same name: ${clashes
+      .slice(0, SHOWN)
+      .join('; ')}${more}. They stay as they are; rename them (npm run check-directory lists them)`,
+  );
 }
 
 /** Rows that one statement changes at the start: well inside its timeout. */

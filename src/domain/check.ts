@@ -1,6 +1,7 @@
 // Checks the whole directory against its own rules: what the domain promises, read back from the tables.
+import { findClashes, findStaleKeys, rewriteStaleKeys } from '../database/case-keys.ts';
 import { type Database, Prisma, type Query } from '../database/database.ts';
-import { MAX_DEPTH, nameKey, searchKey } from '../model/groups.ts';
+import { MAX_DEPTH } from '../model/groups.ts';
 import { type GraphEdge, topology } from './topology.ts';
 
 export type FaultKind =
@@ -15,9 +16,6 @@ export type FaultKind =
 
 /** One breach: what rule, and where. Derived columns alone can be repaired. */
 export type Fault = { kind: FaultKind; message: string };
-
-/** Rows whose derived columns are compared at a time. */
-const CHUNK = 5_000;
 
 /** Every fault of the directory, or of one tenant; empty when it keeps its rules. */
 export async function checkDirectory(db: Database, tenantId: string | null = null): Promise<Fault[]> {
@@ -45,22 +43,20 @@ export async function checkDirectory(db: Database, tenantId: string | null = nul
     where (p.deleted_at is not null or c.deleted_at is not null) and ${inTenant('n.tenant_id')}
     union all
     select 'edge-at-deleted-group', g.id || ' is filed under ' || p.id from groups g join groups p on p.id = g.parent_group_id
-    where g.deleted_at is null and p.deleted_at is not null and ${inTenant('g.tenant_id')}
-    union all
-    select 'sibling-names', string_agg(id, ', ' order by id) || ' share a name under ' || coalesce(parent_group_id, 'the root')
-    from groups where deleted_at is null and ${inTenant('tenant_id')}
-    group by tenant_id, parent_group_id, name_key having count(*) > 1`);
+    where g.deleted_at is null and p.deleted_at is not null and ${inTenant('g.tenant_id')}`);
   const nesting = await sql<GraphEdge>(Prisma.sql`
     select parent_group_id as parent, child_group_id as child from nestings where ${inTenant('tenant_id')}`);
   const hierarchy = await sql<GraphEdge>(Prisma.sql`
     select parent_group_id as parent, id as child from groups
     where parent_group_id is not null and deleted_at is null and ${inTenant('tenant_id')}`);
-  const derived = await staleColumns(sql, tenantId);
+  const clashes = await findClashes(sql, tenantId);
+  const derived = await findStaleKeys(sql, tenantId);
   const counts = await staleCounts(sql, tenantId);
   return [
     ...shape('nesting', nesting),
     ...shape('hierarchy', hierarchy),
     ...edges,
+    ...clashes.map((message) => ({ kind: 'sibling-names' as const, message })),
     ...derived.map(({ table, id }) => ({
       kind: 'derived-column' as const,
       message: `${table} ${id}: the keys for names and search do not match its text`,
@@ -74,19 +70,9 @@ export async function checkDirectory(db: Database, tenantId: string | null = nul
 
 /** Rewrites derived columns from what they derive from; gives the number of rows. Other faults need a decision. */
 export async function repairDirectory(db: Database): Promise<number> {
-  const stale = await staleColumns(db.sql, null);
-  await db.transaction(async (sql) => {
-    for (const row of stale) {
-      await sql(
-        row.table === 'group'
-          ? Prisma.sql`update groups set name_key = ${row.nameKey}, search_key = ${row.searchKey} where id = ${row.id}`
-          : Prisma.sql`
-              with updated as (
-                update users set search_key = ${row.searchKey} where id = ${row.id} returning tenant_id)
-              update tenants set user_version = user_version + 1 where id in (select tenant_id from updated)`,
-      );
-    }
-  });
+  const tenants = await db.sql<{ id: string }>(Prisma.sql`select id from tenants order by id`);
+  let keys = 0;
+  for (const { id } of tenants) keys += await rewriteStaleKeys(db, id);
   // Under the lock of its row no member comes or goes between counting and storing.
   const counts = await staleCounts(db.sql, null);
   await db.transaction(async (sql) => {
@@ -101,7 +87,7 @@ export async function repairDirectory(db: Database): Promise<number> {
         select 'group.repaired', tenant_id, id, 'check-directory', 'service', '{}' from groups where id = ${id}`);
     }
   });
-  return stale.length + counts.length;
+  return keys + counts.length;
 }
 
 async function staleCounts(sql: Query, tenantId: string | null) {
@@ -126,35 +112,4 @@ function shape(relation: 'nesting' | 'hierarchy', edges: GraphEdge[]): Fault[] {
     });
   }
   return faults;
-}
-
-type Stale = { table: 'group' | 'user'; id: string; nameKey: string; searchKey: string };
-
-async function staleColumns(sql: Query, tenantId: string | null): Promise<Stale[]> {
-  const stale: Stale[] = [];
-  const scoped = tenantId === null ? Prisma.empty : Prisma.sql`and tenant_id = ${tenantId}`;
-  type Keyed = { id: string; first: string; second: string | null; nameKey: string; searchKey: string };
-  for (const table of ['group', 'user'] as const) {
-    for (let after = ''; ; ) {
-      const rows = await sql<Keyed>(
-        table === 'group'
-          ? Prisma.sql`select id, name as first, description as second, name_key as "nameKey", search_key as "searchKey"
-              from groups where id > ${after} ${scoped} order by id limit ${CHUNK}`
-          : Prisma.sql`select id, email as first, display_name as second, '' as "nameKey", search_key as "searchKey"
-              from users where id > ${after} ${scoped} order by id limit ${CHUNK}`,
-      );
-      for (const row of rows) {
-        const expected = {
-          nameKey: table === 'group' ? nameKey(row.first) : '',
-          searchKey: searchKey(row.first, row.second),
-        };
-        if (row.nameKey !== expected.nameKey || row.searchKey !== expected.searchKey) {
-          stale.push({ table, id: row.id, ...expected });
-        }
-      }
-      if (rows.length < CHUNK) break;
-      after = rows.at(-1)!.id;
-    }
-  }
-  return stale;
 }

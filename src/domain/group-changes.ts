@@ -3,14 +3,13 @@ import { Prisma } from '../database/database.ts';
 import {
   type CreateGroupInput,
   createGroupInput,
-  type JsonObject,
-  nameKey,
-  searchKey,
   type UpdateGroupInput,
   updateGroupInput,
 } from '../model/groups.ts';
 import { newId } from '../model/ids.ts';
 import { readInput } from '../model/input.ts';
+import type { JsonObject } from '../model/json.ts';
+import { nameKey, searchKey } from '../model/text.ts';
 import { assertMayChange, change, type Directory } from './directory.ts';
 import { recordEvent } from './events.ts';
 import { lockGraph } from './graph-lock.ts';
@@ -79,14 +78,17 @@ export async function updateGroup(
     if (parentGroupId && parentGroupId !== before.parentGroupId) {
       await assertHierarchyFits(directory, sql, { tenantId, groupId: id, parentGroupId });
     }
-    if (nameKey(after.name) !== nameKey(before.name) || parentGroupId !== before.parentGroupId) {
+    const placed = nameKey(after.name) !== nameKey(before.name) || parentGroupId !== before.parentGroupId;
+    if (placed) {
       await assertNameFree(sql, { tenantId, parentGroupId, name: after.name, exceptId: id });
     }
     const changed = changedFields(before, after);
     const previousParentId = parentGroupId === before.parentGroupId ? null : before.parentGroupId;
     if (changed.length === 0) return { group: before, previousParentId };
+    // Where name and place stay, so does the key: it may be that of a group whose name a sibling has too.
+    const key = placed ? nameKey(after.name) : Prisma.sql`g.name_key`;
     const [row] = await sql<GroupRow>(Prisma.sql`
-      update groups as g set name = ${after.name}, name_key = ${nameKey(after.name)}, description = ${after.description},
+      update groups as g set name = ${after.name}, name_key = ${key}, description = ${after.description},
         search_key = ${searchKey(after.name, after.description)}, parent_group_id = ${parentGroupId},
         custom_attributes = ${jsonb(after.customAttributes)}, version = g.version + 1, updated_at = now()
       where g.tenant_id = ${tenantId} and g.id = ${id} returning ${groupColumns}`);

@@ -1,6 +1,7 @@
 // What the domain gives back: rows of groups, members, users, tenants, as far as the caller may see them.
-import type { GroupType, JsonObject } from '../model/groups.ts';
+import type { GroupType } from '../model/groups.ts';
 import type { GroupId, PartnerId, TenantId, UserId } from '../model/ids.ts';
+import type { JsonObject } from '../model/json.ts';
 import type { MembershipType } from '../model/members.ts';
 
 /** A live group. For a plain user all but id, name and type is null: see `redact` in groups.ts. */

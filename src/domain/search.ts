@@ -1,12 +1,12 @@
-// Case-insensitive substring search over a derived, lower-cased column that has a trigram index.
+// Case-insensitive substring search over a derived column of case keys that has a trigram index.
 import { Prisma, type Sql } from '../database/database.ts';
-import { nameKey, searchText } from '../model/groups.ts';
 import { readInput } from '../model/input.ts';
+import { searchTerm, searchText } from '../model/text.ts';
 
 /** The LIKE pattern of a search text, which is taken literally; null for none. Refused with VALIDATION_FAILED. */
 export function searchPattern(search: string | null | undefined): string | null {
   if (search == null) return null;
-  const text = nameKey(readInput(searchText.nullish(), search)?.trim() ?? '');
+  const text = searchTerm(readInput(searchText.nullish(), search) ?? '');
   return text === '' ? null : `%${text.replaceAll(/[\\%_]/g, (wildcard) => `\\${wildcard}`)}%`;
 }
 

@@ -1,8 +1,8 @@
 // Names of siblings: unique among the live groups with the same tenant and parent, ignoring case.
 import { Prisma, type Query } from '../database/database.ts';
 import { refuse } from '../model/errors.ts';
-import { nameKey } from '../model/groups.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
+import { nameKey } from '../model/text.ts';
 
 type Place = { tenantId: TenantId; parentGroupId: GroupId | null; name: string; exceptId?: GroupId };
 

@@ -1,7 +1,6 @@
 // Users, mirrored from the identity provider: found, listed, and kept in step.
 import { Prisma, type Query } from '../database/database.ts';
 import { refuse } from '../model/errors.ts';
-import { searchKey } from '../model/groups.ts';
 import { isIdOf, type TenantId, type UserId } from '../model/ids.ts';
 import { readInput } from '../model/input.ts';
 import type { Page, PageArgs } from '../model/page.ts';
@@ -11,7 +10,6 @@ import {
   type UpsertUsersInput,
   upsertUsersInput,
 } from '../model/users.ts';
-import { noticeUsers } from './derived.ts';
 import { assertMayChange, change, type Directory, plainUser } from './directory.ts';
 import { recordEvents } from './events.ts';
 import { list } from './lists.ts';
@@ -20,6 +18,7 @@ import type { UserRow } from './rows.ts';
 import { matching, searchPattern } from './search.ts';
 import { loader } from './shared-loads.ts';
 import { findTenant } from './tenants.ts';
+import { insertUsers, updateUsers } from './user-writes.ts';
 
 const usersById = loader<string, UserRow | null>(async (directory, ids) => {
   const rows = await directory.sql<UserRow>(Prisma.sql`
@@ -75,7 +74,7 @@ export async function countUsers(
 export type UpsertedUsers = { users: UserRow[]; created: string[]; updated: string[] };
 
 /**
- * Creates the users that are new and updates those that differ. Refused: NOT_FOUND (tenant), LIMIT_EXCEEDED,
+ * Creates the users that are new and updates those that differ; a display name that is absent stays. Refused: NOT_FOUND (tenant), LIMIT_EXCEEDED,
  * OTHER_TENANT for an id of another tenant in sight; VALIDATION_FAILED for one that is taken out of sight.
  */
 export async function upsertUsers(directory: Directory, input: UpsertUsersInput): Promise<UpsertedUsers> {
@@ -83,22 +82,9 @@ export async function upsertUsers(directory: Directory, input: UpsertUsersInput)
   assertBatchSize(wanted);
   await requireTenant(directory, tenantId);
   const ids = wanted.map((user) => user.id);
-  const rows = Prisma.sql`(select * from unnest(${ids}::text[], ${wanted.map((user) => user.email)}::text[],
-    ${wanted.map((user) => user.displayName ?? null)}::text[],
-    ${wanted.map((user) => searchKey(user.email, user.displayName))}::text[]) w(id, email, display_name, search_key)
-    order by id)`;
   return change(directory, async (sql) => {
-    const created = await sql<{ id: string }>(Prisma.sql`
-      insert into users (id, tenant_id, email, display_name, search_key)
-      select w.id, ${tenantId}, w.email, w.display_name, w.search_key from ${rows} w
-      on conflict (id) do nothing returning id`);
-    const updated = await sql<{ id: string }>(Prisma.sql`
-      with updated as (
-        update users u set email = w.email, display_name = w.display_name, search_key = w.search_key, updated_at = now()
-        from ${rows} w where u.id = w.id and u.tenant_id = ${tenantId}
-          and (u.email, u.display_name) is distinct from (w.email, w.display_name) returning u.id),
-      ${noticeUsers(tenantId)}
-      select id from updated`);
+    const created = await sql<{ id: string }>(insertUsers(tenantId, wanted));
+    const updated = await sql<{ id: string }>(updateUsers(tenantId, wanted));
     const stored = await sql<UserRow>(Prisma.sql`
       select id, tenant_id as "tenantId", email, display_name as "displayName" from users
       where tenant_id = ${tenantId} and id = any(${ids}::text[])`);

@@ -6,13 +6,14 @@ import ErrorsPlugin from '@pothos/plugin-errors';
 import FederationPlugin from '@pothos/plugin-federation';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
-import { GraphQLDateTime, GraphQLJSONObject } from 'graphql-scalars';
+import { GraphQLDateTime } from 'graphql-scalars';
 import type PrismaTypes from '../database/generated/pothos.ts';
 import { getDatamodel } from '../database/generated/pothos.ts';
 import type { GroupRow, TenantRow, UserRow } from '../domain/rows.ts';
-import type { JsonObject } from '../model/groups.ts';
+import type { JsonObject } from '../model/json.ts';
 import { fieldCost } from './complexity.ts';
 import type { Context } from './context.ts';
+import { JSONObject } from './exact-numbers.ts';
 import { nodeTypeOf } from './global-ids.ts';
 
 /** The entities carry the domain's rows, which hold what the caller may see, not the tables' columns. */
@@ -84,7 +85,7 @@ export const builder = new SchemaBuilder<{
 });
 
 builder.addScalarType('DateTime', GraphQLDateTime);
-builder.addScalarType('JSONObject', GraphQLJSONObject);
+builder.addScalarType('JSONObject', JSONObject);
 
 builder.queryType({ description: 'Everything that can be read.' });
 builder.mutationType({

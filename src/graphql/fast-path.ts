@@ -3,6 +3,7 @@ import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
 import type { Directory } from '../domain/directory.ts';
 import type { Caller } from '../model/caller.ts';
+import { parseJson } from '../model/json.ts';
 import { maskError } from './errors.ts';
 import { costExtension, deepestBracket, type Limits, type TimedOut, withinTime } from './limits.ts';
 import { preparedOperations, type Steps } from './prepared.ts';
@@ -78,7 +79,7 @@ type Parameters = { query: string; variables: Record<string, unknown>; operation
 function readParameters(body: string): Parameters | null {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(body);
+    parsed = parseJson(body);
   } catch {
     return null;
   }

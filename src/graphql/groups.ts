@@ -133,7 +133,7 @@ const CreateGroupInput = builder.inputType('CreateGroupInput', {
     }),
     customAttributes: t.field({
       type: 'JSONObject',
-      description: 'Free JSON object: at most 16 KiB and 8 levels.',
+      description: 'Free JSON object: at most 16 KiB and 8 levels; its numbers in double precision.',
     }),
   }),
 });

@@ -7,6 +7,7 @@ import type { Caller } from '../model/caller.ts';
 import { isDirectoryError } from '../model/errors.ts';
 import type { Context } from './context.ts';
 import { maskError, refusedResponse } from './errors.ts';
+import { exactVariables } from './exact-numbers.ts';
 import { executeInOrder } from './execute.ts';
 import { contentTypeFor, createFastPath, type PlainRequest } from './fast-path.ts';
 import { graphiqlPage } from './graphiql.ts';
@@ -53,7 +54,12 @@ export function createGraphQLHandler(options: GraphQLOptions) {
       maskError: (error) => maskError(error, { requestId: currentRequest.getStore() ?? '', logger }),
     },
     extraParamNames: [DOCUMENT_ID],
-    plugins: [executor, persistedOperations(trustedDocuments), ...limitPlugins(limits)] as never,
+    plugins: [
+      executor,
+      exactVariables,
+      persistedOperations(trustedDocuments),
+      ...limitPlugins(limits),
+    ] as never,
   });
   const fastPath = createFastPath({
     schema,

@@ -69,7 +69,9 @@ const UpsertUserInput = builder.inputType('UpsertUserInput', {
   fields: (t) => ({
     id: t.id({ required: true, description: 'Id of the user, `usr_…`.' }),
     email: t.string({ required: true, description: 'Email address.' }),
-    displayName: t.string({ description: 'Name to show for the user; null clears it.' }),
+    displayName: t.string({
+      description: 'Name to show for the user; absent leaves it as it is, null clears it.',
+    }),
   }),
 });
 

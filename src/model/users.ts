@@ -1,24 +1,16 @@
 // Users, mirrored from the identity provider: the input of the operations that keep the mirror.
 import { z } from 'zod';
 import { tenantId, userId } from './ids.ts';
+import { isPrintable, line } from './text.ts';
 
 const MAX_EMAIL = 320;
-const MAX_DISPLAY_NAME = 255;
-const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
 
 const email = z
   .string()
-  .transform((text) => text.trim())
   .refine((text) => text.length <= MAX_EMAIL, `must have at most ${MAX_EMAIL} characters`)
-  .refine((text) => /^[^\s@]+@[^\s@]+$/.test(text) && !UNPRINTABLE.test(text), 'must be an email address');
+  .refine((text) => /^[^\s@]+@[^\s@]+$/.test(text) && isPrintable(text), 'must be an email address');
 
-const displayName = z
-  .string()
-  .transform((text) => text.trim())
-  .refine((text) => [...text].length <= MAX_DISPLAY_NAME, `must have at most ${MAX_DISPLAY_NAME} characters`)
-  .refine((text) => !UNPRINTABLE.test(text), 'must not contain control characters');
-
-export const userInput = z.object({ id: userId, email, displayName: displayName.nullish() });
+export const userInput = z.object({ id: userId, email, displayName: line().nullish() });
 
 /** Input of upsertUsers; an id named twice is refused. */
 export const upsertUsersInput = z

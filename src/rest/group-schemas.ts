@@ -9,12 +9,23 @@ export const GroupType = z.enum(GROUP_TYPES).openapi('GroupType', { description:
 const created = createGroupInput.shape;
 const updated = updateGroupInput.shape;
 
+/** The rules of the model alone: a record of zod's would drop the key `__proto__`. */
 const attributes = (rules: typeof created.customAttributes) =>
   z
-    .record(z.string(), z.unknown())
+    .unknown()
+    .superRefine((value, ctx) => {
+      if (isRecord(value)) return;
+      ctx.issues.push({ code: 'invalid_type', expected: 'record', input: value });
+    })
     .pipe(rules.unwrap().unwrap())
     .nullish()
-    .openapi({ description: 'Free JSON object: at most 16 KiB and 8 levels.' });
+    .openapi({
+      type: ['object', 'null'],
+      additionalProperties: {},
+      description: 'Free JSON object: at most 16 KiB and 8 levels; its numbers in double precision.',
+    });
+
+const isRecord = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const NAME_DESCRIPTION = 'Name, 1 to 255 characters, unique among siblings, ignoring case.';
 const DESCRIPTION_DESCRIPTION = 'Free text, at most 4,096 characters.';

@@ -2,6 +2,7 @@
 import type { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
 import { HTTPException } from 'hono/http-exception';
+import { parseJson } from '../model/json.ts';
 import type { RestEnv } from './context.ts';
 
 /** An answer with a body. */
@@ -18,13 +19,17 @@ export const jsonRequest = <Schema extends z.ZodType>(schema: Schema) => ({
 
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
-/** Refuses bodies that are not sent as JSON (415) or do not parse (400), before any fault of the request is told. */
+/**
+ * Refuses bodies that are not sent as JSON (415) or do not parse (400), before any fault of the request is told. What follows
+ * reads the body by the same parser, which keeps numbers exact.
+ */
 export const jsonBody = createMiddleware<RestEnv>(async (c, next) => {
   if (!JSON_TYPE.test(c.req.header('content-type') ?? '')) {
     throw new HTTPException(415, { message: 'The body must be sent as application/json' });
   }
   try {
-    await c.req.json();
+    const body = parseJson(await c.req.text());
+    c.req.json = async () => body as never;
   } catch (cause) {
     throw new HTTPException(400, { message: 'The body is not JSON', cause });
   }

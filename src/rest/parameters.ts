@@ -1,7 +1,8 @@
 // What stands in paths and queries, with the rules of the model.
 import { z } from '@hono/zod-openapi';
-import { DELETE_STRATEGIES, searchText } from '../model/groups.ts';
+import { DELETE_STRATEGIES } from '../model/groups.ts';
 import { groupId, partnerId, tenantId, userId } from '../model/ids.ts';
+import { searchText } from '../model/text.ts';
 import { pageQuery } from './envelopes.ts';
 import { INCLUDES } from './group-bodies.ts';
 import { GroupType } from './group-schemas.ts';

@@ -634,10 +634,12 @@ test('rows of no tenant of the file are told apart, and the tenants are stored',
     { section: 'toString', index: 0, row: {} },
   ]);
   expect(report.faults).toEqual([
-    'memberships[2]: its group is not in the file',
-    'nestings[1]: its group is not in the file',
     expect.stringMatching(/^partners\[1\]: name /),
     expect.stringMatching(/^users\[2\]: /),
+    'memberships[2]: its group is not in the file',
+    'nestings[1]: its group is not in the file',
+    'comments: not a section of this format; it has 1 rows',
+    'toString: not a section of this format; it has 1 rows',
   ]);
   expect(report.tenants[0]!.faults).toEqual([]);
   expect(
@@ -645,16 +647,21 @@ test('rows of no tenant of the file are told apart, and the tenants are stored',
   ).toEqual({ n: 2 });
 });
 
-test('of a tenant or partner that is named twice the last one counts, and each is told once', async () => {
+test('a tenant or partner may be named twice, but not differently', async () => {
   const w = world();
-  const twice = plus(w.tables, {
-    partners: [{ ...w.tables.partners![0]!, name: 'Last' }],
-    tenants: [{ ...w.tables.tenants![0]!, name: 'Last' }],
-  });
-  const { tenants } = await load(twice);
-  expect(tenants.map(({ name, faults }) => [name, faults])).toEqual([['Last', []]]);
-  expect(await run(`select name from partners where id = '${w.partnerId}'`)).toEqual([{ name: 'Last' }]);
-  expect(await run(`select name from tenants where id = '${w.tenantId}'`)).toEqual([{ name: 'Last' }]);
+  const [partner, tenant] = [w.tables.partners![0]!, w.tables.tenants![0]!];
+  const same = await load(plus(w.tables, { partners: [partner], tenants: [tenant] }));
+  expect(same.tenants.map(({ name, faults }) => [name, faults])).toEqual([['Tenant', []]]);
+  expect(same.faults).toEqual([]);
+  const before = await contents(w.tenantId);
+  const other = await load(
+    plus(w.tables, { partners: [{ ...partner, name: 'Last' }], tenants: [{ ...tenant, name: 'Last' }] }),
+  );
+  expect(other.tenants.map(({ name, faults }) => [name, faults])).toEqual([
+    ['Tenant', [`tenants[1]: tenant ${w.tenantId} stands in the file twice, differently`]],
+  ]);
+  expect(other.faults).toEqual([`partners[1]: partner ${w.partnerId} stands in the file twice, differently`]);
+  expect(await contents(w.tenantId)).toEqual(before);
 });
 
 test('of two tenants the bad one is refused and the good one stored; progress is told for each', async () => {
@@ -768,9 +775,11 @@ test('a file is read row by row, each with its place', async () => {
   });
   expect(await readAll(text)).toEqual({
     rows: [
+      { section: 'version', index: null, row: undefined },
       { section: 'partners', index: 0, row: { id: 'prt_1', name: 'P' } },
       { section: 'users', index: 0, row: { id: 'usr_1', deep: { list: [1, [2], { three: '3' }] } } },
       { section: 'users', index: 1, row: { id: 'usr_2' } },
+      { section: 'note', index: null, row: undefined },
       { section: 'groups', index: 0, row: { id: 'grp_1' } },
     ],
     bytes: Buffer.byteLength(text),
@@ -806,6 +815,7 @@ test('the report names what was done, what was refused and at most twenty reason
     expect(printReport({ tenants: [good], faults: [] })).toBe(true);
     expect(printReport({ tenants: [good, bad], faults: [] })).toBe(false);
     expect(printReport({ tenants: [good], faults: faults.slice(0, 20) })).toBe(false);
+    expect(printReport({ tenants: [], faults: [], skipped: ['version', 'note'] })).toBe(true);
   } finally {
     write.mockRestore();
   }
@@ -821,5 +831,6 @@ test('the report names what was done, what was refused and at most twenty reason
     told,
     'Rows of no tenant in the file, not stored:\n',
     ...shown,
+    'Skipped, since it holds no rows: version, note\n',
   ]);
 });

@@ -76,7 +76,7 @@ describe('a new group', () => {
       customAttributes,
     });
     const fields = {
-      name: 'New Ä/\\',
+      name: '  New Ä/\\  ',
       description: ' Its Description ',
       type: 'DISTRIBUTION',
       parentGroupId: ids.Parent,
@@ -95,9 +95,9 @@ describe('a new group', () => {
     expect(await storedOf(group.id)).toMatchObject({
       tenant_id: tenantId,
       parent_group_id: ids.Parent,
-      name: 'New Ä/\\',
+      name: '  New Ä/\\  ',
       name_key: 'new ä/\\',
-      search_key: 'new ä/\\\n its description ',
+      search_key: '  new ä/\\  \n its description ',
       description: ' Its Description ',
       type: 'DISTRIBUTION',
       custom_attributes: customAttributes,
@@ -108,11 +108,11 @@ describe('a new group', () => {
     });
     expect(Math.abs(Date.now() - group.createdAt!.getTime())).toBeLessThan(600_000);
     expect(await edgesOf(db, tenantId)).toEqual(
-      [`New Ä/\\: ${u0} by usr_administrator`, `New Ä/\\: ${u1} by usr_administrator`].sort(),
+      [`  New Ä/\\  : ${u0} by usr_administrator`, `  New Ä/\\  : ${u1} by usr_administrator`].sort(),
     );
     expect(await eventsOf(db, tenantId)).toEqual([
-      { type: 'group.created', group: 'New Ä/\\', actor: ADMIN, data: fields },
-      { type: 'group_membership.added', group: 'New Ä/\\', actor: ADMIN, data: { userIds: [u1, u0] } },
+      { type: 'group.created', group: '  New Ä/\\  ', actor: ADMIN, data: fields },
+      { type: 'group_membership.added', group: '  New Ä/\\  ', actor: ADMIN, data: { userIds: [u1, u0] } },
     ]);
     expect(await findGroup(openAsAdmin(db, tenantId), group.id)).toEqual({
       ...group,
@@ -196,6 +196,8 @@ describe('a name', () => {
   const REFUSED = {
     empty: 'must not be empty',
     long: 'must have at most 255 characters',
+    padded: 'must have at most 1024 characters, with the blanks around it',
+    invisible: 'must have a visible character',
     control: 'must not contain control characters',
     text: 'must be text, and cannot be cleared',
   };
@@ -203,11 +205,19 @@ describe('a name', () => {
     ['one character', 'x', null],
     ['255 characters', 'x'.repeat(255), null],
     ['255 characters of two units each', '🦊'.repeat(255), null],
-    ['255 characters between spaces', ` \t\n${'y'.repeat(255)}\u2003 `, null],
+    ['255 characters between spaces', `  ${'y'.repeat(255)}\u2003 `, null],
+    ['1,024 characters with the spaces', `${' '.repeat(1_023)}x`, null],
+    ['more spaces', `${' '.repeat(1_024)}x`, REFUSED.padded],
+    ['a tab before', '\tx', REFUSED.control],
+    ['a line break after', 'x\n', REFUSED.control],
+    ['a zero-width space', '\u200b', REFUSED.invisible],
+    ['fillers and marks without a form', '\u3164 \u2060\u00ad\u2800\ufeff\u180e', REFUSED.invisible],
+    ['a family, joined without width', '👩\u200d👧', null],
+    ['a mark alone', '\u0301', null],
     ['256 characters', 'x'.repeat(256), REFUSED.long],
     ['256 characters of two units each', '🦊'.repeat(256), REFUSED.long],
     ['no character', '', REFUSED.empty],
-    ['spaces', ' \u00a0\t', REFUSED.empty],
+    ['spaces', ' \u00a0\u2003', REFUSED.empty],
     ['a line break inside', 'a\nb', REFUSED.control],
     ['NUL', 'a\0b', REFUSED.control],
     ['a C1 control', 'a\u0085b', REFUSED.control],
@@ -226,7 +236,7 @@ describe('a name', () => {
       return;
     }
     expect(Object.keys(await groupsOf(db, tenantId)).toSorted()).toEqual(
-      ['Group', (name as string).trim()].toSorted(),
+      ['Group', name as string].toSorted(),
     );
   });
 
@@ -284,8 +294,10 @@ describe('a name', () => {
     const { group } = await updateGroup(directory, { id: ids.Group, name: 'CAFÉ' });
     expect([group.name, group.version]).toEqual(['CAFÉ', 4]);
     expect((await storedOf(ids.Group)).name_key).toBe('café');
-    const same = await updateGroup(directory, { id: ids.Group, name: ' CAFÉ ' });
+    const same = await updateGroup(directory, { id: ids.Group, name: 'CAFÉ' });
     expect(same.group.version).toBe(4);
+    const padded = await updateGroup(directory, { id: ids.Group, name: ' CAFÉ ' });
+    expect([padded.group.name, (await storedOf(ids.Group)).name_key]).toEqual([' CAFÉ ', 'café']);
   });
 });
 
@@ -313,7 +325,12 @@ describe('fields', () => {
       { description: 'x'.repeat(4_097) },
       ['description', 'must have at most 4096 characters'],
     ],
-    ['one of several lines', { description: 'a\n\tb\u0001' }, null],
+    ['one of several lines', { description: ' a\r\n\tb\u2028c\u2029\n' }, null],
+    ...['\u0001', '\v', '\u001f', '\u007f', '\u0085'].map((control): [string, object, [string, string]] => [
+      `one with ${JSON.stringify(control)}`,
+      { description: `a${control}b` },
+      ['description', 'must not contain control characters but tabs and line breaks'],
+    ]),
     ['an empty one', { description: '' }, null],
     ['one with NUL', { description: 'a\0' }, ['description', HALF]],
     ['one with half a character', { description: '\udd8a' }, ['description', HALF]],
@@ -354,10 +371,22 @@ describe('fields', () => {
       { customAttributes: { a: [0, { b: Infinity }] } },
       ['customAttributes', NUMBERS],
     ],
+    [
+      'attributes with an integer beyond 2^53',
+      { customAttributes: { a: 2 ** 53 } },
+      ['customAttributes', NUMBERS],
+    ],
+    ['attributes with one far below', { customAttributes: { a: [-1e21] } }, ['customAttributes', NUMBERS]],
     ['attributes with no number', { customAttributes: { a: Number.NaN } }, ['customAttributes', NUMBERS]],
     [
       'all kinds of values',
-      { customAttributes: { a: [null, true, -1.5e300, 'é\n', {}], '': 0, 'a.b': { a: [] } } },
+      {
+        customAttributes: {
+          a: [null, true, -1.5e-300, 'é\n', {}, Number.MIN_SAFE_INTEGER],
+          '': 0,
+          'a.b': { a: [] },
+        },
+      },
       null,
     ],
   ])('%s', async (_case, fields, fault) => {
@@ -520,7 +549,7 @@ describe('an update', () => {
         customAttributes: undefined,
       }),
     ],
-    ['to the same name', () => ({ name: ' Group ' })],
+    ['to the same name', () => ({ name: 'Group' })],
     ['to the same description', () => ({ description: 'Old words' })],
     ['to the same parent', ({ A }) => ({ parentGroupId: A })],
     [

@@ -237,9 +237,9 @@ describe('upsertUsers', () => {
   const long = (length: number) => `${'x'.repeat(length - 4)}@x.y`;
   test.each<[string, object, string[] | null]>([
     ['a plain email', { email: 'a@b' }, null],
-    ['spaces around an email', { email: ' a@example.org\t' }, null],
+    ['a space before an email', { email: ' a@example.org' }, [`email ${EMAIL}`]],
+    ['a tab after an email', { email: 'a@example.org\t' }, [`email ${EMAIL}`]],
     ['an email of 320 characters', { email: long(320) }, null],
-    ['an email of 320 characters with spaces around it', { email: ` ${long(320)} ` }, null],
     ['an email of 321 characters', { email: long(321) }, ['email must have at most 320 characters']],
     ['no @', { email: 'example.org' }, [`email ${EMAIL}`]],
     ['nothing before @', { email: '@example.org' }, [`email ${EMAIL}`]],
@@ -299,7 +299,7 @@ describe('upsertUsers', () => {
     const stored = await usersOf(tenantId);
     expect(stored).toHaveLength(faults ? 0 : 2);
     const email = (more as { email?: string }).email ?? 'some@example.org';
-    if (!faults) expect(stored.map((user) => user.email)).toContain(email.trim());
+    if (!faults) expect(stored.map((user) => user.email)).toContain(email);
   });
 });
 

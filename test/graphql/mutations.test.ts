@@ -137,7 +137,7 @@ describe('createGroup', () => {
       __typename: 'CreateGroupPayload',
       group: {
         id: expect.stringMatching(/^grp_[A-Za-z0-9]{16}$/),
-        name: 'New',
+        name: '  New ',
         description: ' As it came ',
         type: 'DISTRIBUTION',
         customAttributes: { a: [1, { b: null }], ü: 'x' },
@@ -224,7 +224,8 @@ describe('createGroup', () => {
     expect(await refused({ parentGroupId: nowhere })).toEqual(notFound(nowhere));
     expect(await refused({ parentGroupId: elsewhere.id })).toEqual(notFound(elsewhere.id));
     expect(await refused({ parentGroupId: elsewhere.id }, SUPER_ADMIN)).toEqual(otherTenant(elsewhere.id));
-    expect(await refused({ name: 'STRASSE' })).toMatchObject({ __typename: 'CreateGroupPayload' });
+    expect(await refused({ name: 'STRASE' })).toMatchObject({ __typename: 'CreateGroupPayload' });
+    expect(await refused({ name: 'STRASSE' })).toEqual(nameTaken('Straße'));
     expect(await refused({ name: ' sTRAßE ' })).toEqual(nameTaken('Straße'));
     expect(await refused({ name: 'Straße', parentGroupId: parent })).toMatchObject({
       __typename: 'CreateGroupPayload',
@@ -263,7 +264,7 @@ describe('updateGroup', () => {
       __typename: 'UpdateGroupPayload',
       group: {
         id,
-        name: 'Renamed',
+        name: ' Renamed ',
         description: 'Other',
         type: 'SECURITY',
         customAttributes: { b: 2 },
@@ -717,7 +718,7 @@ describe('users', () => {
     });
     const unchanged = { id: users[1], email: `${users[1]!.toLowerCase()}@example.org` };
     const answer = await upsert([
-      { id: other, email: ' other@example.org ', displayName: ' Other ' },
+      { id: other, email: 'other@example.org', displayName: ' Other ' },
       { id: users[0], email: 'Changed@example.org', displayName: 'Changed' },
       unchanged,
       { id: fresh, email: 'fresh@example.org' },
@@ -725,7 +726,7 @@ describe('users', () => {
     expect(answer).toEqual({
       __typename: 'UpsertUsersPayload',
       users: [
-        stored(other, 'other@example.org', 'Other'),
+        stored(other, 'other@example.org', ' Other '),
         stored(users[0], 'Changed@example.org', 'Changed'),
         stored(users[1], unchanged.email, null),
         stored(fresh, 'fresh@example.org', null),
@@ -733,6 +734,17 @@ describe('users', () => {
       created: [other, fresh],
       updated: [users[0]],
     });
+    // Absent stays, and is still found; null clears.
+    const kept = await upsert([{ id: users[0], email: 'new@example.org' }]);
+    expect([kept.users, kept.updated]).toEqual([
+      [stored(users[0], 'new@example.org', 'Changed')],
+      [users[0]],
+    ]);
+    const found = await server.data(
+      admin,
+      `{ tenant(id: "${tenantId}") { users(search: "changed") { edges { node { id } } } } }`,
+    );
+    expect(found.tenant.users.edges).toEqual([{ node: { id: users[0] } }]);
     const cleared = await upsert([{ id: users[0], email: 'Changed@example.org', displayName: null }]);
     expect([cleared.users, cleared.created, cleared.updated]).toEqual([
       [stored(users[0], 'Changed@example.org', null)],

@@ -329,7 +329,7 @@ describe('changes', () => {
       version: 7,
     };
     const full = {
-      name: 'New',
+      name: ' New ',
       description: 'd',
       group_type: 'DISTRIBUTION',
       parent_group_id: parent,

@@ -63,7 +63,7 @@ describe('a tenant', () => {
     expect(body).toEqual({
       data: {
         id: expect.stringMatching(/^grp_[A-Za-z0-9]{16}$/),
-        name: 'Engineering',
+        name: '  Engineering ',
         description: 'Builds',
         group_type: 'DISTRIBUTION',
         parent_group_id: parent,

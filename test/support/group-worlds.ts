@@ -1,8 +1,8 @@
 // A tenant whose groups are described by name, written by SQL, and read back by name: to compare a directory whole.
 import { expect, vi } from 'vitest';
 import { type Database, Prisma, type Sql } from '../../src/database/database.ts';
-import { nameKey } from '../../src/model/groups.ts';
 import type { GroupId, TenantId } from '../../src/model/ids.ts';
+import { nameKey } from '../../src/model/text.ts';
 import { createTenant, openAsAdmin } from './directories.ts';
 import { oneWaits } from './postgresql.ts';
 

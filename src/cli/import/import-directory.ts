@@ -11,11 +11,13 @@ export type ImportReport = {
   tenants: TenantReport[];
   /** Faults of rows that belong to no tenant of the file; nothing of them is stored. */
   faults: string[];
+  /** Keys of the file that are not of the format, and hold no rows; absent if there are none. */
+  skipped?: string[];
 };
 
 export type ImportOptions = { onTenant?: (done: number, total: number) => void };
 
-/** Never throws for what the rows hold: the report says what was refused, and why. */
+/** Never throws for what the rows hold, nor for what becomes of one tenant: the report says what was refused, and why. */
 export async function importDirectory(
   db: Database,
   source: Source,
@@ -23,17 +25,14 @@ export async function importDirectory(
 ): Promise<ImportReport> {
   const spooled = await spool(source);
   try {
-    const known = new Set<string>(spooled.tenants.map((tenant) => tenant.id));
-    const strays = [...spooled.faults]
-      .filter(([tenantId]) => !known.has(tenantId))
-      .flatMap(([, faults]) => faults);
-    await upsertPartners(db.sql, spooled.partners);
+    await upsertPartners(db, spooled.partners);
     const tenants: TenantReport[] = [];
-    for (const tenant of new Map(spooled.tenants.map((each) => [each.id, each])).values()) {
+    for (const tenant of spooled.tenants) {
       tenants.push(await importTenant(db, tenant, spooled));
       onTenant(tenants.length, spooled.tenants.length);
     }
-    return { tenants, faults: strays };
+    const { strays, skipped } = spooled;
+    return { tenants, faults: strays, ...(skipped.length > 0 && { skipped }) };
   } finally {
     await spooled.remove();
   }
@@ -70,8 +69,9 @@ async function importTenant(db: Database, tenant: Rows['tenants'], spooled: Spoo
     });
     return { tenantId, name, faults: [], tallies };
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    return { tenantId, name, faults: error.faults, tallies: null };
+    // Any other failure is this tenant's alone too: what was stored before must be told, and what follows may hold.
+    const faults = error instanceof Refused ? error.faults : [`failed: ${(error as Error).message}`];
+    return { tenantId, name, faults, tallies: null };
   }
 }
 
@@ -88,11 +88,9 @@ async function lockTenant(sql: Query, { id, partnerId, name, slug }: Rows['tenan
     update tenants set name = ${name}, slug = ${slug} where id = ${id} and (name, slug) is distinct from (${name}, ${slug})`);
 }
 
-async function upsertPartners(sql: Query, rows: Rows['partners'][]): Promise<void> {
-  // Named twice, the last one counts.
-  const partners = [...new Map(rows.map((partner) => [partner.id, partner])).values()];
+async function upsertPartners(db: Database, partners: Rows['partners'][]): Promise<void> {
   if (partners.length === 0) return;
-  await sql(Prisma.sql`
+  await db.change(Prisma.sql`
     insert into partners (id, name)
     select * from unnest(${partners.map((partner) => partner.id)}::text[], ${partners.map((partner) => partner.name)}::text[])
     on conflict (id) do update set name = excluded.name`);

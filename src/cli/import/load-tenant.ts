@@ -1,10 +1,12 @@
 // Writes one tenant's rows in one transaction: new ones inserted, changed ones updated, all else left alone.
+import { vacateNames } from '../../database/case-keys.ts';
 import { Prisma, type Query } from '../../database/database.ts';
-import { countMemberships, noticeNestings, noticeUsers } from '../../domain/derived.ts';
+import { countMemberships, noticeNestings } from '../../domain/derived.ts';
 import type { Directory } from '../../domain/directory.ts';
 import { type GroupEventInput, recordEvents } from '../../domain/events.ts';
-import { nameKey, searchKey } from '../../model/groups.ts';
+import { insertUsers, updateUsers } from '../../domain/user-writes.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
+import { nameKey, searchKey } from '../../model/text.ts';
 import type { Rows } from './rows.ts';
 import type { TenantRows } from './spool.ts';
 
@@ -37,24 +39,15 @@ export async function loadTenant(
 async function loadUsers(sql: Query, tenantId: TenantId, users: Rows['users'][]): Promise<Tally> {
   const tally = { created: 0, updated: 0, unchanged: 0 };
   for (const chunk of chunks(users)) {
-    const values = Prisma.sql`unnest(${chunk.map((user) => user.id)}::text[], ${chunk.map((user) => user.email)}::text[],
-      ${chunk.map((user) => user.displayName ?? null)}::text[],
-      ${chunk.map((user) => searchKey(user.email, user.displayName))}::text[]) w(id, email, display_name, search_key)`;
-    const created = await sql(Prisma.sql`
-      insert into users (id, tenant_id, email, display_name, search_key)
-      select w.id, ${tenantId}, w.email, w.display_name, w.search_key from ${values}
-      on conflict (id) do nothing returning id`);
-    const updated = await sql(Prisma.sql`
-      with updated as (
-        update users u set email = w.email, display_name = w.display_name, search_key = w.search_key, updated_at = now()
-        from ${values} where u.id = w.id and u.tenant_id = ${tenantId}
-          and (u.email, u.display_name) is distinct from (w.email, w.display_name) returning u.id),
-      ${noticeUsers(tenantId)}
-      select id from updated`);
+    const created = await sql(insertUsers(tenantId, chunk));
+    const updated = await sql(updateUsers(tenantId, chunk));
     count(tally, chunk.length, created.length, updated.length);
   }
   return tally;
 }
+
+type StoredGroup = { id: GroupId; name: string; description: string | null; parentGroupId: string | null };
+const storedColumns = Prisma.sql`g.id, g.name, g.description, g.parent_group_id as "parentGroupId"`;
 
 async function loadGroups(
   sql: Query,
@@ -63,31 +56,46 @@ async function loadGroups(
   events: GroupEventInput[],
 ): Promise<Tally> {
   const column = <Value>(of: (group: Rows['groups']) => Value) => groups.map(of);
+  const given = (field: 'parentGroupId' | 'description' | 'customAttributes') =>
+    column((group) => group[field] !== undefined);
   // One statement, whatever the order of parents and children: foreign keys are checked at its end.
-  const values = Prisma.sql`unnest(${column((group) => group.id)}::text[], ${column((group) => group.parentGroupId ?? null)}::text[],
-    ${column((group) => group.name)}::text[], ${column((group) => nameKey(group.name))}::text[],
-    ${column((group) => searchKey(group.name, group.description))}::text[],
-    ${column((group) => group.description ?? null)}::text[], ${column((group) => group.groupType ?? 'SECURITY')}::text[],
-    ${column((group) => (group.customAttributes ? JSON.stringify(group.customAttributes) : null))}::text[])
-    w(id, parent_group_id, name, name_key, search_key, description, type, custom_attributes)`;
-  const created = await sql<{ id: GroupId }>(Prisma.sql`
-    insert into groups (id, tenant_id, parent_group_id, name, name_key, search_key, description, type, custom_attributes)
+  const values = Prisma.sql`unnest(${column((group) => group.id)}::text[], ${column((group) => group.name)}::text[],
+    ${column((group) => nameKey(group.name))}::text[], ${column((group) => searchKey(group.name, group.description))}::text[],
+    ${given('parentGroupId')}::bool[], ${column((group) => group.parentGroupId ?? null)}::text[],
+    ${given('description')}::bool[], ${column((group) => group.description ?? null)}::text[],
+    ${given('customAttributes')}::bool[],
+    ${column((group) => (group.customAttributes ? JSON.stringify(group.customAttributes) : null))}::text[],
+    ${column((group) => group.groupType ?? 'SECURITY')}::text[])
+    w(id, name, name_key, search_key, filed, parent_group_id, described, description, attributed, custom_attributes, type)`;
+  // Absent in the file, a field stays as it is stored.
+  const parent = Prisma.sql`case when w.filed then w.parent_group_id else g.parent_group_id end`;
+  const description = Prisma.sql`case when w.described then w.description else g.description end`;
+  const attributes = Prisma.sql`case when w.attributed then w.custom_attributes::jsonb else g.custom_attributes end`;
+  const isStored = Prisma.sql`g.id = w.id and g.tenant_id = ${tenantId} and g.deleted_at is null`;
+  const placed = await sql<{ id: GroupId }>(Prisma.sql`
+    select g.id from groups g join ${values} on ${isStored}
+    where (g.name, g.parent_group_id) is distinct from (w.name, ${parent})`);
+  await sql(
+    vacateNames(
+      tenantId,
+      placed.map(({ id }) => id),
+    ),
+  );
+  const created = await sql<StoredGroup>(Prisma.sql`
+    insert into groups as g (id, tenant_id, parent_group_id, name, name_key, search_key, description, type, custom_attributes)
     select w.id, ${tenantId}, w.parent_group_id, w.name, w.name_key, w.search_key, w.description,
       w.type::"GroupType", w.custom_attributes::jsonb from ${values}
-    on conflict (id) do nothing returning id`);
-  const updated = await sql<{ id: GroupId }>(Prisma.sql`
-    update groups g set name = w.name, name_key = w.name_key, search_key = w.search_key, description = w.description,
-      parent_group_id = w.parent_group_id, custom_attributes = coalesce(w.custom_attributes::jsonb, g.custom_attributes),
-      version = g.version + 1, updated_at = now()
-    from ${values} where g.id = w.id and g.tenant_id = ${tenantId} and g.deleted_at is null
-      and ((g.name, g.description, g.parent_group_id) is distinct from (w.name, w.description, w.parent_group_id)
-        or w.custom_attributes::jsonb <> g.custom_attributes
-        or (w.custom_attributes is not null and g.custom_attributes is null))
-    returning g.id`);
-  const byId = new Map(groups.map((group) => [group.id, group]));
-  const event = (type: GroupEventInput['type']) => (row: { id: GroupId }) => {
-    const { name, description = null, parentGroupId = null } = byId.get(row.id)!;
-    events.push({ type, tenantId, groupId: row.id, data: { name, description, parentGroupId } });
+    on conflict (id) do nothing returning ${storedColumns}`);
+  const updated = await sql<StoredGroup>(Prisma.sql`
+    update groups g set name = w.name, name_key = w.name_key, description = ${description}, parent_group_id = ${parent},
+      search_key = case when w.described then w.search_key else w.search_key || coalesce(substring(g.search_key from chr(10) || '.*'), '') end,
+      custom_attributes = ${attributes}, version = g.version + 1, updated_at = now()
+    from ${values} where ${isStored} and (g.name, g.description, g.parent_group_id, g.custom_attributes)
+      is distinct from (w.name, ${description}, ${parent}, ${attributes})
+    returning ${storedColumns}`);
+  const event = (type: GroupEventInput['type']) => (row: StoredGroup) => {
+    const { id: groupId, ...data } = row;
+    events.push({ type, tenantId, groupId, data });
   };
   created.forEach(event('group.created'));
   updated.forEach(event('group.updated'));

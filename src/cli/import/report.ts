@@ -5,7 +5,7 @@ import type { ImportReport } from './import-directory.ts';
 const SHOWN = 20;
 
 /** Prints the report; gives whether everything was stored. */
-export function printReport({ tenants, faults }: ImportReport): boolean {
+export function printReport({ tenants, faults, skipped = [] }: ImportReport): boolean {
   for (const { tenantId, name, tallies, faults: refused } of tenants) {
     if (tallies) {
       const parts = Object.entries(tallies).map(
@@ -22,6 +22,7 @@ export function printReport({ tenants, faults }: ImportReport): boolean {
     process.stdout.write('Rows of no tenant in the file, not stored:\n');
     printFaults(faults);
   }
+  if (skipped.length > 0) process.stdout.write(`Skipped, since it holds no rows: ${skipped.join(', ')}\n`);
   return faults.length === 0 && tenants.every((tenant) => tenant.tallies !== null);
 }
 

@@ -2,32 +2,37 @@
 import { z } from 'zod';
 import { createGroupInput } from '../../model/groups.ts';
 import { groupId, partnerId, tenantId, userId } from '../../model/ids.ts';
+import { nameLine } from '../../model/text.ts';
 import { userInput } from '../../model/users.ts';
 
-const label = z.string().trim().min(1).max(255);
+const label = nameLine();
+const { name, description, type, parentGroupId, customAttributes } = createGroupInput.shape;
 
-/** One schema for each section, in the order in which a file holds them. Sections of other names are skipped. */
+/** One schema for each section. A row with fields of other names is refused: they would be lost. */
 export const SECTIONS = {
-  partners: z.object({ id: partnerId, name: label }),
-  tenants: z.object({ id: tenantId, partnerId, name: label, slug: label }),
-  users: userInput.extend({ tenantId }),
-  groups: z.object({
+  partners: z.strictObject({ id: partnerId, name: label }),
+  tenants: z.strictObject({ id: tenantId, partnerId, name: label, slug: label }),
+  users: z.strictObject({ ...userInput.shape, tenantId }),
+  groups: z.strictObject({
     id: groupId,
     tenantId,
-    name: createGroupInput.shape.name,
-    description: createGroupInput.shape.description,
-    groupType: createGroupInput.shape.type,
-    parentGroupId: createGroupInput.shape.parentGroupId,
-    customAttributes: createGroupInput.shape.customAttributes,
+    name,
+    description,
+    groupType: type,
+    parentGroupId,
+    customAttributes,
   }),
-  memberships: z.object({ groupId, userId }),
-  nestings: z.object({ parentGroupId: groupId, childGroupId: groupId }),
+  memberships: z.strictObject({ groupId, userId }),
+  nestings: z.strictObject({ parentGroupId: groupId, childGroupId: groupId }),
 };
 
 export type Section = keyof typeof SECTIONS;
 export type Rows = { [Name in Section]: z.output<(typeof SECTIONS)[Name]> };
-/** A row as it was read: its section and its place there, counted from 0. */
-export type SourceRow = { section: string; index: number; row: unknown };
+/**
+ * A row as it was read: its section, its place there, counted from 0, and what is wrong with it as JSON. `index` is null, and
+ * there is no row, where the section is no array.
+ */
+export type SourceRow = { section: string; index: number | null; row: unknown; fault?: string };
 export type Source = AsyncIterable<SourceRow> | Iterable<SourceRow>;
 
-export const isSection = (name: string): name is Section => Object.hasOwn(SECTIONS, name);
+export const isSection = (section: string): section is Section => Object.hasOwn(SECTIONS, section);

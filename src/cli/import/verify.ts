@@ -1,7 +1,8 @@
 // Judges a tenant's rows together with what the directory already holds, before anything is written.
 import { Prisma, type Query } from '../../database/database.ts';
 import { topology } from '../../domain/topology.ts';
-import { MAX_DEPTH, nameKey } from '../../model/groups.ts';
+import { MAX_DEPTH } from '../../model/groups.ts';
+import { nameKey } from '../../model/text.ts';
 import type { TenantRows } from './spool.ts';
 
 type StoredGroup = {
@@ -20,14 +21,14 @@ export async function verifyTenant(sql: Query, tenantId: string, rows: TenantRow
   const stored = await sql<StoredGroup>(Prisma.sql`
     select id, tenant_id as "tenantId", name, type::text as type, parent_group_id as "parentGroupId",
       deleted_at is not null as deleted
-    from groups where tenant_id = ${tenantId} or id = any(${groups.map((group) => group.id)}::text[])`);
+    from groups where tenant_id = ${tenantId} or id = any(${groups.map((group) => group.id)}::text[]) order by id`);
   const storedById = new Map(stored.map((group) => [group.id, group]));
   for (const { id, groupType } of groups) {
     const before = storedById.get(id);
     if (!before) continue;
     if (before.tenantId !== tenantId) faults.push(`group ${id} belongs to another tenant`);
     else if (before.deleted) faults.push(`group ${id} was deleted here; restore it first`);
-    else if (before.type !== (groupType ?? 'SECURITY'))
+    else if (groupType !== undefined && before.type !== (groupType ?? 'SECURITY'))
       faults.push(`group ${id}: its type is fixed at creation`);
   }
   const live = new Map(
@@ -36,8 +37,8 @@ export async function verifyTenant(sql: Query, tenantId: string, rows: TenantRow
       .map(({ id, name, parentGroupId }) => [id, { name, parentGroupId }] as const),
   );
   for (const { id, name, parentGroupId } of groups)
-    live.set(id as string, { name, parentGroupId: parentGroupId ?? null });
-  faults.push(...verifyHierarchy(live));
+    live.set(id as string, { name, parentGroupId: placeOf(parentGroupId, live.get(id)?.parentGroupId) });
+  faults.push(...verifyHierarchy(live, new Set(groups.map(({ id }) => id))));
 
   const takenElsewhere = await sql<{ id: string }>(Prisma.sql`
     select id from users where tenant_id <> ${tenantId} and id = any(${users.map((user) => user.id)}::text[])`);
@@ -73,14 +74,23 @@ function twice(kind: string, rows: { id: string }[]): string[] {
     .map(({ id }) => `${kind} ${id} stands in the file twice`);
 }
 
-function verifyHierarchy(live: Map<string, { name: string; parentGroupId: string | null }>): string[] {
+/** Where a group is filed: absent in the file, it stays where it is stored. */
+const placeOf = (given: string | null | undefined, stored: string | null | undefined): string | null =>
+  (given === undefined ? stored : given) ?? null;
+
+function verifyHierarchy(
+  live: Map<string, { name: string; parentGroupId: string | null }>,
+  inFile: Set<string>,
+): string[] {
   const faults: string[] = [];
   const siblings = new Map<string, string>();
   const edges: { parent: string; child: string }[] = [];
   for (const [id, { name, parentGroupId }] of live) {
     const place = `${parentGroupId ?? ''}\n${nameKey(name)}`;
     const taken = siblings.get(place);
-    if (taken) faults.push(`groups ${taken} and ${id} have the same name and parent`);
+    // Of stored groups alone the file says nothing.
+    if (taken && (inFile.has(taken) || inFile.has(id)))
+      faults.push(`groups ${taken} and ${id} have the same name and parent`);
     siblings.set(place, id);
     if (parentGroupId === null) continue;
     if (!live.has(parentGroupId))

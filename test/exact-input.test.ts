@@ -1,0 +1,167 @@
+// Values that GraphQL, REST and an import keep to the digit, or refuse: by each way the same.
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { importDirectory } from '../src/cli/import/import-directory.ts';
+import { readImportFile } from '../src/cli/import/read-file.ts';
+import { Prisma } from '../src/database/database.ts';
+import { parseJson, parseNumber } from '../src/model/json.ts';
+import { createTenant } from './support/directories.ts';
+import { openTestDatabase, type TestDatabase } from './support/postgresql.ts';
+import { SUPER_ADMIN, startApp, type TestApp } from './support/server.ts';
+
+let database: TestDatabase;
+let server: TestApp;
+let inProcess: TestApp;
+let tenant: Awaited<ReturnType<typeof createTenant>>;
+let folder: string;
+beforeAll(async () => {
+  database = await openTestDatabase();
+  server = await startApp(database.db);
+  inProcess = await startApp(database.db, {}, { inProcess: true });
+  tenant = await createTenant(database.db);
+  folder = await mkdtemp(join(tmpdir(), 'coterie-exact-'));
+});
+afterAll(() => database.close());
+
+let made = 0;
+/** The attributes that are stored of a new group of that name; null if there is none. */
+async function stored(name: string): Promise<string | null> {
+  const [row] = await database.db.sql<{ text: string }>(
+    Prisma.sql`select custom_attributes::text as text from groups where name = ${name}`,
+  );
+  return row?.text ?? null;
+}
+
+async function post(app: TestApp, path: string, body: string): Promise<unknown> {
+  const response = await app.send(
+    new Request(`${app.url}${path}`, {
+      method: 'POST',
+      body,
+      headers: {
+        authorization: `Bearer ${await app.tokenFor(SUPER_ADMIN)}`,
+        'content-type': 'application/json',
+      },
+    }),
+  );
+  return response.json();
+}
+
+const CREATE = `mutation ($name: String!, $c: JSONObject) {
+  createGroup(input: {tenantId: "TENANT", name: $name, customAttributes: $c}) { __typename ... on ValidationError { fields { path } } } }`;
+
+/** Each way to create a group with attributes, which are JSON text. */
+const WAYS: Record<string, (name: string, attributes: string) => Promise<unknown>> = {
+  'a variable': (name, attributes) =>
+    post(
+      server,
+      '/graphql',
+      `{"query": ${JSON.stringify(CREATE.replace('TENANT', tenant.tenantId))}, "variables": {"name": "${name}", "c": ${attributes}}}`,
+    ),
+  'a variable, read by Yoga': (name, attributes) =>
+    post(
+      inProcess,
+      '/graphql',
+      `{"query": ${JSON.stringify(CREATE.replace('TENANT', tenant.tenantId))}, "variables": {"name": "${name}", "c": ${attributes}}}`,
+    ),
+  'a literal': (name, attributes) => {
+    const literal = attributes.replaceAll(/"(\w+)":/g, '$1:');
+    const query = CREATE.replace('TENANT', tenant.tenantId)
+      .replace(', $c: JSONObject', '')
+      .replace('$c', literal);
+    return post(server, '/graphql', JSON.stringify({ query, variables: { name } }));
+  },
+  REST: (name, attributes) =>
+    post(
+      server,
+      `/api/v1/tenants/${tenant.tenantId}/groups`,
+      `{"name": "${name}", "custom_attributes": ${attributes}}`,
+    ),
+  'an import': async (name, attributes) => {
+    const { tenantId, partnerId } = tenant;
+    const path = join(folder, `${name}.json`);
+    await writeFile(
+      path,
+      `{"tenants": [{"id": "${tenantId}", "partnerId": "${partnerId}", "name": "Tenant", "slug": "t"}],
+        "groups": [{"id": "grp_${name}", "tenantId": "${tenantId}", "name": "${name}", "customAttributes": ${attributes}}]}`,
+    );
+    return importDirectory(database.db, readImportFile(path));
+  },
+};
+
+test.each([
+  ['an integer beyond 2^53', '{"a": 9007199254740993}'],
+  ['a negative one, deep within', '{"a": [{"b": -9007199254740993}]}'],
+  ['the first that others read as', '{"a": 9007199254740992}'],
+  ['a fraction of more digits than there are', '{"a": 0.1234567890123456789}'],
+  ['an integer with such a fraction', '{"a": 4503599627370497.25}'],
+  ['more than the largest', '{"a": 1e400}'],
+  ['less than the smallest', '{"a": [1e-400]}'],
+])('%s is refused by each way', async (_name, attributes) => {
+  for (const [way, create] of Object.entries(WAYS)) {
+    const name = `Refused${++made}`;
+    const answer = JSON.stringify(await create(name, attributes));
+    expect([way, answer]).toEqual([way, expect.stringMatching(/custom_?attributes/i)]);
+    expect([way, await stored(name)]).toEqual([way, null]);
+  }
+});
+
+test.each([
+  [
+    'the largest integers',
+    '{"a": [9007199254740991, -9007199254740991]}',
+    '{"a": [9007199254740991, -9007199254740991]}',
+  ],
+  [
+    'fractions',
+    '{"a": [0.1, 12345678901234.25, 1e-7, 0.30000000000000004]}',
+    '{"a": [0.1, 12345678901234.25, 0.0000001, 0.30000000000000004]}',
+  ],
+  [
+    'other ways to write a number',
+    '{"a": [1.50, 1.5e2, 100E-2, 0.0000000000000000000]}',
+    '{"a": [1.5, 150, 1, 0]}',
+  ],
+  [
+    'names of properties that all objects have',
+    '{"__proto__": {"x": 1}, "constructor": 2, "toString": null}',
+    '{"toString": null, "__proto__": {"x": 1}, "constructor": 2}',
+  ],
+])('%s are kept by each way', async (_name, attributes, expected) => {
+  for (const [way, create] of Object.entries(WAYS)) {
+    const name = `Kept${++made}`;
+    const answer = JSON.stringify(await create(name, attributes));
+    expect([way, answer, await stored(name)]).toEqual([way, answer, expected]);
+  }
+});
+
+test('numbers are read as JSON is, or are none', () => {
+  for (const text of [
+    '0',
+    '-0',
+    '-1.5',
+    '1e21',
+    '1.7976931348623157e308',
+    '5e-324',
+    '123456789012345678e-5',
+    '0e999',
+  ]) {
+    expect(parseNumber(text), text).toSatisfy(
+      (number) => Object.is(number, JSON.parse(text)) || Number.isNaN(number),
+    );
+  }
+  expect(['1e21', '5e-324', '0e999', '-0', '1.0'].map(parseNumber)).toEqual([1e21, 5e-324, 0, -0, 1]);
+  expect(['1e309', '1e-324', '9007199254740993', '0.1000000000000000055'].map(parseNumber)).toEqual([
+    NaN,
+    NaN,
+    NaN,
+    NaN,
+  ]);
+  // Digits inside a text are none of a number.
+  expect(parseJson('{"a": "9007199254740993", "b": [1e5, "1e400"]}')).toEqual({
+    a: '9007199254740993',
+    b: [100000, '1e400'],
+  });
+  expect(() => parseJson('{"a": 9007199254740993')).toThrow(SyntaxError);
+});
