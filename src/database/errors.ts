@@ -34,6 +34,9 @@ export function isRetryable(error: unknown): boolean {
   return RETRYABLE.has(driverCode(error) ?? '');
 }
 
+/** A conflict with another transaction that the database cannot see: this one is run again from its start. */
+export const conflict = (message: string): Error => Object.assign(new Error(message), { code: '40001' });
+
 /** Whether the connection is gone, waits for an answer that will not come, or leads to a server that cannot work now: it must not be used again. */
 export function isLostConnection(error: unknown): boolean {
   const code = driverCode(error) ?? '';

@@ -1,5 +1,6 @@
 // Users, mirrored from the identity provider: found, listed, and kept in step.
 import { Prisma, type Query } from '../database/database.ts';
+import { conflict } from '../database/errors.ts';
 import { refuse } from '../model/errors.ts';
 import { searchKey } from '../model/groups.ts';
 import { isIdOf, type TenantId, type UserId } from '../model/ids.ts';
@@ -14,6 +15,7 @@ import {
 import { noticeUsers } from './derived.ts';
 import { assertMayChange, change, type Directory, plainUser } from './directory.ts';
 import { recordEvents } from './events.ts';
+import { lockGraph } from './graph-lock.ts';
 import { list } from './lists.ts';
 import { assertBatchSize, moveMemberships } from './memberships.ts';
 import type { UserRow } from './rows.ts';
@@ -76,7 +78,8 @@ export type UpsertedUsers = { users: UserRow[]; created: string[]; updated: stri
 
 /**
  * Creates the users that are new and updates those that differ. Refused: NOT_FOUND (tenant), LIMIT_EXCEEDED,
- * OTHER_TENANT for an id of another tenant in sight; VALIDATION_FAILED for one that is taken out of sight.
+ * OTHER_TENANT for an id of another tenant in sight. New ids may be named only by callers who see everything: to all
+ * others VALIDATION_FAILED, as an id that is free and one that is taken out of sight must not differ.
  */
 export async function upsertUsers(directory: Directory, input: UpsertUsersInput): Promise<UpsertedUsers> {
   const { tenantId, users: wanted } = readInput(upsertUsersInput, input);
@@ -88,10 +91,14 @@ export async function upsertUsers(directory: Directory, input: UpsertUsersInput)
     ${wanted.map((user) => searchKey(user.email, user.displayName))}::text[]) w(id, email, display_name, search_key)
     order by id)`;
   return change(directory, async (sql) => {
-    const created = await sql<{ id: string }>(Prisma.sql`
-      insert into users (id, tenant_id, email, display_name, search_key)
-      select w.id, ${tenantId}, w.email, w.display_name, w.search_key from ${rows} w
-      on conflict (id) do nothing returning id`);
+    // One change of the tenant's users at a time: a removal between two statements would leave ids neither new nor known.
+    await lockGraph(directory, sql, tenantId);
+    const created = seesEverything(directory)
+      ? await sql<{ id: string }>(Prisma.sql`
+          insert into users (id, tenant_id, email, display_name, search_key)
+          select w.id, ${tenantId}, w.email, w.display_name, w.search_key from ${rows} w
+          on conflict do nothing returning id`)
+      : [];
     const updated = await sql<{ id: string }>(Prisma.sql`
       with updated as (
         update users u set email = w.email, display_name = w.display_name, search_key = w.search_key, updated_at = now()
@@ -119,6 +126,7 @@ export async function removeUsers(
   await requireTenant(directory, tenantId);
   const ids = [...new Set(userIds)];
   return change(directory, async (sql) => {
+    await lockGraph(directory, sql, tenantId);
     // Groups before users, as where members are added; theirs are counted anew below.
     await sql(Prisma.sql`
       select id from groups where tenant_id = ${tenantId} and id in (
@@ -150,6 +158,8 @@ export async function removeUsers(
   });
 }
 
+const seesEverything = ({ sight }: Directory): boolean => sight.kind === 'all';
+
 async function requireTenant(directory: Directory, tenantId: TenantId): Promise<void> {
   const tenant = await findTenant(directory, tenantId);
   if (!tenant) throw refuse.notFound(tenantId);
@@ -168,10 +178,12 @@ async function assertAllStored(
     select id from users where id = any(${missing}::text[]) and ${directory.scope(Prisma.sql`tenant_id`)}`);
   const [first] = seen;
   if (first) throw refuse.otherTenant(first.id);
+  // Another tenant's when it was inserted, and removed there since.
+  if (seesEverything(directory)) throw conflict('A user was removed meanwhile');
   throw refuse.validation(
     missing.map((id) => ({
       path: ['users', String(ids.indexOf(id)), 'id'],
-      message: 'cannot be used for a user of this tenant',
+      message: "is not a user of this tenant, and new ones are named by the platform's sync alone",
     })),
   );
 }

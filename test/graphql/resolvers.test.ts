@@ -7,6 +7,7 @@ import { openDirectory } from '../../src/domain/directory.ts';
 import { schema } from '../../src/graphql/schema.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import type { TenantId, UserId } from '../../src/model/ids.ts';
+import { superAdmin } from '../support/directories.ts';
 
 const tenantId = 'tnt_resolvers' as TenantId;
 const admin: Caller = {
@@ -53,9 +54,12 @@ beforeAll(async () => {
     data: { id: tenantId, partnerId: 'prt_resolvers', name: 'Tenant', slug: 'tenant' },
   });
   const users = ['usr_1', 'usr_2'].map((id) => ({ id, email: `${id}@example.org` }));
-  await run('mutation ($input: UpsertUsersInput!) { upsertUsers(input: $input) { __typename } }', {
-    input: { tenantId, users },
-  });
+  const input = { tenantId, users };
+  await run(
+    'mutation ($input: UpsertUsersInput!) { upsertUsers(input: $input) { __typename } }',
+    { input },
+    superAdmin,
+  );
   root = await createGroup({ name: 'Root', description: 'First', initialMemberIds: ['usr_1'] });
   child = await createGroup({ name: 'Child', parentGroupId: root, initialMemberIds: ['usr_2'] });
 });
