@@ -142,6 +142,10 @@ export async function removeUsers(
       where: Prisma.sql`user_id = any(${ids}::text[])`,
       cause: 'USER_REMOVED',
     });
+    // A user created under the same id is another one, to whom no restored group gives these back.
+    await sql(Prisma.sql`
+      update membership_history set user_removed = true
+      where tenant_id = ${tenantId} and user_id = any(${ids}::text[]) and deletion_id is not null`);
     await sql(Prisma.sql`delete from users where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
     const byGroup = Map.groupBy(ended, (membership) => membership.groupId);
     await recordEvents(

@@ -3,6 +3,7 @@ import { Prisma, type Query } from '../../database/database.ts';
 import { countMemberships, noticeNestings, noticeUsers } from '../../domain/derived.ts';
 import type { Directory } from '../../domain/directory.ts';
 import { type GroupEventInput, recordEvents } from '../../domain/events.ts';
+import { claimNestings } from '../../domain/nesting.ts';
 import { nameKey, searchKey } from '../../model/groups.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 import type { Rows } from './rows.ts';
@@ -77,7 +78,8 @@ async function loadGroups(
     on conflict (id) do nothing returning id`);
   const updated = await sql<{ id: GroupId }>(Prisma.sql`
     update groups g set name = w.name, name_key = w.name_key, search_key = w.search_key, description = w.description,
-      parent_group_id = w.parent_group_id, custom_attributes = coalesce(w.custom_attributes::jsonb, g.custom_attributes),
+      parent_group_id = w.parent_group_id,
+      moved_by = case when g.parent_group_id is not distinct from w.parent_group_id then g.moved_by end, custom_attributes = coalesce(w.custom_attributes::jsonb, g.custom_attributes),
       version = g.version + 1, updated_at = now()
     from ${values} where g.id = w.id and g.tenant_id = ${tenantId} and g.deleted_at is null
       and ((g.name, g.description, g.parent_group_id) is distinct from (w.name, w.description, w.parent_group_id)
@@ -141,6 +143,11 @@ async function loadNestings(
         on conflict (parent_group_id, child_group_id) do nothing returning parent_group_id, child_group_id),
       ${noticeNestings('added', tenantId)}
       select parent_group_id as "groupId", child_group_id as id from added`);
+    await claimNestings(
+      sql,
+      tenantId,
+      chunk.map((row) => ({ parent: row.parentGroupId, child: row.childGroupId })),
+    );
     count(tally, chunk.length, rows.length, 0);
     for (const [groupId, added] of Map.groupBy(rows, (row) => row.groupId)) {
       events.push({
