@@ -88,7 +88,7 @@ describe('connections', () => {
   });
 
   test.each([
-    ['first: 0', 'first'],
+    ['first: -1', 'first'],
     ['first: 101', 'first'],
     ['last: -1', 'last'],
     ['first: 1, last: 1', 'last'],
@@ -99,6 +99,19 @@ describe('connections', () => {
       { code: 'VALIDATION_FAILED', details: { fields: [{ path: [named] }] } },
     ]);
     expect(statements).toEqual([]);
+  });
+
+  test.each(['first', 'last'])('%s: 0 has no rows, and its total', async (argument) => {
+    const { data, errors } = await run(
+      `{ groups(${argument}: 0) { totalCount edges { cursor } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`,
+    );
+    expect(errors).toBeUndefined();
+    const more = { hasNextPage: argument === 'first', hasPreviousPage: argument === 'last' };
+    expect(data.groups).toEqual({
+      totalCount: 2,
+      edges: [],
+      pageInfo: { ...more, startCursor: null, endCursor: null },
+    });
   });
 
   test('are null where hidden, whatever is selected below', async () => {
