@@ -4,7 +4,8 @@ import type { Logger } from 'pino';
 import { type Authenticate, authenticateDevelopment, authenticateIssued } from './auth/caller.ts';
 import { developmentKey, signDevelopmentToken } from './auth/development-key.ts';
 import type { Config } from './config.ts';
-import { type Database, Prisma } from './database/database.ts';
+import type { Database } from './database/database.ts';
+import { assertReady } from './database/ready.ts';
 import { openDirectory } from './domain/directory.ts';
 import { createGraphQLHandler } from './graphql/handler.ts';
 import { readTrustedDocuments } from './graphql/trusted-documents.ts';
@@ -48,7 +49,7 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     graphql,
     plainGraphQL,
     rest: createRestHandler(face),
-    ready: () => database.sql(Prisma.sql`select 1 as ready`),
+    ready: () => assertReady(database),
     bodyBytes: config.limits.bodyBytes,
     restBodyBytes: config.limits.restBodyBytes,
     corsOrigins: config.corsOrigins,

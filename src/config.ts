@@ -67,6 +67,9 @@ export function readConfig(variables: NodeJS.ProcessEnv = process.env) {
   if (!env) throw misconfigured(error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`));
   const production = env.NODE_ENV === 'production';
   const faults: string[] = [];
+  for (const issuer of env.AUTH_ISSUER ?? []) {
+    if (issuer.split('*').length > 2) faults.push(`AUTH_ISSUER: ${issuer} may hold one *, for the tenant`);
+  }
   if (env.AUTH_ISSUER) {
     if (!env.AUTH_AUDIENCE) faults.push('AUTH_AUDIENCE: required together with AUTH_ISSUER');
     if (!env.AUTH_JWKS_URL) faults.push('AUTH_JWKS_URL: required together with AUTH_ISSUER');

@@ -215,6 +215,13 @@ describe('with an issuer', () => {
     expect(faultsOf({ AUTH_ISSUER, AUTH_AUDIENCE })).toEqual([jwks]);
   });
 
+  test('has one place for the tenant in an issuer', () => {
+    const AUTH_ISSUER = 'https://*.example.com/*,https://*.example.com';
+    expect(faultsOf({ ...ISSUER, AUTH_ISSUER })).toEqual([
+      'AUTH_ISSUER: https://*.example.com/* may hold one *, for the tenant',
+    ]);
+  });
+
   test('it is AUTH_ISSUER that makes one', () => {
     const { AUTH_AUDIENCE, AUTH_JWKS_URL } = ISSUER;
     expect(readConfig({ AUTH_AUDIENCE, AUTH_JWKS_URL }).issuer).toBeNull();

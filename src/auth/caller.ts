@@ -62,12 +62,25 @@ function authenticator(issuers: RegExp[], audience: string[], keys: JWTVerifyGet
     if (known && now < known.until) return known.caller;
     kept.delete(token);
     const payload = await verified(token, audience, keys);
-    const match = issuers.map((issuer) => issuer.exec(payload.iss ?? '')).find((found) => found !== null);
-    if (!match) throw refuse.unauthenticated('The token comes from an issuer that is not trusted here');
-    const caller = callerOf(payload, match[1] ?? null);
+    const caller = callerOf(payload, issuerTenant(payload.iss, issuers));
     kept.set(token, { caller, until: Math.min(now + KEPT_FOR, (payload.exp! + CLOCK_SKEW) * 1_000) });
     return caller;
   };
+}
+
+/**
+ * The tenant that the issuer stands for; null for one that is trusted with all. One that matches in both ways stands for
+ * its tenant. Refused unless it is one text (RFC 7519, section 4.1.1) and trusted here.
+ */
+function issuerTenant(issuer: unknown, trusted: readonly RegExp[]): string | null {
+  const matches =
+    typeof issuer === 'string'
+      ? trusted.map((pattern) => pattern.exec(issuer)).filter((match) => match !== null)
+      : [];
+  if (matches.length === 0) {
+    throw refuse.unauthenticated('The token comes from an issuer that is not trusted here');
+  }
+  return matches.map(([, tenant]) => tenant).find((tenant) => tenant !== undefined) ?? null;
 }
 
 /** A token that held: it is not verified again until then. */
@@ -86,12 +99,13 @@ function bearerToken(authorization: string | null): string {
 
 async function verified(token: string, audience: string[], keys: JWTVerifyGetKey): Promise<JWTPayload> {
   try {
-    const { payload } = await jwtVerify(token, keys, {
+    const { payload, protectedHeader } = await jwtVerify(token, keys, {
       algorithms: ['RS256', 'ES256'],
       audience,
       clockTolerance: CLOCK_SKEW,
       requiredClaims: ['iss', 'aud', 'exp', 'sub'],
     });
+    if (!isAccessToken(protectedHeader.typ)) throw new errors.JWTInvalid('unexpected "typ"');
     return payload;
   } catch (error) {
     if (error instanceof errors.JWTExpired) throw refuse.unauthenticated('The token has expired');
@@ -99,6 +113,13 @@ async function verified(token: string, audience: string[], keys: JWTVerifyGetKey
     throw refuse.unavailable('The keys that verify tokens cannot be reached; try again', error);
   }
 }
+
+/**
+ * Whether a token of this type grants access (RFC 9068, section 4, and RFC 7515, section 4.1.9: media types ignore case).
+ * Others that the same keys sign are proofs, logout tokens or security events (RFC 8725, section 3.11).
+ */
+const isAccessToken = (type: unknown): boolean =>
+  type === undefined || (typeof type === 'string' && /^(?:application\/)?(?:at\+)?jwt$/i.test(type));
 
 /** Whether the token is at fault: what jose throws about keys it could not fetch is not. */
 function isAboutToken(error: unknown): boolean {

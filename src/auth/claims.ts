@@ -2,11 +2,16 @@
 import { z } from 'zod';
 import type { Caller, Sight } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
-import { isIdOf, partnerId, tenantId } from '../model/ids.ts';
+import { isIdOf, partnerId, type TenantId, tenantId } from '../model/ids.ts';
 
 /** The claims that decide; all others are ignored (identity platform's token description). */
 const claims = z.object({
-  sub: z.string().min(1).max(255),
+  // It is written down as the author of changes, and so must be text that can be stored and shown.
+  sub: z
+    .string()
+    .min(1)
+    .max(255)
+    .refine((text) => !/[\p{Cc}\p{Cs}]/u.test(text)),
   scope: z.string().optional(),
   role: z.string().optional(),
   tenant_id: tenantId.optional(),
@@ -16,7 +21,8 @@ const claims = z.object({
 });
 
 /**
- * The caller that the claims describe; `issuerTenant` is the tenant that the issuer's URL names. Throws
+ * The caller that the claims describe; `issuerTenant` is the tenant that the issuer's URL names, which is all that its
+ * tokens can give sight of: administrators of more are that tenant's, and platform tokens its services. Throws
  * UNAUTHENTICATED for claims that contradict each other or miss what their role needs, FORBIDDEN for machines
  * without a scope.
  */
@@ -26,19 +32,15 @@ export function callerOf(payload: object, issuerTenant: string | null): Caller {
     const names = result.error.issues.map((issue) => issue.path.join('.'));
     throw refuse.unauthenticated(`The token's claims do not hold: ${names.join(', ')}`);
   }
-  const { sub: subject, scope, role, tenant_id, partner_id, platform_token, act } = result.data;
-  if (issuerTenant !== null && tenant_id !== undefined && issuerTenant !== tenant_id) {
-    throw refuse.unauthenticated("The token's tenant_id is not the tenant of its issuer");
-  }
+  const { sub: subject, scope, role, partner_id, platform_token, act } = result.data;
+  const boundTo = issuerTenant === null ? null : tenantOfIssuer(issuerTenant, result.data.tenant_id);
+  const tenant_id = boundTo ?? result.data.tenant_id;
   const scopes = new Set(scope?.split(' '));
   const actors = delegates(act);
-  const directory = (as: Exclude<Caller['role'], 'USER'>, sight: Sight, mayChange: boolean): Caller => ({
-    role: as,
-    subject,
-    actors,
-    sight,
-    mayChange,
-  });
+  const directory = (as: DirectoryRole, sight: Sight, mayChange: boolean): Caller =>
+    boundTo === null
+      ? { role: as, subject, actors, sight, mayChange }
+      : { role: WITHIN_TENANT[as], subject, actors, sight: { kind: 'tenant', tenantId: boundTo }, mayChange };
 
   if (platform_token === true) {
     if (!scopes.has('admin:read') && !scopes.has('admin:write')) {
@@ -66,6 +68,25 @@ export function callerOf(payload: object, issuerTenant: string | null): Caller {
     throw refuse.forbidden('Service token requires groups:read or groups:write scope');
   }
   return directory('SERVICE', { kind: 'tenant', tenantId: tenant_id }, scopes.has('groups:write'));
+}
+
+type DirectoryRole = Exclude<Caller['role'], 'USER'>;
+
+/** What each role comes to if its token's issuer stands for one tenant. */
+const WITHIN_TENANT = {
+  SUPER_ADMIN: 'TENANT_ADMIN',
+  PARTNER_ADMIN: 'TENANT_ADMIN',
+  TENANT_ADMIN: 'TENANT_ADMIN',
+  PLATFORM: 'SERVICE',
+  SERVICE: 'SERVICE',
+} as const satisfies Record<DirectoryRole, DirectoryRole>;
+
+/** The tenant that the issuer stands for, which the claim must not contradict. */
+function tenantOfIssuer(named: string, claimed: TenantId | undefined): TenantId {
+  if (!isIdOf('tenant', named) || (claimed !== undefined && claimed !== named)) {
+    throw refuse.unauthenticated("The token's tenant_id is not the tenant of its issuer");
+  }
+  return named;
 }
 
 const missing = (claim: string, role: string) =>

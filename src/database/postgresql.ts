@@ -4,6 +4,7 @@ import pg from 'pg';
 import type { Database, Query, Sql } from './database.ts';
 import { PrismaClient } from './generated/client/client.ts';
 import type { Migratable, MigrationAdapter } from './migrate.ts';
+import { assertSession, withSessionOptions } from './session.ts';
 import { NAMES_LIFETIME, statementNames, statements } from './statements.ts';
 import { inTransaction, withRetries } from './transaction.ts';
 
@@ -11,27 +12,26 @@ import { inTransaction, withRetries } from './transaction.ts';
 export type Timeouts = { connect: number; statement: number; lock: number; query: number };
 export const DEFAULT_TIMEOUTS: Timeouts = { connect: 2_000, statement: 5_000, lock: 2_000, query: 6_000 };
 
-/** Prisma's adapter drops the offset of a timestamp that it reads, and so must be told the time in UTC. */
-const SESSION = '-c TimeZone=UTC';
-
 export type ServerOptions = {
   url: string;
   poolSize?: number | undefined;
   timeouts?: Partial<Timeouts> | undefined;
 };
 
+/** How a pool's connections open: one whose session is not as it must be is closed, and its user told why. */
+const session = (url: string) => ({ connectionString: withSessionOptions(url), onConnect: assertSession });
+
 /** Opens a server's database; nothing is sent before the first statement. */
 export function openPostgresql({ url, poolSize = 10, timeouts }: ServerOptions): Database & Migratable {
   const { connect, statement, lock, query } = { ...DEFAULT_TIMEOUTS, ...timeouts };
   const pool = new pg.Pool({
-    connectionString: url,
+    ...session(url),
     max: poolSize,
     connectionTimeoutMillis: connect,
     maxLifetimeSeconds: NAMES_LIFETIME,
     statement_timeout: statement,
     lock_timeout: lock,
     query_timeout: query,
-    options: SESSION,
   });
   // An idle connection that breaks is replaced by the pool; without a listener the event would end the process.
   pool.on('error', () => {});
@@ -73,7 +73,7 @@ async function withMigrationAdapter<Result>(
   url: string,
   use: (adapter: MigrationAdapter) => Promise<Result>,
 ): Promise<Result> {
-  const pool = new pg.Pool({ connectionString: url, max: 1, options: SESSION });
+  const pool = new pg.Pool({ ...session(url), max: 1 });
   // The end of a connection that nobody is using is an event, and without a listener it would end the process.
   pool.on('error', () => {});
   try {
@@ -95,7 +95,7 @@ class ServerMigrationAdapter extends PrismaPg {
   override async connect() {
     const connection = await super.connect();
     connection.executeScript = async (script) => {
-      const client = new pg.Client({ connectionString: this.#url, options: SESSION });
+      const client = new pg.Client({ connectionString: withSessionOptions(this.#url) });
       await client.connect();
       try {
         await client.query(script);

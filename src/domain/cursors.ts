@@ -15,8 +15,9 @@ export type Ordering = {
 /** Longer than a cursor of any list: its longest key is a user's email and name. */
 const MAX_LENGTH = 10_000;
 
-/** One row more than the page holds says whether another page follows; who does not ask need not read it. */
-export const rowsToRead = ({ size, rowsOnly }: PageRequest): number => (rowsOnly ? size : size + 1);
+/** One row more than the page holds says whether another page follows; who does not ask need not read it, unless it holds none. */
+export const rowsToRead = ({ size, rowsOnly }: PageRequest): number =>
+  rowsOnly && size > 0 ? size : size + 1;
 
 /** Puts a bucket's rows, whose order across buckets is the plan's, into the list's order and cuts the surplus row. */
 export function toPage<Raw extends object, Row extends object>(
@@ -71,10 +72,16 @@ export function withRows<Row>(page: Page<Row>, rows: readonly Row[]): Page<Row> 
 
 function encodeCursor(order: Ordering, raw: Record<string, unknown>): string {
   const values = order.keys.map(({ alias = 'sortValue' }) => raw[alias]);
-  return Buffer.from(JSON.stringify([order.tag, ...values])).toString('base64url');
+  return written(order, values);
 }
 
-/** The values of a cursor, one for each key of the order; refused with VALIDATION_FAILED for a cursor of another list. */
+const written = (order: Ordering, values: readonly unknown[]): string =>
+  Buffer.from(JSON.stringify([order.tag, ...values])).toString('base64url');
+
+/**
+ * The values of a cursor, one for each key of the order; refused with VALIDATION_FAILED for a cursor of another list, and
+ * for any text that is not exactly as cursors are written: what reads it later may read it otherwise.
+ */
 export function cursorValues(order: Ordering, cursor: string, path: string): string[] {
   try {
     const [tag, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
@@ -88,7 +95,8 @@ export function cursorValues(order: Ordering, cursor: string, path: string): str
           !value.includes('\0') &&
           value.isWellFormed() &&
           (order.keys[at]!.type === 'text' || isTime(value)),
-      );
+      ) &&
+      written(order, values) === cursor;
     if (fits) return values as string[];
   } catch {
     // Falls through to the refusal: the text is no cursor at all.

@@ -44,9 +44,9 @@ export async function deleteGroup(directory: Directory, input: DeleteGroupInput)
         return finish(directory, sql, { group, ids: [id], deletionId, strategy: 'BLOCK', movedGroups: [] });
       case 'ORPHAN': {
         await assertNamesFree(sql, group);
-        await nestThrough(directory, sql, group);
+        await nestThrough(directory, sql, group, deletionId);
         await markDeleted(sql, group, [id], deletionId);
-        const movedGroups = await moveChildrenUp(directory, sql, group);
+        const movedGroups = await moveChildrenUp(directory, sql, group, deletionId);
         return finish(directory, sql, { group, ids: [id], deletionId, strategy: 'ORPHAN', movedGroups });
       }
       case 'CASCADE': {
@@ -133,12 +133,25 @@ async function assertNamesFree(sql: Query, { id, tenantId, parentGroupId }: Grou
   if (clashes.length > 0) throw refuse.nameTaken(clashes.map((clash) => clash.name));
 }
 
-/** Nests each nested group into every group that this one is nested in, so that nobody loses a membership. */
-async function nestThrough(directory: Directory, sql: Query, { id, tenantId }: GroupRow): Promise<void> {
+/**
+ * Nests each nested group into every group that this one is nested in, so that nobody loses a membership. These nestings
+ * stand for the deletion until the group is restored, or somebody asks for them; those that stand for others, for it too.
+ */
+async function nestThrough(
+  directory: Directory,
+  sql: Query,
+  { id, tenantId }: GroupRow,
+  deletionId: DeletionId,
+): Promise<void> {
+  await sql(Prisma.sql`
+    update nestings n set stands_for = array_append(n.stands_for, ${deletionId}::text)
+    from nestings above join nestings below on below.tenant_id = above.tenant_id and below.parent_group_id = above.child_group_id
+    where above.tenant_id = ${tenantId} and above.child_group_id = ${id} and n.tenant_id = above.tenant_id
+      and n.parent_group_id = above.parent_group_id and n.child_group_id = below.child_group_id and n.stands_for is not null`);
   const edges = await sql<{ parentGroupId: GroupId; childGroupId: GroupId }>(Prisma.sql`
     with added as (
-      insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
-      select above.tenant_id, above.parent_group_id, below.child_group_id, ${actorOf(directory).id}
+      insert into nestings (tenant_id, parent_group_id, child_group_id, created_by, stands_for)
+      select above.tenant_id, above.parent_group_id, below.child_group_id, ${actorOf(directory).id}, array[${deletionId}::text]
       from nestings above join nestings below on below.parent_group_id = above.child_group_id
       where above.child_group_id = ${id} and above.tenant_id = ${tenantId}
       on conflict (parent_group_id, child_group_id) do nothing
@@ -158,12 +171,21 @@ async function nestThrough(directory: Directory, sql: Query, { id, tenantId }: G
   );
 }
 
-async function moveChildrenUp(directory: Directory, sql: Query, group: GroupRow): Promise<GroupRow[]> {
+/** Files the children under the group's parent, and writes down that the deletion did it. */
+async function moveChildrenUp(
+  directory: Directory,
+  sql: Query,
+  group: GroupRow,
+  deletionId: DeletionId,
+): Promise<GroupRow[]> {
   const { id, tenantId, parentGroupId } = group;
   const moved = await sql<GroupRow>(Prisma.sql`
-    update groups as g set parent_group_id = ${parentGroupId}, version = g.version + 1, updated_at = now()
+    update groups as g set parent_group_id = ${parentGroupId}, version = g.version + 1, updated_at = now(),
+      moved_by = array_append(g.moved_by, ${deletionId}::text)
     where g.tenant_id = ${tenantId} and g.parent_group_id = ${id} and g.deleted_at is null
     returning ${groupColumns}`);
+  await sql(Prisma.sql`
+    update groups set moved_children = ${moved.map((child) => child.id)}::text[] where tenant_id = ${tenantId} and id = ${id}`);
   await recordEvents(
     directory,
     sql,

@@ -90,6 +90,7 @@ export async function updateGroup(
     const [row] = await sql<GroupRow>(Prisma.sql`
       update groups as g set name = ${after.name}, name_key = ${key}, description = ${after.description},
         search_key = ${searchKey(after.name, after.description)}, parent_group_id = ${parentGroupId},
+        moved_by = case when g.parent_group_id is not distinct from ${parentGroupId}::text then g.moved_by end,
         custom_attributes = ${jsonb(after.customAttributes)}, version = g.version + 1, updated_at = now()
       where g.tenant_id = ${tenantId} and g.id = ${id} returning ${groupColumns}`);
     await recordEvent(directory, sql, {

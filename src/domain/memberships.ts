@@ -8,7 +8,7 @@ import type { Directory } from './directory.ts';
 import { actorOf, recordEvent } from './events.ts';
 
 /** Why an edge ended. */
-export type EndCause = 'REMOVED' | 'GROUP_DELETED' | 'USER_REMOVED';
+export type EndCause = 'REMOVED' | 'GROUP_DELETED' | 'GROUP_RESTORED' | 'USER_REMOVED';
 
 /** Refused with LIMIT_EXCEEDED above 1,000 ids in one call. */
 export function assertBatchSize(...batches: readonly (readonly unknown[])[]): void {
@@ -107,12 +107,12 @@ export function moveNestings(directory: Directory, sql: Query, ending: Ending) {
   return sql<{ parentGroupId: GroupId; childGroupId: GroupId }>(Prisma.sql`
     with ended as (
       delete from nestings where tenant_id = ${tenantId} and ${where}
-      returning tenant_id, parent_group_id, child_group_id, created_at, created_by),
+      returning tenant_id, parent_group_id, child_group_id, created_at, created_by, stands_for),
     ${noticeNestings('ended', tenantId)}
     insert into nesting_history
-      (tenant_id, parent_group_id, child_group_id, created_at, created_by, ended_at, ended_by, cause, deletion_id)
+      (tenant_id, parent_group_id, child_group_id, created_at, created_by, ended_at, ended_by, cause, deletion_id, stands_for)
     select tenant_id, parent_group_id, child_group_id, created_at, created_by, now(), ${actorOf(directory).id}, ${cause},
-      ${deletionId ?? null}
+      ${deletionId ?? null}, stands_for
     from ended returning parent_group_id as "parentGroupId", child_group_id as "childGroupId"`);
 }
 

@@ -108,6 +108,11 @@ export async function addNestedGroups(directory: Directory, input: AddNestedGrou
     for (const child of added) await assertNoCycle(sql, tenantId, graph, groupId, child);
     for (const child of added) assertDepth(graph, groupId, child);
     await insertNestings(directory, sql, { tenantId, parentGroupId: groupId, childGroupIds: added });
+    await claimNestings(
+      sql,
+      tenantId,
+      children.map((child) => ({ parent: groupId, child })),
+    );
     if (added.length > 0) {
       await recordEvent(directory, sql, {
         type: 'group_nesting.added',
@@ -167,6 +172,18 @@ export async function insertNestings(
       on conflict (parent_group_id, child_group_id) do nothing returning child_group_id),
     ${noticeNestings('added', tenantId)}
     select from added`);
+}
+
+/** Makes nestings that stand for deleted groups be there for their own sake: a restore does not end what was asked for. */
+export async function claimNestings(
+  sql: Query,
+  tenantId: TenantId,
+  edges: readonly { parent: string; child: string }[],
+): Promise<void> {
+  await sql(Prisma.sql`
+    update nestings n set stands_for = null
+    from unnest(${edges.map((edge) => edge.parent)}::text[], ${edges.map((edge) => edge.child)}::text[]) e(parent, child)
+    where n.tenant_id = ${tenantId} and n.parent_group_id = e.parent and n.child_group_id = e.child and n.stands_for is not null`);
 }
 
 /** Whether a path through the new edge would have more than 32 groups. */

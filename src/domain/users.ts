@@ -1,5 +1,6 @@
 // Users, mirrored from the identity provider: found, listed, and kept in step.
 import { Prisma, type Query } from '../database/database.ts';
+import { conflict } from '../database/errors.ts';
 import { refuse } from '../model/errors.ts';
 import { isIdOf, type TenantId, type UserId } from '../model/ids.ts';
 import { readInput } from '../model/input.ts';
@@ -12,6 +13,7 @@ import {
 } from '../model/users.ts';
 import { assertMayChange, change, type Directory, plainUser } from './directory.ts';
 import { recordEvents } from './events.ts';
+import { lockGraph } from './graph-lock.ts';
 import { list } from './lists.ts';
 import { assertBatchSize, moveMemberships } from './memberships.ts';
 import type { UserRow } from './rows.ts';
@@ -74,8 +76,9 @@ export async function countUsers(
 export type UpsertedUsers = { users: UserRow[]; created: string[]; updated: string[] };
 
 /**
- * Creates the users that are new and updates those that differ; a display name that is absent stays. Refused: NOT_FOUND (tenant), LIMIT_EXCEEDED,
- * OTHER_TENANT for an id of another tenant in sight; VALIDATION_FAILED for one that is taken out of sight.
+ * Creates the users that are new and updates those that differ; a display name that is absent stays. Refused: NOT_FOUND
+ * (tenant), LIMIT_EXCEEDED, OTHER_TENANT for an id of another tenant in sight. New ids may be named only by callers who see
+ * everything: to all others VALIDATION_FAILED, as an id that is free and one that is taken out of sight must not differ.
  */
 export async function upsertUsers(directory: Directory, input: UpsertUsersInput): Promise<UpsertedUsers> {
   const { tenantId, users: wanted } = readInput(upsertUsersInput, input);
@@ -83,7 +86,9 @@ export async function upsertUsers(directory: Directory, input: UpsertUsersInput)
   await requireTenant(directory, tenantId);
   const ids = wanted.map((user) => user.id);
   return change(directory, async (sql) => {
-    const created = await sql<{ id: string }>(insertUsers(tenantId, wanted));
+    // One change of the tenant's users at a time: a removal between two statements would leave ids neither new nor known.
+    await lockGraph(directory, sql, tenantId);
+    const created = seesEverything(directory) ? await sql<{ id: string }>(insertUsers(tenantId, wanted)) : [];
     const updated = await sql<{ id: string }>(updateUsers(tenantId, wanted));
     const stored = await sql<UserRow>(Prisma.sql`
       select id, tenant_id as "tenantId", email, display_name as "displayName" from users
@@ -105,6 +110,7 @@ export async function removeUsers(
   await requireTenant(directory, tenantId);
   const ids = [...new Set(userIds)];
   return change(directory, async (sql) => {
+    await lockGraph(directory, sql, tenantId);
     // Groups before users, as where members are added; theirs are counted anew below.
     await sql(Prisma.sql`
       select id from groups where tenant_id = ${tenantId} and id in (
@@ -120,6 +126,10 @@ export async function removeUsers(
       where: Prisma.sql`user_id = any(${ids}::text[])`,
       cause: 'USER_REMOVED',
     });
+    // A user created under the same id is another one, to whom no restored group gives these back.
+    await sql(Prisma.sql`
+      update membership_history set user_removed = true
+      where tenant_id = ${tenantId} and user_id = any(${ids}::text[]) and deletion_id is not null`);
     await sql(Prisma.sql`delete from users where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
     const byGroup = Map.groupBy(ended, (membership) => membership.groupId);
     await recordEvents(
@@ -135,6 +145,8 @@ export async function removeUsers(
     return { removed: ids, endedMembershipCount: ended.length };
   });
 }
+
+const seesEverything = ({ sight }: Directory): boolean => sight.kind === 'all';
 
 async function requireTenant(directory: Directory, tenantId: TenantId): Promise<void> {
   const tenant = await findTenant(directory, tenantId);
@@ -154,10 +166,12 @@ async function assertAllStored(
     select id from users where id = any(${missing}::text[]) and ${directory.scope(Prisma.sql`tenant_id`)}`);
   const [first] = seen;
   if (first) throw refuse.otherTenant(first.id);
+  // Another tenant's when it was inserted, and removed there since.
+  if (seesEverything(directory)) throw conflict('A user was removed meanwhile');
   throw refuse.validation(
     missing.map((id) => ({
       path: ['users', String(ids.indexOf(id)), 'id'],
-      message: 'cannot be used for a user of this tenant',
+      message: "is not a user of this tenant, and new ones are named by the platform's sync alone",
     })),
   );
 }

@@ -77,9 +77,9 @@ export const builder = new SchemaBuilder<{
     hasPreviousPageFieldOptions: { description: 'Whether rows precede this page.' },
     startCursorFieldOptions: { description: 'Cursor of the first row; null on an empty page.' },
     endCursorFieldOptions: { description: 'Cursor of the last row; null on an empty page.' },
-    firstArgOptions: { description: 'Rows from the start, 1 to 100; 20 without `first` and `last`.' },
+    firstArgOptions: { description: 'Rows from the start, 0 to 100; 20 without `first` and `last`.' },
     afterArgOptions: { description: 'Only rows after this cursor.' },
-    lastArgOptions: { description: 'Rows from the end, 1 to 100; not together with `first`.' },
+    lastArgOptions: { description: 'Rows from the end, 0 to 100; not together with `first`.' },
     beforeArgOptions: { description: 'Only rows before this cursor.' },
   },
 });

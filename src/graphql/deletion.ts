@@ -75,7 +75,7 @@ const RestoreGroupInput = builder.inputType('RestoreGroupInput', {
   }),
 });
 
-const NOT_RESTORED_KINDS: readonly NotRestoredKind[] = ['PARENT', 'MEMBERSHIP', 'NESTING'];
+const NOT_RESTORED_KINDS: readonly NotRestoredKind[] = ['PARENT', 'CHILD', 'MEMBERSHIP', 'NESTING'];
 
 const NotRestoredType = builder.objectRef<NotRestored>('NotRestored').implement({
   description: 'Something that could not be restored.',
@@ -86,6 +86,7 @@ const NotRestoredType = builder.objectRef<NotRestored>('NotRestored').implement(
         description: 'What could not be restored.',
         values: enumValues(NOT_RESTORED_KINDS, {
           PARENT: 'The place in the hierarchy: the group is a root now.',
+          CHILD: 'A child that the deletion moved up: it stays where it is.',
           MEMBERSHIP: 'A direct membership.',
           NESTING: 'A nesting, at either end.',
         }),
@@ -95,7 +96,7 @@ const NotRestoredType = builder.objectRef<NotRestored>('NotRestored').implement(
     }),
     objectId: t.exposeID('id', {
       nullable: false,
-      description: 'Id of the parent, of the user, or of the group at the other end.',
+      description: 'Id of the parent, of the child, of the user, or of the group at the other end.',
     }),
     reason: t.exposeString('reason', { nullable: false, description: 'Why it could not come back.' }),
   }),
@@ -141,7 +142,7 @@ builder.mutationFields((t) => ({
   }),
   restoreGroup: t.field({
     description:
-      'Brings a deleted group back, with each membership and nesting whose other end is still there.',
+      'Brings a deleted group back, with each membership and nesting whose other end is still there, and undoes what `ORPHAN` did in its place: children come back and nestings end, unless somebody has moved or asked for them since.',
     type: RestoreGroupPayload,
     args: { input: t.arg({ type: RestoreGroupInput, required: true, description: 'What to restore.' }) },
     errors: typedErrors('restoreGroup', ['VALIDATION_FAILED', 'NOT_FOUND', 'NAME_TAKEN']),

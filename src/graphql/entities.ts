@@ -14,25 +14,30 @@ const DESCRIPTIONS: Record<string, string> = {
 
 /**
  * Completes what the federation plugin adds to the query type. Representations are answered in their order, null for
- * each whose entity is unknown or hidden; those of one type that arrive together are one statement.
+ * each whose entity is unknown or hidden, or with an error for one that is none; those of one type that arrive together
+ * are one statement.
  */
 export function completeEntities(schema: GraphQLSchema): GraphQLSchema {
   const { _entities: entities, _service: service } = schema.getQueryType()!.getFields();
   describe(schema, entities!, service!);
   const { resolve } = entities!;
-  const assertRepresentations = representationCheck(schema);
+  const faultOf = representationCheck(schema);
   entities!.resolve = (root, args, context, info) => {
-    assertRepresentations(args.representations);
+    const { representations } = args as { representations: readonly Representation[] };
+    assertRepresentations(representations.length);
+    const faults = representations.map(faultOf);
     // One whose key is no id of its type needs no statement to be unknown.
+    const isAskedFor = (each: Representation, index: number) => !faults[index] && isPossible(each);
     const found = resolve!(
       root,
-      { ...args, representations: args.representations.filter(isPossible) },
+      { ...args, representations: representations.filter(isAskedFor) },
       context,
       info,
     );
     const iterator = (found as unknown[]).values();
-    return args.representations.map((each: Representation) =>
-      isPossible(each) ? iterator.next().value : null,
+    // An error in the place of an item is that item's alone.
+    return representations.map((each, index) =>
+      isAskedFor(each, index) ? iterator.next().value : (faults[index] ?? null),
     );
   };
   entities!.extensions = {
@@ -47,24 +52,22 @@ export function completeEntities(schema: GraphQLSchema): GraphQLSchema {
 
 const isPossible = ({ __typename, id }: Representation) => nodeTypeOf(String(id)) === __typename;
 
+function assertRepresentations(count: number): void {
+  if (count <= MAX_IDS_PER_CALL) return;
+  throw refuse.limit(MAX_IDS_PER_CALL, `At most ${MAX_IDS_PER_CALL} representations can be given at once`);
+}
+
+/** What is wrong with the representation at that index; null for one that may be of an entity. */
 function representationCheck(schema: GraphQLSchema) {
   const union = schema.getType('_Entity') as GraphQLNamedType & { getTypes(): readonly GraphQLNamedType[] };
   const entityNames = new Set<unknown>(union.getTypes().map(({ name }) => name));
-  return (representations: readonly (Representation | null)[]) => {
-    if (representations.length > MAX_IDS_PER_CALL) {
-      throw refuse.limit(
-        MAX_IDS_PER_CALL,
-        `At most ${MAX_IDS_PER_CALL} representations can be given at once`,
-      );
+  return (each: Representation | null, index: number): Error | null => {
+    const fault = (field: string, message: string) =>
+      refuse.validation([{ path: ['representations', String(index), field], message }]);
+    if (!entityNames.has(each?.__typename)) {
+      return fault('__typename', `must be one of ${[...entityNames].join(', ')}`);
     }
-    const faults = representations.flatMap((each, index) => {
-      const path = ['representations', String(index)];
-      if (!entityNames.has(each?.__typename)) {
-        return [{ path: [...path, '__typename'], message: `must be one of ${[...entityNames].join(', ')}` }];
-      }
-      return typeof each?.id === 'string' ? [] : [{ path: [...path, 'id'], message: 'must be an id' }];
-    });
-    if (faults.length > 0) throw refuse.validation(faults);
+    return typeof each?.id === 'string' ? null : fault('id', 'must be an id');
   };
 }
 

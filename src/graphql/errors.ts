@@ -58,6 +58,13 @@ export function maskError(
   });
 }
 
+/** What tells a client when to try again, on any answer with an error that passes. */
+export const RETRY_AFTER = { 'retry-after': '1' };
+
+/** Whether an answer that holds these errors should be asked for again. */
+export const mayPass = (errors: readonly Error[] | undefined): boolean =>
+  errors?.some((error) => error instanceof GraphQLError && error.extensions.code === 'UNAVAILABLE') ?? false;
+
 /**
  * The answer to a request that is refused before it is read, in GraphQL's form and the media type that the client
  * accepts (GraphQL over HTTP, section 6.3); as JSON where it accepts none that there is.
@@ -67,6 +74,6 @@ export function refusedResponse(error: DirectoryError, contentType: string | nul
   const headers = new Headers({ 'content-type': contentType ?? 'application/json; charset=utf-8' });
   // RFC 6750, section 3: what to send instead.
   if (status === 401) headers.set('www-authenticate', 'Bearer realm="coterie"');
-  if (status === 503) headers.set('retry-after', '1');
+  if (status === 503) headers.set('retry-after', RETRY_AFTER['retry-after']);
   return new Response(JSON.stringify({ errors: [toGraphQLError(error)] }), { status, headers });
 }

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Directory } from '../domain/directory.ts';
 import type { Caller } from '../model/caller.ts';
 import { parseJson } from '../model/json.ts';
-import { maskError } from './errors.ts';
+import { maskError, mayPass, RETRY_AFTER } from './errors.ts';
 import { costExtension, deepestBracket, type Limits, type TimedOut, withinTime } from './limits.ts';
 import { preparedOperations, type Steps } from './prepared.ts';
 
@@ -35,7 +35,12 @@ export type FastPathOptions = {
 export function createFastPath(options: FastPathOptions) {
   const { schema, steps, authenticate, openDirectory, limits, logger } = options;
   const prepared = preparedOperations(schema, steps);
-  return async ({ body, authorization, accept, requestId }: PlainRequest): Promise<PlainAnswer | null> => {
+  return async ({
+    body,
+    authorization,
+    accept,
+    requestId,
+  }: PlainRequest): Promise<PlainAnswer | Response | null> => {
     const contentType = contentTypeFor(accept);
     const parameters = contentType && readParameters(body);
     if (!parameters) return null;
@@ -49,10 +54,9 @@ export function createFastPath(options: FastPathOptions) {
     if (!('data' in result) && !isTimeout(result)) return null;
     const masked = result.errors?.map((error) => maskError(error, { requestId, logger }));
     const extensions = costExtension(operation.cost, limits.cost);
-    return {
-      contentType,
-      body: JSON.stringify({ ...result, ...(masked && { errors: masked }), extensions }),
-    };
+    const answer = JSON.stringify({ ...result, ...(masked && { errors: masked }), extensions });
+    if (!mayPass(masked)) return { contentType, body: answer };
+    return new Response(answer, { headers: { 'content-type': contentType, ...RETRY_AFTER } });
   };
 }
 

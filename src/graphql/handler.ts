@@ -1,12 +1,13 @@
 // The GraphQL endpoint: authenticate, read, check limits, execute for the caller, mask.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { GraphQLError } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Directory } from '../domain/directory.ts';
 import type { Caller } from '../model/caller.ts';
 import { isDirectoryError } from '../model/errors.ts';
 import type { Context } from './context.ts';
-import { maskError, refusedResponse } from './errors.ts';
+import { maskError, mayPass, RETRY_AFTER, refusedResponse } from './errors.ts';
 import { exactVariables } from './exact-numbers.ts';
 import { executeInOrder } from './execute.ts';
 import { contentTypeFor, createFastPath, type PlainRequest } from './fast-path.ts';
@@ -51,7 +52,13 @@ export function createGraphQLHandler(options: GraphQLOptions) {
     // The short way keeps what is valid; kept errors would come back without their code.
     parserAndValidationCache: false,
     maskedErrors: {
-      maskError: (error) => maskError(error, { requestId: currentRequest.getStore() ?? '', logger }),
+      maskError(error) {
+        const masked = maskError(error, { requestId: currentRequest.getStore() ?? '', logger });
+        // Yoga's own way to headers: it takes `http` out of what it sends.
+        if (mayPass([masked]))
+          Object.assign((masked as GraphQLError).extensions, { http: { headers: RETRY_AFTER } });
+        return masked;
+      },
     },
     extraParamNames: [DOCUMENT_ID],
     plugins: [

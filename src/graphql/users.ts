@@ -125,7 +125,8 @@ const RemoveUsersPayload = builder.objectRef<RemoveUsersResult>('RemoveUsersPayl
 
 builder.mutationFields((t) => ({
   upsertUsers: t.field({
-    description: 'Creates the users that are not there yet and updates the others. All or none.',
+    description:
+      'Creates the users that are not there yet, which only callers who see everything may do, and updates the others. All or none.',
     type: UpsertUsersPayload,
     args: { input: t.arg({ type: UpsertUsersInput, required: true, description: 'The users.' }) },
     complexity: ({ input }) => ({ field: 1, multiplier: Math.max(1, input.users.length) }),

@@ -1,5 +1,6 @@
 // From a request to the face that answers it, and the last exit of errors.
 import type { Logger } from 'pino';
+import { isDirectoryError } from '../model/errors.ts';
 import { withLimitedBody } from './body.ts';
 import { type CorsOrigins, corsHeaders, isPreflight, preflightResponse } from './cors.ts';
 import type { Metrics } from './metrics.ts';
@@ -130,9 +131,10 @@ const ROUTES: Record<string, Route> = {
       () => Response.json({ status: 'ready' }),
       (error) => {
         logger.warn({ err: error }, 'not ready');
+        const reason = isDirectoryError(error) ? error.message : 'The database does not answer';
         return Response.json(
-          { status: 'unavailable', reason: 'The database does not answer' },
-          { status: 503 },
+          { status: 'unavailable', reason },
+          { status: 503, headers: { 'retry-after': '1' } },
         );
       },
     ),

@@ -44,7 +44,7 @@ export const numberedPage = (page: number, perPage: number): PageArgs => ({
   offset: (page - 1) * perPage,
 });
 
-/** Checks the four Relay arguments; refuses `first` with `last`, and sizes outside 1–100. */
+/** Checks the four Relay arguments; refuses `first` with `last`, and sizes outside 0–100. A page of none has its total still. */
 export function pageRequest({
   first,
   after,
@@ -58,9 +58,9 @@ export function pageRequest({
   }
   const fromEnd = last != null;
   const size = first ?? last ?? DEFAULT_PAGE_SIZE;
-  if (!Number.isInteger(size) || size < 1 || size > MAX_PAGE_SIZE) {
+  if (!Number.isInteger(size) || size < 0 || size > MAX_PAGE_SIZE) {
     throw refuse.validation([
-      { path: [fromEnd ? 'last' : 'first'], message: `must be between 1 and ${MAX_PAGE_SIZE}` },
+      { path: [fromEnd ? 'last' : 'first'], message: `must be between 0 and ${MAX_PAGE_SIZE}` },
     ]);
   }
   return { size, fromEnd, after: after ?? null, before: before ?? null, offset, rowsOnly };

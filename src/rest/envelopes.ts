@@ -37,20 +37,21 @@ export const paginatedResponse = <Item extends z.ZodType>(name: string, item: It
     .object({ data: z.array(item), pagination: PaginationMeta, meta: MetaResponse.optional() })
     .openapi(`PaginatedResponse_${name}_`, { description: `A page of ${name}.` });
 
+/** A number as it is written: decimal digits, without an exponent, another base, spaces, leading zeros or a plus. */
+const DIGITS = /^(?:0|-?[1-9]\d*)$/;
+
+const wholeNumber = (most: number) =>
+  z.preprocess(
+    (text) => (typeof text === 'string' && DIGITS.test(text) ? Number(text) : text),
+    z.number().int().min(1).max(most),
+  );
+
 /** `page` and `per_page`, to be spread into the query of a list. */
 export const pageQuery = {
-  page: z.coerce
-    .number<string>()
-    .int()
-    .min(1)
-    .max(MAX_PAGE_NUMBER)
+  page: wholeNumber(MAX_PAGE_NUMBER)
     .default(1)
     .openapi({ type: 'integer', description: 'Which page, the first being 1.' }),
-  per_page: z.coerce
-    .number<string>()
-    .int()
-    .min(1)
-    .max(MAX_PAGE_SIZE)
+  per_page: wholeNumber(MAX_PAGE_SIZE)
     .default(DEFAULT_PAGE_SIZE)
     .openapi({ type: 'integer', description: 'How many items a page holds.' }),
 };

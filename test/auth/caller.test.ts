@@ -273,6 +273,31 @@ describe('claims', () => {
   });
 });
 
+describe('the type', () => {
+  test.each([undefined, 'JWT', 'jwt', 'at+jwt', 'AT+JWT', 'application/at+jwt', 'application/jwt'])(
+    '%s is accepted',
+    async (typ) => {
+      expect(await refusal(await token({}, { header: { typ } as never }))).toBe('accepted');
+    },
+  );
+
+  test.each([
+    'logout+jwt',
+    'dpop+jwt',
+    'secevent+jwt',
+    'id+jwt',
+    'JWE',
+    '',
+    'at+jwt ',
+    'xjwt',
+    'text/jwt',
+    ['JWT'],
+    7,
+  ])('%j is refused', async (typ) => {
+    expect(await refusal(await token({}, { header: { typ } as never }))).toBe('UNAUTHENTICATED');
+  });
+});
+
 describe('issuers', () => {
   test.each([
     ['another host', 'https://evil.example.com/platform'],
@@ -289,6 +314,30 @@ describe('issuers', () => {
   ])('%s is refused', async (_name, iss) => {
     expect(await refusal(await token({ iss }))).toBe('UNAUTHENTICATED');
     expect(await message(await token({ iss }))).toMatch(/issuer/);
+  });
+
+  test.each<[string, unknown]>([
+    ['a list', [ISSUER]],
+    ['a list of two', ['https://evil.example.com', ISSUER]],
+    ['an object', { iss: ISSUER }],
+    ['an object without a text', { toString: 1, valueOf: 1 }],
+    ['a number', 7],
+    ['null', null],
+    ['true', true],
+  ])('%s is no issuer', async (_name, iss) => {
+    expect(await refusal(await token({ iss } as never))).toBe('UNAUTHENTICATED');
+  });
+
+  test('one that stands for a tenant sees no more than it, whatever its tokens claim', async () => {
+    const claims = { iss: TENANT_ISSUER, role: 'super_admin', tenant_id: undefined };
+    expect(await authenticate(await token(claims))).toEqual(ADMIN);
+    // Also where it is trusted by itself beside the pattern, in whichever order.
+    const both = [TENANT_ISSUER, 'https://id.example.com/tenants/*'];
+    for (const issuers of [both, both.toReversed()])
+      expect(await trusting({ issuers })(await token(claims))).toEqual(ADMIN);
+    expect(await trusting({ issuers: [TENANT_ISSUER] })(await token(claims))).toMatchObject({
+      sight: { kind: 'all' },
+    });
   });
 
   test('the star stands for the tenant, which the claim must not contradict', async () => {

@@ -96,6 +96,37 @@ describe('the caller of', () => {
     expect(callerOf({ sub: 'usr_A', tenant_id: 'tnt_A' }, 'tnt_A')).toEqual(user);
   });
 
+  const service = { role: 'SERVICE', subject: 'usr_A', actors: [], sight: tenantA };
+  const administrator = {
+    role: 'TENANT_ADMIN',
+    subject: 'usr_A',
+    actors: [],
+    sight: tenantA,
+    mayChange: true,
+  };
+  test.each<[string, object, object]>([
+    ['a super_admin', { role: 'super_admin' }, administrator],
+    ['a partner_admin', { role: 'partner_admin', partner_id: 'prt_A' }, administrator],
+    ['a tenant_admin', { role: 'tenant_admin' }, administrator],
+    [
+      'a platform token that reads',
+      { platform_token: true, scope: 'admin:read' },
+      { ...service, mayChange: false },
+    ],
+    [
+      'a platform token that writes',
+      { platform_token: true, scope: 'admin:write' },
+      { ...service, mayChange: true },
+    ],
+    ['a service', { sub: 'app', scope: 'groups:write' }, { ...service, subject: 'app', mayChange: true }],
+    ['a user', {}, user],
+  ])('%s whose issuer stands for a tenant is of that tenant at most', (_who, claims, caller) => {
+    for (const tenant of [{}, { tenant_id: 'tnt_A' }])
+      expect(callerOf({ sub: 'usr_A', ...claims, ...tenant }, 'tnt_A')).toEqual(caller);
+    expect(refusal({ sub: 'usr_A', ...claims, tenant_id: 'tnt_B' }, 'tnt_A')[0]).toBe('UNAUTHENTICATED');
+    expect(refusal({ sub: 'usr_A', ...claims }, 'A')[0], 'no tenant at all').toBe('UNAUTHENTICATED');
+  });
+
   test('a subject of 255 characters', () => {
     const sub = 'x'.repeat(255);
     expect(callerOf({ sub, role: 'super_admin' }, null).subject).toBe(sub);
@@ -107,6 +138,9 @@ describe('UNAUTHENTICATED names', () => {
     ['an absent subject', { role: 'super_admin' }, 'sub'],
     ['an empty subject', { sub: '', role: 'super_admin' }, 'sub'],
     ['a subject of 256 characters', { sub: 'x'.repeat(256), role: 'super_admin' }, 'sub'],
+    ['a subject with NUL', { sub: 'usr_A\0', role: 'super_admin' }, 'sub'],
+    ['a subject with a line break', { sub: 'usr_A\n', role: 'super_admin' }, 'sub'],
+    ['a subject with half a character', { sub: 'usr_\ud800', role: 'super_admin' }, 'sub'],
     ['a subject that is no text', { sub: 7, role: 'super_admin' }, 'sub'],
     ['a scope that is no text', { sub: 'app', tenant_id: 'tnt_A', scope: ['groups:read'] }, 'scope'],
     ['a role that is no text', { sub: 'usr_A', tenant_id: 'tnt_A', role: ['super_admin'] }, 'role'],

@@ -13,48 +13,66 @@ const UNAVAILABLE = {
   details: {},
 };
 
-test.each([
-  // [code, may be tried again, the connection is gone, is told as UNAVAILABLE]
-  ['40001', true, false, true],
-  ['40P01', true, false, true],
-  ['P2034', true, false, true],
-  ['57014', false, false, true],
-  ['55P03', false, false, true],
-  ['53300', false, false, true],
-  ['57P01', false, true, true],
-  ['57P02', false, true, true],
-  ['57P03', false, true, true],
-  ['08000', false, true, true],
-  ['08001', false, true, true],
-  ['08003', false, true, true],
-  ['08006', false, true, true],
-  ['25P03', false, true, true],
-  ['ECONNREFUSED', false, true, true],
-  ['ECONNRESET', false, true, true],
-  ['ETIMEDOUT', false, true, true],
-  ['EPIPE', false, true, true],
-  ['ENOTFOUND', false, true, true],
-  ['EAI_AGAIN', false, true, true],
-  ['08P01', false, true, false],
-  ['57P04', false, true, false],
-  ['57P05', false, false, false],
-  ['23505', false, false, false],
-  ['23503', false, false, false],
-  ['22P02', false, false, false],
-  ['42601', false, false, false],
-  ['25P02', false, false, false],
-  ['40000', false, false, false],
-  ['40003', false, false, false],
-  ['ENOENT', false, false, false],
-  ['108000', false, false, false],
-  ['080000', false, false, false],
-])('%s: again %j, lost %j, unavailable %j', (code, again, lost, unavailable) => {
-  const error = coded(code);
-  expect([isRetryable(error), isLostConnection(error)]).toEqual([again, lost]);
-  const told = databaseError(error);
-  if (unavailable) expect(told).toMatchObject({ ...UNAVAILABLE, cause: error });
-  else expect(told).toBe(error);
-});
+/** What each SQLSTATE is: whole classes as `08***`, of which the codes named after them differ. */
+const STATES = {
+  again: ['40001', '40P01', 'P2034'],
+  // Unavailable, and the connection is dropped.
+  lost: [
+    ...['08000', '08001', '08003', '08004', '08006', '08007', '08P01'],
+    ...['25006', '25P03', '25P04'],
+    ...['28000', '28P01', '3D000'],
+    ...['53000', '53100', '53200', '53300', '53400'],
+    ...['57P01', '57P02', '57P03', '57P04', '57P05'],
+    ...['58000', '58030', '58P01', '58P02', '58P03'],
+    ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN'],
+    ...['EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EMFILE', 'ENOENT', 'EACCES'],
+  ],
+  // Unavailable, over a connection that is as good as before.
+  late: ['57000', '57014', '55P03'],
+  // Faults of the code or of its input.
+  fault: [
+    ...[
+      '0A000',
+      '21000',
+      '22003',
+      '22021',
+      '22P02',
+      '22P05',
+      '23503',
+      '23505',
+      '23514',
+      '25000',
+      '25001',
+      '25P02',
+    ],
+    ...[
+      '2D000',
+      '40000',
+      '40002',
+      '40003',
+      '42501',
+      '42601',
+      '42703',
+      '42P01',
+      '54000',
+      '55000',
+      'P0001',
+      'XX000',
+    ],
+    ...['108000', '080000', '125006', '250066', '57', 'ERR_INVALID_ARG_TYPE', 'XECONNRESET'],
+  ],
+} as const;
+
+test.each(Object.entries(STATES).flatMap(([kind, codes]) => codes.map((code) => [code, kind] as const)))(
+  '%s: %s',
+  (code, kind) => {
+    const error = coded(code);
+    expect([isRetryable(error), isLostConnection(error)]).toEqual([kind === 'again', kind === 'lost']);
+    const told = databaseError(error);
+    if (kind !== 'fault') expect(told).toMatchObject({ ...UNAVAILABLE, cause: error });
+    else expect(told).toBe(error);
+  },
+);
 
 test.each([
   ['timeout exceeded when trying to connect'],
@@ -62,6 +80,12 @@ test.each([
   ['Connection terminated'],
   ['Connection terminated unexpectedly'],
   ['connection terminated due to connection timeout'],
+  ['timeout expired'],
+  ['Client has encountered a connection error and is not queryable'],
+  ['Client was closed and is not queryable'],
+  ['The server does not support SSL connections'],
+  ['There was an error establishing an SSL connection'],
+  ['Cannot use a pool after calling end on the pool'],
 ])('"%s", which has no code, is a lost connection', (message) => {
   const error = new Error(message);
   expect([isRetryable(error), isLostConnection(error)]).toEqual([false, true]);

@@ -1,14 +1,18 @@
 // A server's database: many that start at once, another time zone, lost connections, conflicts that are tried again.
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
+import { databaseError } from '../../src/database/errors.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { DEFAULT_TIMEOUTS, openPostgresql } from '../../src/database/postgresql.ts';
-import { seeing } from '../../src/domain/directory.ts';
+import { assertReady } from '../../src/database/ready.ts';
+import { change, openDirectory, seeing } from '../../src/domain/directory.ts';
 import type { UserId } from '../../src/model/ids.ts';
-import { createTenant } from '../support/directories.ts';
+import { createTenant, superAdmin } from '../support/directories.ts';
 import { createDatabase, openTestDatabase } from '../support/postgresql.ts';
+import { TEMPLATE } from '../support/template.ts';
 
 test('servers that start at once on an empty database wait for each other, and leave no lock behind', async () => {
   // A lock timeout of the requests' size must not end the wait.
@@ -33,20 +37,90 @@ test('servers that start at once on an empty database wait for each other, and l
   await drop();
 });
 
-test('a server in another time zone tells the same times, through SQL and through Prisma', async () => {
-  const { url, drop } = await createDatabase({ settings: ["timezone = 'Asia/Tokyo'"] });
-  const db = await openDatabase({ url, dataDir: '' });
-  const before = Date.now() - 5_000;
-  await db.sql(Prisma.sql`insert into partners (id, name) values ('prt_tokyo', 'Tokyo')`);
-  const [bySql] = await db.sql<{ createdAt: Date }>(
-    Prisma.sql`select created_at as "createdAt" from partners`,
-  );
-  const [byPrisma] = await db.prisma.partner.findMany();
-  expect(byPrisma!.createdAt).toEqual(bySql!.createdAt);
-  expect(bySql!.createdAt.getTime()).toBeGreaterThan(before);
-  expect(bySql!.createdAt.getTime()).toBeLessThan(Date.now() + 5_000);
-  await db.close();
-  await drop();
+/** Settings that a database may prefer, each of which would change what is stored or read. */
+const ODD = [
+  "datestyle = 'SQL, DMY'",
+  "timezone = 'Asia/Tokyo'",
+  "default_transaction_isolation = 'serializable'",
+  'array_nulls = off',
+  'transform_null_equals = on',
+  'gin_fuzzy_search_limit = 1',
+  "client_encoding = 'LATIN1'",
+];
+
+describe('a session', () => {
+  test('is as the code needs it, whatever database and URL prefer, through SQL and through Prisma', async () => {
+    const { url, drop } = await createDatabase({ template: TEMPLATE, settings: ODD });
+    for (const own of ['', '?options=-c+DateStyle=German+-c%20array_nulls=off&application_name=a']) {
+      const db = openPostgresql({ url: `${url}${own}` });
+      const id = `prt_odd${own.length}`;
+      await db.sql(Prisma.sql`insert into partners (id, name) values (${id}, 'Łódź')`);
+      const [row] = await db.sql<{ name: string; createdAt: Date; nulls: (string | null)[] }>(Prisma.sql`
+        select name, created_at as "createdAt", ${[null, 'null']}::text[] as nulls from partners where id = ${id}`);
+      expect(row).toMatchObject({ name: 'Łódź', nulls: [null, 'null'] });
+      expect(Math.abs(row!.createdAt.getTime() - Date.now())).toBeLessThan(60_000);
+      const byPrisma = await db.prisma.partner.findUniqueOrThrow({ where: { id } });
+      expect(byPrisma.createdAt).toEqual(row!.createdAt);
+      const odd = await db.sql(Prisma.sql`
+        select current_setting('transaction_isolation') as level, 1 = null as equals,
+          current_setting('gin_fuzzy_search_limit') as most, current_setting('application_name') as name`);
+      expect(odd).toEqual([{ level: 'read committed', equals: null, most: '0', name: own ? 'a' : '' }]);
+      await db.close();
+    }
+    await drop();
+  });
+
+  test.each([
+    ['another encoding', { encoding: 'LATIN1' }, 'server_encoding is LATIN1, and must be UTF8'],
+    [
+      'foreign keys that are not kept',
+      { settings: ['session_replication_role = replica'] },
+      'session_replication_role is replica, and must be origin',
+    ],
+  ])('of a database with %s ends the start, before anything is changed', async (_case, made, fault) => {
+    const { url, drop } = await createDatabase(made);
+    await expect(openDatabase({ url, dataDir: '' })).rejects.toThrow(`The database does not fit: ${fault}`);
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    expect((await client.query("select 1 from pg_tables where schemaname = 'public'")).rows).toEqual([]);
+    await client.end();
+    await drop();
+  });
+
+  test('that opens later and does not fit is a fault that passes', async () => {
+    const { db, url, set, close } = await openTestDatabase({ poolSize: 1 });
+    await set('session_replication_role = replica');
+    const later = openPostgresql({ url });
+    await expect(seeing(later, { kind: 'all' }).sql(Prisma.sql`select 1`)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      cause: { code: '08001' },
+    });
+    expect(await db.sql(Prisma.sql`select 1 as one`)).toEqual([{ one: 1 }]);
+    await later.close();
+    await close();
+  });
+});
+
+test('a database that only reads is unavailable for changes and not ready, and is asked anew when it writes again', async () => {
+  const { db, url, set, close } = await openTestDatabase();
+  await assertReady(db);
+  await set('default_transaction_read_only = on');
+  const reading = openPostgresql({ url, poolSize: 1 });
+  const directory = openDirectory(reading, superAdmin);
+  const write = Prisma.sql`insert into partners (id, name) values ('prt_written', 'Written')`;
+  const refused = { code: 'UNAVAILABLE', cause: { code: '25006' } };
+  await expect(change(directory, (sql) => sql(write))).rejects.toMatchObject(refused);
+  await expect(assertReady(reading)).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: 'The database is read-only',
+  });
+  await expect(change(directory, (sql) => sql(write))).rejects.toMatchObject(refused);
+  await set('default_transaction_read_only = off');
+  // The failed change dropped its connection; the next one opens another.
+  expect(await change(directory, (sql) => sql(write))).toEqual([]);
+  await assertReady(reading);
+  await reading.close();
+  await close();
 });
 
 describe('transactions', () => {
@@ -60,7 +134,7 @@ describe('transactions', () => {
       await db.sql(Prisma.sql`select pg_terminate_backend(${pid}::int, 30000)`);
       await sql(Prisma.sql`select 1`);
     });
-    await expect(lost).rejects.toThrow();
+    expect(databaseError(await lost.catch((error) => error))).toMatchObject({ code: 'UNAVAILABLE' });
     // The pool of two still has two that work.
     expect(await Promise.all([backend(db.sql), backend(db.sql)])).toHaveLength(2);
     await close();
@@ -196,18 +270,6 @@ describe('a connection', () => {
       where statement = 'select $1::int as prepared'`);
     expect(prepared).toEqual([{ name: expect.stringMatching(/^c_.{16}$/), runs: 3 }]);
     await close();
-  });
-
-  test('of a transaction reads what is committed, whatever the server would rather have', async () => {
-    const { url, drop } = await createDatabase({
-      settings: ["default_transaction_isolation = 'serializable'"],
-    });
-    const db = openPostgresql({ url });
-    const level = Prisma.sql`select current_setting('transaction_isolation') as level`;
-    expect(await db.sql(level)).toEqual([{ level: 'serializable' }]);
-    expect(await db.transaction((sql) => sql(level))).toEqual([{ level: 'read committed' }]);
-    await db.close();
-    await drop();
   });
 
   test('is closed with the database, more than once without harm', async () => {

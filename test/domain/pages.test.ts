@@ -327,6 +327,18 @@ describe.each(LISTED)('$name', ({ list }) => {
             hasNextPage: before !== null,
             hasPreviousPage: ids.length > 2,
           });
+          const bounded = { hasPreviousPage: after !== null, hasNextPage: before !== null };
+          expect(shown(await ask(list, { first: 0, ...bounds })), where).toEqual({
+            ...bounded,
+            ids: [],
+            hasNextPage: ids.length > 0,
+          });
+          expect(shown(await ask(list, { last: 0, ...bounds })), where).toEqual({
+            ...bounded,
+            ids: [],
+            hasPreviousPage: ids.length > 0,
+          });
+          expect(idsOf(await ask(list, { first: 0, ...bounds, rowsOnly: true })), where).toEqual([]);
           expect(idsOf(whole), where).toEqual(ids);
           expect(whole!.cursors, where).toEqual(ids.map((id) => cursors[expected.indexOf(id)]));
         }),
@@ -433,6 +445,21 @@ describe('a cursor', () => {
       'members by addition',
       cursor('added', '+275760-01-01T00:00:00.000Z', id),
     ],
+    ['padded', 'groups by name', `${cursor('name', 'a', id)}=`],
+    ['with characters that base64 passes over', 'groups by name', ` ${cursor('name', 'a', id)}\n`],
+    ['with something behind it', 'groups by name', `${cursor('name', 'a', id)}A`],
+    [
+      'in base64 of another alphabet',
+      'groups by name',
+      Buffer.from(`["name","???>>>","${id}"]`).toString('base64'),
+    ],
+    ['with spaces', 'groups by name', Buffer.from(`["name", "a", "${id}"]`).toString('base64url')],
+    ['with an escape', 'groups by name', Buffer.from(`["name","\\u0061","${id}"]`).toString('base64url')],
+    [
+      'with a byte that is no text',
+      'groups by name',
+      Buffer.from(`["name","\xe9","${id}"]`, 'latin1').toString('base64url'),
+    ],
     ['longer than any', 'groups by name', cursor('name', 'a'.repeat(10_000), id)],
   ])('%s is refused', async (_case, name, text) => {
     const list = LISTS[name]!;
@@ -482,19 +509,17 @@ describe('page arguments', () => {
   });
 
   test.each([
-    [{ first: 0 }, 'first'],
     [{ first: 101 }, 'first'],
     [{ first: -1 }, 'first'],
     [{ first: 1.5 }, 'first'],
     [{ first: Number.NaN }, 'first'],
-    [{ last: 0 }, 'last'],
     [{ last: 101 }, 'last'],
     [{ last: -1 }, 'last'],
   ])('%j are refused', (args, path) => {
     expect(() => pageRequest(args)).toThrow(
       expect.objectContaining({
         code: 'VALIDATION_FAILED',
-        details: { fields: [{ path: [path], message: 'must be between 1 and 100' }] },
+        details: { fields: [{ path: [path], message: 'must be between 0 and 100' }] },
       }),
     );
   });

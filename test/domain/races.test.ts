@@ -5,11 +5,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
 import { checkDirectory } from '../../src/domain/check.ts';
 import { deleteGroup } from '../../src/domain/deletion.ts';
+import { openDirectory } from '../../src/domain/directory.ts';
 import { createGroup } from '../../src/domain/group-changes.ts';
 import { addGroupMembers } from '../../src/domain/members.ts';
-import { removeUsers } from '../../src/domain/users.ts';
+import { removeUsers, upsertUsers } from '../../src/domain/users.ts';
 import { isDirectoryError } from '../../src/model/errors.ts';
-import { createTenant, openAsAdmin } from '../support/directories.ts';
+import { newId, type TenantId } from '../../src/model/ids.ts';
+import { createTenant, openAsAdmin, superAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import type { RaceOrder, RaceReport } from '../support/race-worker.ts';
 import { seed } from '../support/seed.ts';
@@ -123,4 +125,32 @@ test('members added while users are removed leave no edge at a removed user', as
   );
   expect(results.filter((_, at) => at % 2 === 1)).toEqual(userIds.map(() => 'done'));
   expect(await db.sql(Prisma.sql`select 1 from memberships where tenant_id = ${tenantId}`)).toEqual([]);
+});
+
+test('users that are upserted while they are removed are there or gone, and no upsert is refused', async () => {
+  const { db } = database;
+  const [one, two] = [await createTenant(db, 12), await createTenant(db)];
+  const { tenantId, userIds } = one;
+  const user = (id: string) => ({ id, email: `${id}@example.org` });
+  const sync = (to: TenantId, users: object[]) =>
+    upsertUsers(openDirectory(db, superAdmin), { tenantId: to, users: users as [] });
+  for (let round = 0; round < 3; round += 1) {
+    const results = await outcomes(
+      userIds.flatMap((id) => [
+        sync(tenantId, userIds.map(user)),
+        removeUsers(openAsAdmin(db, tenantId), { tenantId, userIds: [id] }),
+      ]),
+    );
+    expect(results.filter((_, at) => at % 2 === 0)).toEqual(userIds.map(() => 'done'));
+    const removals = results.filter((_, at) => at % 2 === 1);
+    expect(removals.filter((result) => result !== 'done' && result !== 'UNKNOWN_USERS')).toEqual([]);
+  }
+  // A new id that two tenants name at once is of one of them, and never a fault for the other.
+  for (let round = 0; round < 10; round += 1) {
+    const id = newId('user');
+    const results = await outcomes(
+      [tenantId, two.tenantId].flatMap((to) => [1, 2].map(() => sync(to, [user(id)]))),
+    );
+    expect(results.toSorted()).toEqual(['OTHER_TENANT', 'OTHER_TENANT', 'done', 'done']);
+  }
 });

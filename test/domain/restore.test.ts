@@ -1,21 +1,26 @@
 // Restoring deleted groups: what comes back, at which version and by whom, and what is reported that could not.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
+import { checkDirectory } from '../../src/domain/check.ts';
 import { deleteGroup } from '../../src/domain/deletion.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
+import { hasEffectiveMember } from '../../src/domain/effective-members.ts';
 import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
 import { findGroup } from '../../src/domain/groups.ts';
 import { removeGroupMembers } from '../../src/domain/members.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
 import { restoreGroup } from '../../src/domain/restore.ts';
 import { removeUsers, upsertUsers } from '../../src/domain/users.ts';
-import type { TenantId } from '../../src/model/ids.ts';
+import type { GroupId, TenantId } from '../../src/model/ids.ts';
 import {
   createTenant,
   partnerAdmin,
   plainUser,
   platform,
   service,
+  superAdmin,
   tenantAdmin,
 } from '../support/directories.ts';
 import {
@@ -23,6 +28,7 @@ import {
   chain,
   createWorld,
   edgesOf,
+  endedOf,
   eventsOf,
   FORBIDDEN,
   groupsOf,
@@ -50,6 +56,265 @@ const restoredOf = async (tenantId: TenantId) =>
   (await eventsOf(db, tenantId)).filter(({ type }) => type === 'group.restored');
 const deletionOf = async (id: string) =>
   (await db.sql<{ id: string }>(Prisma.sql`select deletion_id as id from groups where id = ${id}`))[0]!.id;
+
+describe('what ORPHAN did in its place', () => {
+  /** Pairs of groups that are nested, by name. */
+  const nested = async (tenantId: TenantId) =>
+    (await edgesOf(db, tenantId)).filter((edge) => edge.includes(' > ')).map((edge) => edge.split(' by ')[0]);
+  const parentsOf = async (tenantId: TenantId) =>
+    Object.fromEntries(
+      Object.entries(await groupsOf(db, tenantId)).map(([name, { parent }]) => [name, parent]),
+    );
+  const lostOf = async (directory: Directory, id: string) =>
+    (await restoreGroup(directory, { id })).notRestored.map(
+      ({ kind, id, reason }) => `${kind} ${id.split('_').at(-1)}: ${reason}`,
+    );
+  const TEAM = {
+    Prod: { nests: ['Team', 'Known'] },
+    Team: { nests: ['Contractors', 'Known'] },
+    Contractors: { members: [0] },
+    Known: {},
+  };
+  const WHOLE = ['Prod > Known', 'Prod > Team', 'Team > Contractors', 'Team > Known'];
+
+  test('is undone: nobody counts by a nesting that it made, once the group is back', async () => {
+    const { tenantId, directory, users, ids } = await createWorld(db, TEAM, 1);
+    const isEffective = () => hasEffectiveMember(directory, ids.Prod, users[0]!);
+    await remove(directory, ids.Team, 'ORPHAN');
+    expect(await nested(tenantId)).toEqual(['Prod > Contractors', 'Prod > Known']);
+    expect(await isEffective()).toBe(true);
+    expect((await restoreGroup(directory, { id: ids.Team })).notRestored).toEqual([]);
+    expect(await nested(tenantId)).toEqual(WHOLE);
+    expect((await eventsOf(db, tenantId)).filter(({ type }) => type === 'group_nesting.removed')).toEqual([
+      {
+        type: 'group_nesting.removed',
+        group: 'Prod',
+        actor: 'user usr_administrator',
+        data: { childGroupIds: [ids.Contractors], cause: 'GROUP_RESTORED' },
+      },
+    ]);
+    expect(await endedOf(db, tenantId)).toContain(
+      'Prod > Contractors by usr_administrator until usr_administrator GROUP_RESTORED',
+    );
+    expect(await isEffective()).toBe(true);
+    await removeNestedGroup(directory, { groupId: ids.Team, childGroupId: ids.Contractors });
+    expect(await isEffective()).toBe(false);
+    expect(await checkDirectory(db, tenantId)).toEqual([]);
+  });
+
+  test.each<[string, (directory: Directory, prod: GroupId, contractors: GroupId) => Promise<unknown>]>([
+    ['asked for', (directory, groupId, id) => addNestedGroups(directory, { groupId, childGroupIds: [id] })],
+    [
+      'ended and asked for again',
+      async (directory, groupId, id) => {
+        await removeNestedGroup(directory, { groupId, childGroupId: id });
+        await addNestedGroups(directory, { groupId, childGroupIds: [id] });
+      },
+    ],
+  ])('stays where somebody has %s it since', async (_how, ask) => {
+    const { tenantId, directory, ids } = await createWorld(db, TEAM, 1);
+    await remove(directory, ids.Team, 'ORPHAN');
+    await ask(directory, ids.Prod, ids.Contractors);
+    await restoreGroup(directory, { id: ids.Team });
+    expect(await nested(tenantId)).toEqual(['Prod > Contractors', ...WHOLE]);
+  });
+
+  test('for two groups ends with the second one', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      Top: { nests: ['A', 'B'] },
+      A: { nests: ['Leaf'] },
+      B: { nests: ['Leaf'] },
+      Leaf: {},
+    });
+    await remove(directory, ids.A, 'ORPHAN');
+    await remove(directory, ids.B, 'ORPHAN');
+    expect(await nested(tenantId)).toEqual(['Top > Leaf']);
+    await restoreGroup(directory, { id: ids.A });
+    expect(await nested(tenantId)).toEqual(['A > Leaf', 'Top > A', 'Top > Leaf']);
+    await restoreGroup(directory, { id: ids.B });
+    expect(await nested(tenantId)).toEqual(['A > Leaf', 'B > Leaf', 'Top > A', 'Top > B']);
+  });
+
+  test('and a later deletion ended does not come back for a group that is back by then', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, TEAM, 1);
+    const both = async () => {
+      await remove(directory, ids.Team, 'ORPHAN');
+      await remove(directory, ids.Prod, 'CASCADE');
+    };
+    await both();
+    expect(await lostOf(directory, ids.Prod)).toEqual([]);
+    expect(await nested(tenantId)).toEqual(['Prod > Contractors', 'Prod > Known']);
+    expect(await lostOf(directory, ids.Team)).toEqual([]);
+    expect(await nested(tenantId)).toEqual(WHOLE);
+    await both();
+    const gone = `NESTING Prod: ${ids.Team} in ${ids.Prod}: the other group is deleted`;
+    expect(await lostOf(directory, ids.Team)).toEqual([gone]);
+    const stood = `NESTING Contractors: ${ids.Contractors} in ${ids.Prod}: it stood for a group that was restored`;
+    expect(await lostOf(directory, ids.Prod)).toEqual([stood]);
+    expect(await nested(tenantId)).toEqual(['Prod > Known', 'Team > Contractors', 'Team > Known']);
+  });
+
+  test('brings the children back, each at its next version, and says so in the log', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      Root: {},
+      Group: { parent: 'Root' },
+      Child: { parent: 'Group' },
+      Second: { parent: 'Group' },
+      Grandchild: { parent: 'Child' },
+    });
+    const before = await parentsOf(tenantId);
+    await remove(directory, ids.Group, 'ORPHAN');
+    await updateGroup(directory, { id: ids.Child, description: 'Not moved', parentGroupId: ids.Root });
+    expect(await lostOf(directory, ids.Group)).toEqual([]);
+    expect(await parentsOf(tenantId)).toEqual(before);
+    const { Child, Second, Grandchild } = await groupsOf(db, tenantId);
+    expect([Child!.version, Second!.version, Grandchild!.version]).toEqual([6, 5, 3]);
+    const moves = (await eventsOf(db, tenantId)).filter(
+      ({ data }) => !('name' in ((data.after as object) ?? {})),
+    );
+    expect(moves.filter(({ type }) => type === 'group.updated').slice(-2)).toEqual(
+      ['Child', 'Second'].map((group) => ({
+        type: 'group.updated',
+        group,
+        actor: 'user usr_administrator',
+        data: {
+          changed: ['parentGroupId'],
+          before: { parentGroupId: ids.Root },
+          after: { parentGroupId: ids.Group },
+        },
+      })),
+    );
+  });
+
+  test('leaves children that were moved since, are deleted, or fit no more, and reports each', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      Root: {},
+      Group: { parent: 'Root' },
+      Away: { parent: 'Group' },
+      Back: { parent: 'Group' },
+      Gone: { parent: 'Group' },
+      Over: { parent: 'Group' },
+      Stays: { parent: 'Group' },
+      Deep: { parent: 'Group' },
+      ...chain('L', 30, 'parent'),
+    });
+    await remove(directory, ids.Group, 'ORPHAN');
+    const move = (id: GroupId, parentGroupId: GroupId | null) =>
+      updateGroup(directory, { id, parentGroupId });
+    await move(ids.Away, null);
+    await move(ids.Back, null);
+    await move(ids.Back, ids.Root);
+    await remove(directory, ids.Gone);
+    await move((ids as Record<string, GroupId>).L01!, ids.Deep);
+    // Above the group's own place, where the child is not of the group's making.
+    await move(ids.Root, null);
+    expect(await lostOf(directory, ids.Group)).toEqual([
+      'CHILD Away: The child was moved since',
+      'CHILD Back: The child was moved since',
+      'CHILD Deep: The hierarchy would have more than 32 levels',
+      'CHILD Gone: The child is deleted',
+    ]);
+    expect(await parentsOf(tenantId)).toMatchObject({
+      Away: null,
+      Back: 'Root',
+      Deep: 'Root',
+      Over: 'Group',
+      Stays: 'Group',
+    });
+  });
+
+  const STACK = { A: {}, B: { parent: 'A' }, C: { parent: 'B' }, Leaf: { parent: 'C' } };
+  test('one upon another is undone in whichever order', async () => {
+    for (const order of [
+      ['B', 'C'],
+      ['C', 'B'],
+    ] as const) {
+      const { tenantId, directory, ids } = await createWorld(db, STACK);
+      await remove(directory, ids.C, 'ORPHAN');
+      await remove(directory, ids.B, 'ORPHAN');
+      expect((await parentsOf(tenantId)).Leaf).toBe('A');
+      const lost = [await lostOf(directory, ids[order[0]]), await lostOf(directory, ids[order[1]])];
+      expect((await parentsOf(tenantId)).Leaf).toBe('C');
+      expect(lost).toEqual(
+        order[0] === 'B'
+          ? [[], []]
+          : [
+              ['PARENT B: The parent group is deleted; the group came back as a root'],
+              ['CHILD Leaf: The child was moved since'],
+            ],
+      );
+    }
+  });
+
+  test('never closes a circle of the hierarchy, nor gives two children one name', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      ...STACK,
+      Twin: { parent: 'C' },
+    });
+    await remove(directory, ids.C, 'ORPHAN');
+    await remove(directory, ids.B, 'ORPHAN');
+    await remove(directory, ids.Leaf);
+    await updateGroup(directory, { id: ids.Twin, name: 'LEAF' });
+    await db.sql(Prisma.sql`update groups set parent_group_id = null where id = ${ids.Leaf}`);
+    await restoreGroup(directory, { id: ids.Leaf });
+    expect(await lostOf(directory, ids.B)).toEqual(['CHILD Twin: Another child has that name now']);
+    // B is filed below a child that C's deletion moved, and C in B.
+    await updateGroup(directory, { id: ids.B, parentGroupId: ids.Twin });
+    expect(await lostOf(directory, ids.C)).toEqual(['CHILD Twin: The group is filed below the child now']);
+    expect(await parentsOf(tenantId)).toMatchObject({ B: 'LEAF', C: 'B', Leaf: 'C', LEAF: 'A' });
+    expect(await checkDirectory(db, tenantId)).toEqual([]);
+  });
+
+  test('is known of deletions before it was written down, by a migration', async () => {
+    const { tenantId, directory, users, ids } = await createWorld(
+      db,
+      { ...TEAM, Child: { parent: 'Team' }, Other: { members: [1, 0] } },
+      2,
+    );
+    await remove(directory, ids.Team, 'ORPHAN');
+    await remove(directory, ids.Other);
+    await removeUsers(directory, { tenantId, userIds: [users[1]!] });
+    const known = () =>
+      db.sql(Prisma.sql`
+        select g.name, g.moved_by, g.moved_children, n.stands_for, h.user_removed from groups g
+        left join nestings n on n.parent_group_id = g.id left join membership_history h on h.group_id = g.id
+        where g.tenant_id = ${tenantId} order by g.name, n.child_group_id, h.user_id`);
+    const before = await known();
+    for (const table of ['groups set moved_by = null, moved_children', 'nestings set stands_for'])
+      await db.sql(Prisma.raw(`update ${table} = null where tenant_id = '${tenantId}'`));
+    await db.sql(
+      Prisma.sql`update membership_history set user_removed = false where tenant_id = ${tenantId}`,
+    );
+    expect(await known()).not.toEqual(before);
+    const migration = join(
+      import.meta.dirname,
+      '../../prisma/migrations/20261126171500_undo_of_orphan/migration.sql',
+    );
+    const updates = readFileSync(migration, 'utf8').match(/^UPDATE [^;]+/gm)!;
+    expect(updates).toHaveLength(4);
+    for (const update of updates) await db.sql(Prisma.raw(update));
+    expect(await known()).toEqual(before);
+  });
+});
+
+test('a membership comes back only to the very user that it was of', async () => {
+  const { tenantId, directory, users, ids } = await createWorld(db, { Group: { members: [0, 1] } }, 2);
+  await remove(directory, ids.Group);
+  await removeUsers(directory, { tenantId, userIds: [users[0]!] });
+  await upsertUsers(openDirectory(db, superAdmin), {
+    tenantId,
+    users: [{ id: users[0]!, email: 'another@example.org' }],
+  });
+  expect((await restoreGroup(directory, { id: ids.Group })).notRestored).toEqual([
+    {
+      kind: 'MEMBERSHIP',
+      id: users[0],
+      reason: `The user was removed and is another one now, who was a member of ${ids.Group}`,
+    },
+  ]);
+  expect(await edgesOf(db, tenantId)).toEqual([`Group: ${users[1]} by usr_administrator`]);
+  expect(await checkDirectory(db, tenantId)).toEqual([]);
+});
 
 describe('what comes back', () => {
   test('is the row at its next version, and each edge, begun by who restores it', async () => {
@@ -101,19 +366,6 @@ describe('what comes back', () => {
       select membership_version::int as rises, deletion_id as deletion from groups where id = ${ids.Group}`);
     expect(row).toEqual({ rises: 2, deletion: null });
     expect(await refusal(restoreGroup(directory, { id: ids.Group }))).toEqual(notDeleted(ids.Group));
-  });
-
-  test('of a group that was orphaned is filed where it was, though its children stay where they went', async () => {
-    const { tenantId, directory, ids } = await createWorld(db, {
-      Root: {},
-      Group: { parent: 'Root' },
-      Child: { parent: 'Group' },
-    });
-    await remove(directory, ids.Group, 'ORPHAN');
-    await restoreGroup(directory, { id: ids.Group, includeDescendants: true });
-    const state = await groupsOf(db, tenantId);
-    expect([state.Group!.parent, state.Child!.parent]).toEqual(['Root', 'Root']);
-    expect([state.Group!.version, state.Child!.version]).toEqual([4, 4]);
   });
 
   test('does not tell caches of nestings if there are none', async () => {

@@ -7,7 +7,7 @@ import { createGroup } from '../../src/domain/group-changes.ts';
 import { countGroups, listGroups } from '../../src/domain/groups.ts';
 import { countUsers, listUsers, upsertUsers } from '../../src/domain/users.ts';
 import type { TenantId, UserId } from '../../src/model/ids.ts';
-import { createTenant, openAsAdmin, tenantAdmin } from '../support/directories.ts';
+import { createTenant, openAsAdmin, superAdmin, tenantAdmin } from '../support/directories.ts';
 import { openTestDatabase } from '../support/postgresql.ts';
 
 /** Enough rows that reading them all costs more than the index does. */
@@ -47,7 +47,7 @@ describe.each([
     });
     await createGroup(directory, { tenantId, name: 'Plain' });
     await createGroup(directory, { tenantId, name: 'Alpha Qx', description: 'Yq first\nsecond' });
-    await upsertUsers(directory, {
+    await upsertUsers(openDirectory(db, superAdmin), {
       tenantId,
       users: [
         { id: 'usr_search_a' as UserId, email: 'Ann_B%C@Example.COM', displayName: "Ânn  O'Hara\\Q" },

@@ -36,7 +36,7 @@ import {
   tenantAdmin,
 } from '../support/directories.ts';
 import { behind, FORBIDDEN, notFound, refusal, unknownUsers } from '../support/group-worlds.ts';
-import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+import { openTestDatabase, type TestDatabase, untilOneWaits } from '../support/postgresql.ts';
 
 let database: TestDatabase;
 let db: Database;
@@ -65,7 +65,7 @@ const someone = (more: object = {}) => ({ id: newId('user') as string, email: 's
 describe('upsertUsers', () => {
   test('creates who is new, updates who differs, leaves the others, and answers in the order asked', async () => {
     const { tenantId } = await createTenant(db);
-    const directory = openAsAdmin(db, tenantId);
+    const directory = openDirectory(db, superAdmin);
     const ids = Array.from({ length: 5 }, () => newId('user') as string).sort();
     const [a, b, c, d, e] = ids as [string, string, string, string, string];
     const first = [
@@ -131,7 +131,7 @@ describe('upsertUsers', () => {
 
   test('that changes nothing leaves the version of the users', async () => {
     const { tenantId } = await createTenant(db);
-    const directory = openAsAdmin(db, tenantId);
+    const directory = openDirectory(db, superAdmin);
     const users = [someone({ displayName: 'Ann' }), someone()];
     await upsertUsers(directory, { tenantId, users });
     const before = await usersOf(tenantId);
@@ -149,7 +149,7 @@ describe('upsertUsers', () => {
 
   test('is seen at once where the user is a member', async () => {
     const { tenantId, userIds } = await createTenant(db, 1);
-    const directory = openAsAdmin(db, tenantId);
+    const directory = openDirectory(db, superAdmin);
     const { group } = await createGroup(directory, { tenantId, name: 'Group', initialMemberIds: userIds });
     const names = async () =>
       (await listMembers(openAsAdmin(db, tenantId), group, { page: {} }))!.rows.map((row) => row.displayName);
@@ -160,7 +160,7 @@ describe('upsertUsers', () => {
 
   test('finds by what is now, and no longer by what was', async () => {
     const { tenantId } = await createTenant(db);
-    const directory = openAsAdmin(db, tenantId);
+    const directory = openDirectory(db, superAdmin);
     const { id } = someone();
     await upsertUsers(directory, {
       tenantId,
@@ -179,26 +179,31 @@ describe('upsertUsers', () => {
     expect(await found('orgneue')).toBe(0);
   });
 
-  test('refuses ids of another tenant: told to who sees it, and as any taken id to others', async () => {
-    const own = await createTenant(db, 1);
+  test('refuses ids of another tenant to who sees it, and to others any id that is not of this one', async () => {
+    const own = await createTenant(db, 2);
     const { tenantId } = own;
+    const removed = own.userIds[1]!;
+    await removeUsers(openAsAdmin(db, tenantId), { tenantId, userIds: [removed] });
     const other = await createTenant(db, 2);
     const [taken, second] = other.userIds as string[] as [string, string];
     const before = await usersOf(other.tenantId);
     const users = [someone(), someone({ id: taken }), someone(), someone({ id: second })];
-    const message = 'cannot be used for a user of this tenant';
+    const message = "is not a user of this tenant, and new ones are named by the platform's sync alone";
+    const known = someone({ id: own.userIds[0] });
+    // Those that are free, those that are taken out of sight and those that were removed are refused alike.
+    const asked = [users[0]!, known, users[1]!, someone({ id: removed })];
     for (const caller of [tenantAdmin(tenantId), partnerAdmin(own.partnerId), service(tenantId, true)]) {
-      expect(await refusal(upsertUsers(openDirectory(db, caller), { tenantId, users }))).toEqual({
+      const refused = upsertUsers(openDirectory(db, caller), { tenantId, users: asked });
+      expect(await refusal(refused)).toEqual({
         code: 'VALIDATION_FAILED',
-        message: `users.1.id ${message}; users.3.id ${message}`,
-        details: {
-          fields: [
-            { path: ['users', '1', 'id'], message },
-            { path: ['users', '3', 'id'], message },
-          ],
-        },
+        message: `users.0.id ${message}; users.2.id ${message}; users.3.id ${message}`,
+        details: { fields: ['0', '2', '3'].map((at) => ({ path: ['users', at, 'id'], message })) },
       });
     }
+    // Of two tenants in sight, it is told which has it.
+    await db.sql(Prisma.sql`update tenants set partner_id = ${own.partnerId} where id = ${other.tenantId}`);
+    const partner = openDirectory(db, partnerAdmin(own.partnerId));
+    expect(await refusal(upsertUsers(partner, { tenantId, users }))).toMatchObject({ code: 'OTHER_TENANT' });
     for (const caller of [superAdmin, platform(true)]) {
       const refused = upsertUsers(openDirectory(db, caller), { tenantId, users: users.slice(0, 2) });
       expect(await refusal(refused)).toEqual({
@@ -208,14 +213,38 @@ describe('upsertUsers', () => {
       });
     }
     // None of it was applied, on either side.
-    expect((await usersOf(tenantId)).map(({ id }) => id)).toEqual(own.userIds);
+    expect((await usersOf(tenantId)).map(({ id }) => id)).toEqual(own.userIds.slice(0, 1));
     expect(await usersOf(other.tenantId)).toEqual(before);
     expect([await userVersion(tenantId), await userVersion(other.tenantId)]).toEqual([0, 0]);
   });
 
+  test('lets a removal wait that comes in its midst, and knows the users as they were', async () => {
+    const { tenantId, userIds } = await createTenant(db, 1);
+    let removal: Promise<unknown> | undefined;
+    const interrupted: Database = {
+      ...db,
+      transaction: (work) =>
+        db.transaction((sql) =>
+          work(async (statement) => {
+            const rows = await sql(statement);
+            if (statement.text.includes('insert into users')) {
+              removal ??= removeUsers(openAsAdmin(db, tenantId), { tenantId, userIds });
+              await Promise.race([removal, untilOneWaits(database)]);
+            }
+            return rows as never;
+          }),
+        ),
+    };
+    const users = [someone({ id: userIds[0] }), someone()];
+    const upserted = await upsertUsers(openDirectory(interrupted, superAdmin), { tenantId, users });
+    expect([upserted.created, upserted.updated]).toEqual([[users[1]!.id], [users[0]!.id]]);
+    expect(await removal).toEqual({ removed: userIds, endedMembershipCount: 0 });
+    expect((await usersOf(tenantId)).map(({ id }) => id)).toEqual([users[1]!.id]);
+  });
+
   test('takes 1,000 users and no more, and none twice', async () => {
     const { tenantId } = await createTenant(db);
-    const directory = openAsAdmin(db, tenantId);
+    const directory = openDirectory(db, superAdmin);
     const users = Array.from({ length: 1_001 }, () => someone());
     expect(await refusal(upsertUsers(directory, { tenantId, users }))).toEqual({
       code: 'LIMIT_EXCEEDED',
@@ -288,7 +317,7 @@ describe('upsertUsers', () => {
   ])('%s', async (_name, more, faults) => {
     const { tenantId } = await createTenant(db);
     const users = [someone(), someone(more)];
-    const outcome = await refusal(upsertUsers(openAsAdmin(db, tenantId), { tenantId, users }));
+    const outcome = await refusal(upsertUsers(openDirectory(db, superAdmin), { tenantId, users }));
     if (faults) {
       expect(outcome).toMatchObject({
         code: 'VALIDATION_FAILED',

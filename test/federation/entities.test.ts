@@ -94,6 +94,45 @@ test('asked for by several fields of one request share their statement', async (
   expect(statements.length).toBe(1);
 });
 
+test('of which one is bad are null at its place alone, and say why', async () => {
+  const good = [ref('Group', groupIds[0]!), ref('User', mine.userIds[0]!)] as const;
+  const id = (message: string) => ['id', message];
+  const type = ['__typename', 'must be one of Group, Tenant, User'];
+  const bad: [unknown, string[]][] = [
+    [{ __typename: 'Partner', id: 'prt_a' }, type],
+    [{ id: groupIds[0] }, type],
+    [{ __typename: 'Group' }, id('must be an id')],
+    [{ __typename: 'Group', id: 7 }, id('must be an id')],
+    [{ __typename: 'Group', id: null }, id('must be an id')],
+    [{ __typename: 'Group', id: [groupIds[0]] }, id('must be an id')],
+    [{ __typename: ['Group'], id: groupIds[0] }, type],
+    [{ __typename: '__proto__', id: groupIds[0] }, type],
+    ['Group', type],
+    [[], type],
+  ];
+  for (const [representation, [field, message]] of bad) {
+    const refs = [good[0], representation, good[1]];
+    // More often than an operation is run before it is compiled.
+    for (let run = 0; run < 5; run += 1) {
+      const { body } = await server.ask(admin(), ENTITIES, { refs });
+      expect(body.data!._entities, JSON.stringify(representation)).toEqual([
+        { ...good[0], name: 'Group 0' },
+        null,
+        good[1],
+      ]);
+      expect(body.errors).toMatchObject([
+        {
+          path: ['_entities', 1],
+          extensions: {
+            code: 'VALIDATION_FAILED',
+            fields: [{ path: ['representations', '1', field], message }],
+          },
+        },
+      ]);
+    }
+  }
+});
+
 test('more than 1,000 at once are refused', async () => {
   const refs = Array.from({ length: 1_001 }, () => ref('Group', groupIds[0]!));
   const { body } = await server.ask(admin(), ENTITIES, { refs });

@@ -98,6 +98,7 @@ describe.each(['short', 'long'] as const)('by the %s way', (way) => {
     const made = endpoint({ fault: () => refuse.unavailable('Try again', new Error('secret driver')) });
     const response = (await made[way](QUERY))!;
     expect(response.status).toBe(200);
+    expect(response.headers.get('retry-after')).toBe('1');
     expect(await response.json()).toEqual(failed('Try again', { code: 'UNAVAILABLE' }));
     expect(made.lines).toMatchObject([
       { level: 40, requestId: 'r1', msg: 'Try again', err: { message: 'secret driver' } },
@@ -107,6 +108,7 @@ describe.each(['short', 'long'] as const)('by the %s way', (way) => {
   test('a refusal of a field has its code and what it carries, and is not logged', async () => {
     const made = endpoint({ fault: () => refuse.versionConflict(7) });
     const response = (await made[way](QUERY))!;
+    expect(response.headers.get('retry-after')).toBeNull();
     expect(await response.json()).toEqual(
       failed('The group has changed: its version is now 7', { code: 'VERSION_CONFLICT', currentVersion: 7 }),
     );

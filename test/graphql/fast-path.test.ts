@@ -53,8 +53,19 @@ test.each<[string, string, object]>([
       ],
     },
   ],
+  [
+    'entities of which some are none',
+    'query ($refs: [_Any!]!) { _entities(representations: $refs) { __typename ... on Group { id name } } }',
+    {
+      refs: [
+        { __typename: 'Group' },
+        { __typename: 'Group', id: 'grp_north028ArchiveO' },
+        { __typename: 'None', id: 'grp_none' },
+      ],
+    },
+  ],
   ['introspection', '{ __schema { queryType { name fields { name args { name defaultValue } } } } }', {}],
-  ['errors of fields', '{ viewer { subject } groups(first: 0) { edges { node { id } } } }', {}],
+  ['errors of fields', '{ viewer { subject } groups(first: 101) { edges { node { id } } } }', {}],
   [
     'errors that null an object',
     '{ viewer { subject } group(id: "grp_north028ArchiveO") { id members(first: 1, last: 1) { totalCount } } }',

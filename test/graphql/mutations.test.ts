@@ -705,7 +705,7 @@ describe('nesting', () => {
 
 describe('users', () => {
   const USER = 'id email displayName tenant { id }';
-  const upsert = (list: object[], claims = admin) =>
+  const upsert = (list: object[], claims: Claims = SUPER_ADMIN) =>
     mutate('upsertUsers', `users { ${USER} } created updated`, { tenantId, users: list }, claims);
 
   test('upsertUsers answers with the users in their order, and who is new, who changed', async () => {
@@ -772,7 +772,11 @@ describe('users', () => {
       ),
     );
     expect(await upsert([good, good])).toEqual(invalid([['users'], 'must not name a user twice']));
-    expect(await upsert([good, taken], SUPER_ADMIN)).toEqual(otherTenant(taken.id!));
+    expect(await upsert([good, taken])).toEqual(otherTenant(taken.id!));
+    const unknown = "is not a user of this tenant, and new ones are named by the platform's sync alone";
+    expect(await upsert([good, taken], admin)).toEqual(
+      invalid([['users', '0', 'id'], unknown], [['users', '1', 'id'], unknown]),
+    );
     const never = newId('tenant');
     expect(await refusal('upsertUsers', { tenantId: never, users: [good] })).toEqual(notFound(never));
     expect(await upsert(many('usr', 1_001).map((id) => ({ id, email: 'a@example.org' })))).toEqual(
@@ -833,7 +837,7 @@ describe('a caller', () => {
       ['updateGroupMembers', { groupId: group, usersToAdd: [users[1]] }],
       ['addNestedGroups', { groupId: inner, childGroupIds: [await create('Third')] }],
       ['removeNestedGroup', { groupId: group, childGroupId: inner }],
-      ['upsertUsers', { tenantId, users: [{ id: newId('user'), email: 'new@example.org' }] }],
+      ['upsertUsers', { tenantId, users: [{ id: users[0], email: 'new@example.org' }] }],
       ['removeUsers', { tenantId, userIds: [users[0]] }],
     ];
   };

@@ -7,6 +7,7 @@ import { openDirectory } from '../../src/domain/directory.ts';
 import { schema } from '../../src/graphql/schema.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import type { TenantId, UserId } from '../../src/model/ids.ts';
+import { superAdmin } from '../support/directories.ts';
 
 const tenantId = 'tnt_resolvers' as TenantId;
 const admin: Caller = {
@@ -53,9 +54,12 @@ beforeAll(async () => {
     data: { id: tenantId, partnerId: 'prt_resolvers', name: 'Tenant', slug: 'tenant' },
   });
   const users = ['usr_1', 'usr_2'].map((id) => ({ id, email: `${id}@example.org` }));
-  await run('mutation ($input: UpsertUsersInput!) { upsertUsers(input: $input) { __typename } }', {
-    input: { tenantId, users },
-  });
+  const input = { tenantId, users };
+  await run(
+    'mutation ($input: UpsertUsersInput!) { upsertUsers(input: $input) { __typename } }',
+    { input },
+    superAdmin,
+  );
   root = await createGroup({ name: 'Root', description: 'First', initialMemberIds: ['usr_1'] });
   child = await createGroup({ name: 'Child', parentGroupId: root, initialMemberIds: ['usr_2'] });
 });
@@ -84,7 +88,7 @@ describe('connections', () => {
   });
 
   test.each([
-    ['first: 0', 'first'],
+    ['first: -1', 'first'],
     ['first: 101', 'first'],
     ['last: -1', 'last'],
     ['first: 1, last: 1', 'last'],
@@ -95,6 +99,19 @@ describe('connections', () => {
       { code: 'VALIDATION_FAILED', details: { fields: [{ path: [named] }] } },
     ]);
     expect(statements).toEqual([]);
+  });
+
+  test.each(['first', 'last'])('%s: 0 has no rows, and its total', async (argument) => {
+    const { data, errors } = await run(
+      `{ groups(${argument}: 0) { totalCount edges { cursor } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`,
+    );
+    expect(errors).toBeUndefined();
+    const more = { hasNextPage: argument === 'first', hasPreviousPage: argument === 'last' };
+    expect(data.groups).toEqual({
+      totalCount: 2,
+      edges: [],
+      pageInfo: { ...more, startCursor: null, endCursor: null },
+    });
   });
 
   test('are null where hidden, whatever is selected below', async () => {

@@ -78,6 +78,18 @@ describe('health', () => {
     expect((await send(app, '/livez')).status).toBe(200);
   });
 
+  test('of a server whose database only reads: it lives, and is not ready', async () => {
+    const reading: Database = { ...database.db, sql: async () => [{ readOnly: 'on' }] as never };
+    const app = await startApp(reading);
+    const ready = await send(app, '/readyz');
+    expect([ready.status, ready.headers.get('retry-after'), await ready.json()]).toEqual([
+      503,
+      '1',
+      { status: 'unavailable', reason: 'The database is read-only' },
+    ]);
+    expect((await send(app, '/livez')).status).toBe(200);
+  });
+
   test('is answered to HEAD without a body', async () => {
     for (const [path, status] of [
       ['/livez', 200],

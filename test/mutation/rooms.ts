@@ -37,6 +37,7 @@ export const ROOMS: Room[] = [
       'restore',
       'sibling-names',
       'tenants',
+      'user-writes',
       'users',
     ),
     tests: [...DOMAIN_TESTS, 'test/parity.test.ts', 'test/graphql/{access,access-matrix}.test.ts'],
@@ -105,7 +106,7 @@ export const ROOMS: Room[] = [
   {
     name: 'model',
     score: 80,
-    source: ['src/model/{errors,groups,ids,input,members,nesting,users}.ts'],
+    source: ['src/model/{errors,groups,ids,input,json,members,nesting,text,users}.ts'],
     tests: [
       'test/rest/errors.test.ts',
       'test/parity.test.ts',
@@ -124,7 +125,7 @@ export const ROOMS: Room[] = [
     name: 'graphql',
     score: 80,
     source: [
-      'src/graphql/{builder,context,deletion,entities,enums,error-types,errors,fast-path,global-ids,graphiql,group-inputs}.ts',
+      'src/graphql/{builder,compiled,context,deletion,entities,enums,error-types,errors,exact-numbers,execute,fast-path,global-ids,graphiql,group-inputs}.ts',
       'src/graphql/{groups,handler,hierarchy,member-mutations,members,nesting,node,persisted-operations}.ts',
       'src/graphql/{plain-fields,prepared,print-schema,schema,tenants,trusted-documents,users,viewer}.ts',
     ],

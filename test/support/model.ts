@@ -1,10 +1,18 @@
 // The domain's rules in plain data: what a directory of one tenant must do, written without SQL. The property test
 // holds the real one to it. Everything is recomputed from the edges on each question; nothing is clever.
 
-export type ModelGroup = { id: string; name: string; parent: string | null; deletion: number | null };
-type Edge = { parent: string; child: string };
+export type ModelGroup = {
+  id: string;
+  name: string;
+  parent: string | null;
+  deletion: number | null;
+  /** Deletions that moved it up since somebody filed it. */
+  movedBy: number[];
+};
+/** `standsFor`: deletions in whose groups' place it was put; null once somebody asked for it. */
+type Edge = { parent: string; child: string; standsFor: number[] | null };
 type Membership = { group: string; user: string };
-type Ended = { deletion: number; memberships: Membership[]; nestings: Edge[] };
+type Ended = { deletion: number; memberships: Membership[]; nestings: Edge[]; moved: ModelGroup[] };
 
 /** What an operation comes to: its result, or the code it is refused with. */
 export type Outcome = { ok: unknown } | { code: string };
@@ -51,7 +59,7 @@ export class Model {
     if (parent !== null && this.path(parent).length + 2 > MAX_DEPTH) return { code: 'LIMIT_EXCEEDED' };
     if (this.nameTaken(name, parent, null)) return { code: 'NAME_TAKEN' };
     if (members.some((user) => !this.users.has(user))) return { code: 'UNKNOWN_USERS' };
-    this.groups.set(id, { id, name, parent, deletion: null });
+    this.groups.set(id, { id, name, parent, deletion: null, movedBy: [] });
     for (const user of new Set(members)) this.memberships.push({ group: id, user });
     return { ok: id };
   }
@@ -68,6 +76,7 @@ export class Model {
       if (this.path(parent).length + 1 + this.height(id) > MAX_DEPTH) return { code: 'LIMIT_EXCEEDED' };
     }
     if (this.nameTaken(name, parent, id)) return { code: 'NAME_TAKEN' };
+    if (parent !== group.parent) group.movedBy = [];
     Object.assign(group, { name, parent });
     return { ok: id };
   }
@@ -78,7 +87,9 @@ export class Model {
     const added = asked.filter((child) => !this.nested(id).includes(child));
     if (added.some((child) => this.reaches(child, id))) return { code: 'CYCLE' };
     if (added.some((child) => this.tooDeep(id, child))) return { code: 'LIMIT_EXCEEDED' };
-    for (const child of added) this.nestings.push({ parent: id, child });
+    for (const edge of this.nestings)
+      if (edge.parent === id && asked.includes(edge.child)) edge.standsFor = null;
+    for (const child of added) this.nestings.push({ parent: id, child, standsFor: null });
     return { ok: { added, unchanged: asked.filter((child) => !added.includes(child)) } };
   }
 
@@ -106,6 +117,7 @@ export class Model {
     const group = this.live(id);
     if (!group) return { code: 'NOT_FOUND' };
     const children = this.children(id);
+    const deletion = this.ended.length;
     if (strategy === 'BLOCK' && this.members(id).length + children.length + this.nested(id).length > 0) {
       return { code: 'GROUP_NOT_EMPTY' };
     }
@@ -113,18 +125,22 @@ export class Model {
       const taken = this.children(group.parent).filter((sibling) => sibling.id !== id);
       if (children.some((child) => taken.some((sibling) => same(sibling.name, child.name))))
         return { code: 'NAME_TAKEN' };
-      for (const child of children) child.parent = group.parent;
-      for (const above of this.nestings.filter((edge) => edge.child === id)) {
+      for (const child of children) {
+        child.parent = group.parent;
+        child.movedBy.push(deletion);
+      }
+      for (const { parent } of this.nestings.filter((edge) => edge.child === id)) {
         for (const child of this.nested(id)) {
-          if (!this.nested(above.parent).includes(child)) this.nestings.push({ parent: above.parent, child });
+          const there = this.nestings.find((edge) => edge.parent === parent && edge.child === child);
+          if (there) there.standsFor?.push(deletion);
+          else this.nestings.push({ parent, child, standsFor: [deletion] });
         }
       }
     }
     const gone = new Set(strategy === 'CASCADE' ? this.below(id) : [id]);
-    const deletion = this.ended.length;
     const memberships = this.memberships.filter((edge) => gone.has(edge.group));
     const nestings = this.nestings.filter((edge) => gone.has(edge.parent) || gone.has(edge.child));
-    this.ended.push({ deletion, memberships, nestings });
+    this.ended.push({ deletion, memberships, nestings, moved: strategy === 'ORPHAN' ? children : [] });
     this.memberships = this.memberships.filter((edge) => !gone.has(edge.group));
     this.nestings = this.nestings.filter((edge) => !gone.has(edge.parent) && !gone.has(edge.child));
     for (const each of gone) this.groups.get(each)!.deletion = deletion;
@@ -150,21 +166,41 @@ export class Model {
     if (parent !== group.parent) lost.push(`PARENT ${group.parent}`);
     group.parent = parent;
     for (const each of back) this.groups.get(each)!.deletion = null;
-    const { memberships, nestings } = this.ended[deletion]!;
+    const { memberships, nestings, moved } = this.ended[deletion]!;
     for (const { group: at, user } of memberships) {
       if (!back.has(at)) continue;
       if (!this.users.has(user)) lost.push(`MEMBERSHIP ${user}`);
       else if (!this.members(at).includes(user)) this.memberships.push({ group: at, user });
     }
+    for (const edge of this.nestings) edge.standsFor &&= edge.standsFor.filter((each) => each !== deletion);
+    this.nestings = this.nestings.filter((edge) => edge.standsFor?.length !== 0);
+    const isUndone = (each: number) => ![...this.groups.values()].some((other) => other.deletion === each);
     const candidates = nestings
+      .map((edge) => ({ ...edge, standsFor: edge.standsFor?.filter((each) => !isUndone(each)) ?? null }))
       .filter((edge) => back.has(edge.parent) || back.has(edge.child))
       .sort((a, b) => (`${a.parent} ${a.child}` < `${b.parent} ${b.child}` ? -1 : 1));
     for (const edge of candidates) {
       if (this.nested(edge.parent).includes(edge.child)) continue;
       const far = back.has(edge.parent) ? edge.child : edge.parent;
       const fits = this.live(edge.parent) && this.live(edge.child) && !this.reaches(edge.child, edge.parent);
-      if (fits && !this.tooDeep(edge.parent, edge.child)) this.nestings.push(edge);
+      const stands = edge.standsFor?.length !== 0;
+      if (stands && fits && !this.tooDeep(edge.parent, edge.child)) this.nestings.push(edge);
       else lost.push(`NESTING ${far}`);
+    }
+    moved.sort((a, b) => (`${a.name.toLowerCase()} ${a.id}` < `${b.name.toLowerCase()} ${b.id}` ? -1 : 1));
+    for (const child of moved) {
+      let cycle = false;
+      for (let at = this.live(id); at; at = this.live(at.parent)) cycle ||= at.id === child.id;
+      const fits =
+        this.live(child.id) &&
+        child.movedBy.includes(deletion) &&
+        !cycle &&
+        this.path(id).length + 1 + this.height(child.id) <= MAX_DEPTH &&
+        !this.nameTaken(child.name, id, child.id);
+      if (fits) {
+        child.parent = id;
+        child.movedBy = child.movedBy.slice(0, child.movedBy.indexOf(deletion));
+      } else lost.push(`CHILD ${child.id}`);
     }
     return { ok: { restored: sorted(back), lost: sorted(lost) } };
   }

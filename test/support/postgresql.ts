@@ -7,15 +7,22 @@ import { openDatabase } from '../../src/database/open.ts';
 import { TEMPLATE } from './template.ts';
 import { PATIENT } from './timeouts.ts';
 
-export type TestDatabase = { db: Database; url: string; close(): Promise<void> };
+export type TestDatabase = {
+  db: Database;
+  url: string;
+  /** Gives the database a setting, which its next sessions have. */
+  set(setting: string): Promise<void>;
+  close(): Promise<void>;
+};
 
 /** Opens a fresh, migrated database on the server of this test run. */
 export async function openTestDatabase({ poolSize }: { poolSize?: number } = {}): Promise<TestDatabase> {
-  const { url, drop } = await createDatabase({ template: TEMPLATE });
+  const { url, set, drop } = await createDatabase({ template: TEMPLATE });
   const db = await openDatabase({ url, dataDir: '', poolSize, timeouts: PATIENT });
   return {
     db,
     url,
+    set,
     async close() {
       await db.close();
       await drop();
@@ -23,20 +30,28 @@ export async function openTestDatabase({ poolSize }: { poolSize?: number } = {})
   };
 }
 
-/** Creates a database without opening it: empty, or a copy of `template`. `settings` are its own, e.g. a time zone. */
+/**
+ * Creates a database without opening it: empty, or a copy of `template`. `settings` are its own, e.g. a time zone, and
+ * `set` gives it another one later, which its next sessions have.
+ */
 export async function createDatabase({
   template = 'template1',
+  encoding = 'UTF8',
   settings = [],
 }: {
   template?: string;
+  encoding?: string;
   settings?: string[];
 } = {}) {
   const serverUrl = inject('serverUrl');
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await asAdministrator(serverUrl, `create database ${name} template ${template}`);
-  for (const setting of settings) await asAdministrator(serverUrl, `alter database ${name} set ${setting}`);
+  const from = encoding === 'UTF8' ? template : `template0 encoding '${encoding}' locale 'C'`;
+  await asAdministrator(serverUrl, `create database ${name} template ${from}`);
+  const set = (setting: string) => asAdministrator(serverUrl, `alter database ${name} set ${setting}`);
+  for (const setting of settings) await set(setting);
   return {
     url: `${serverUrl}/${name}`,
+    set,
     drop: () => asAdministrator(serverUrl, `drop database ${name} with (force)`),
   };
 }

@@ -4,6 +4,7 @@ import { Prisma, type Query } from '../../database/database.ts';
 import { countMemberships, noticeNestings } from '../../domain/derived.ts';
 import type { Directory } from '../../domain/directory.ts';
 import { type GroupEventInput, recordEvents } from '../../domain/events.ts';
+import { claimNestings } from '../../domain/nesting.ts';
 import { insertUsers, updateUsers } from '../../domain/user-writes.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 import { nameKey, searchKey } from '../../model/text.ts';
@@ -89,6 +90,7 @@ async function loadGroups(
   const updated = await sql<StoredGroup>(Prisma.sql`
     update groups g set name = w.name, name_key = w.name_key, description = ${description}, parent_group_id = ${parent},
       search_key = case when w.described then w.search_key else w.search_key || coalesce(substring(g.search_key from chr(10) || '.*'), '') end,
+      moved_by = case when g.parent_group_id is not distinct from ${parent} then g.moved_by end,
       custom_attributes = ${attributes}, version = g.version + 1, updated_at = now()
     from ${values} where ${isStored} and (g.name, g.description, g.parent_group_id, g.custom_attributes)
       is distinct from (w.name, ${description}, ${parent}, ${attributes})
@@ -149,6 +151,11 @@ async function loadNestings(
         on conflict (parent_group_id, child_group_id) do nothing returning parent_group_id, child_group_id),
       ${noticeNestings('added', tenantId)}
       select parent_group_id as "groupId", child_group_id as id from added`);
+    await claimNestings(
+      sql,
+      tenantId,
+      chunk.map((row) => ({ parent: row.parentGroupId, child: row.childGroupId })),
+    );
     count(tally, chunk.length, rows.length, 0);
     for (const [groupId, added] of Map.groupBy(rows, (row) => row.groupId)) {
       events.push({
