@@ -5,12 +5,13 @@ import { refreshCaseKeys } from '../../src/database/case-keys.ts';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { checkDirectory, repairDirectory } from '../../src/domain/check.ts';
+import { openDirectory } from '../../src/domain/directory.ts';
 import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
 import { countGroups } from '../../src/domain/groups.ts';
 import { countUsers, upsertUsers } from '../../src/domain/users.ts';
 import { newId } from '../../src/model/ids.ts';
 import { caseKey, searchKey, searchTerm } from '../../src/model/text.ts';
-import { createTenant, openAsAdmin } from '../support/directories.ts';
+import { createTenant, openAsAdmin, superAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { seed } from '../support/seed.ts';
 
@@ -103,7 +104,7 @@ test.each([
   const { tenantId } = await createTenant(db);
   const directory = openAsAdmin(db, tenantId);
   await createGroup(directory, { tenantId, name, description: `Of ${name}` });
-  await upsertUsers(directory, {
+  await upsertUsers(openDirectory(db, superAdmin), {
     tenantId,
     users: [{ id: newId('user'), email: 'a@example.org', displayName: `Dr ${name}` }],
   });
@@ -123,7 +124,7 @@ test('a line break in a search stands for one in a description, and for no end o
   const { tenantId } = await createTenant(db);
   const directory = openAsAdmin(db, tenantId);
   await createGroup(directory, { tenantId, name: 'Alpha', description: 'First\nsecond\r\nthird' });
-  await upsertUsers(directory, {
+  await upsertUsers(openDirectory(db, superAdmin), {
     tenantId,
     users: [{ id: newId('user'), email: 'a@example.org', displayName: 'Ann' }],
   });
@@ -167,7 +168,7 @@ describe('keys of a version before', () => {
       await db.sql(Prisma.sql`update groups set name = ${name} where id = ${group.id}`);
       ids.push(group.id);
     }
-    await upsertUsers(directory, {
+    await upsertUsers(openDirectory(db, superAdmin), {
       tenantId,
       users: [{ id: newId('user'), email: 'a@example.org', displayName: 'ΟΔΟΣ' }],
     });

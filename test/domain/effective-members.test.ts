@@ -784,20 +784,20 @@ describe('what has changed', () => {
     expect(groups(3)).toEqual([first.leaf]);
     expect(groups(4)).toEqual([second.left]);
     expect(told.map((changes) => changes && [changes.nestingVersion, changes.userVersion])).toEqual([
-      ['3', '1'],
+      ['4', '1'],
       null,
       ['1', '0'],
       ['1', '0'],
-      ['3', '1'],
+      ['4', '1'],
     ]);
     expect(start).toMatchObject({ groupIds: null, nestingVersion: '0', userVersion: '0' });
     // Callers of another tenant are told nothing of it.
     expect(await changesSince(openAsAdmin(here, second.tenantId), keys)).toMatchObject([
-      { nestingVersion: '3' },
+      { nestingVersion: '4' },
       null,
       null,
       null,
-      { nestingVersion: '3' },
+      { nestingVersion: '4' },
     ]);
     await deleteGroup(directory, { id: first.leaf, strategy: 'ORPHAN' });
     expect((await changesSince(directory, keys))[3]).toBeNull();
