@@ -34,14 +34,14 @@ async function stored(name: string): Promise<string | null> {
   return row?.text ?? null;
 }
 
-async function post(app: TestApp, path: string, body: string): Promise<unknown> {
+async function post(app: TestApp, path: string, body: string, type = 'application/json'): Promise<unknown> {
   const response = await app.send(
     new Request(`${app.url}${path}`, {
       method: 'POST',
       body,
       headers: {
         authorization: `Bearer ${await app.tokenFor(SUPER_ADMIN)}`,
-        'content-type': 'application/json',
+        'content-type': type,
       },
     }),
   );
@@ -65,6 +65,12 @@ const WAYS: Record<string, (name: string, attributes: string) => Promise<unknown
       '/graphql',
       `{"query": ${JSON.stringify(CREATE.replace('TENANT', tenant.tenantId))}, "variables": {"name": "${name}", "c": ${attributes}}}`,
     ),
+  'a form': (name, attributes) => {
+    const query = CREATE.replace('TENANT', tenant.tenantId);
+    const variables = `{"name": "${name}", "c": ${attributes}}`;
+    const form = new URLSearchParams({ query, variables });
+    return post(server, '/graphql', String(form), 'application/x-www-form-urlencoded');
+  },
   'a literal': (name, attributes) => {
     const literal = attributes.replaceAll(/"(\w+)":/g, '$1:');
     const query = CREATE.replace('TENANT', tenant.tenantId)

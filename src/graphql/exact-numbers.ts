@@ -5,20 +5,30 @@ import type { Plugin } from 'graphql-yoga';
 import type { JsonObject } from '../model/json.ts';
 import { parseJson, parseNumber } from '../model/json.ts';
 
-/** Lets Yoga's parser of JSON bodies read JSON as the fast path does. */
+/** Lets Yoga's parsers of bodies read JSON as the fast path does. */
 export const exactVariables: Plugin = {
   onRequestParse({ request, requestParser, setRequestParser }) {
+    if (!requestParser || request.method !== 'POST') return;
     const type = request.headers.get('content-type') ?? '';
-    if (!requestParser || request.method !== 'POST' || !JSON_TYPE.test(type)) return;
-    // Yoga passes on what is left of the request after its own limits.
-    setRequestParser((limited) =>
-      requestParser({ json: async () => parseJson(await limited.text()) } as Request),
-    );
+    // What is given to the parser is what Yoga's own limits leave of the request.
+    if (JSON_TYPE.test(type)) {
+      setRequestParser((limited) =>
+        requestParser({ json: async () => parseJson(await limited.text()) } as Request),
+      );
+    } else if (FORM_TYPE.test(type)) {
+      setRequestParser(async (limited) => {
+        const text = await limited.text();
+        const params = (await requestParser({ text: async () => text } as Request)) as object;
+        const variables = new URLSearchParams(text).get('variables');
+        return variables ? { ...params, variables: parseJson(variables) as object } : params;
+      });
+    }
   },
 };
 
-/** The types whose bodies Yoga reads by `json()`. */
+/** The types whose bodies Yoga reads by `json()`, and as a form. */
 const JSON_TYPE = /^application\/(graphql\+)?json\s*([;,]|$)/;
+const FORM_TYPE = /^application\/x-www-form-urlencoded\s*([;,]|$)/;
 
 /** Literals of a JSON object are read as JSON is, by the rules of which an infinite number is refused. */
 export const JSONObject = new GraphQLScalarType<JsonObject, JsonObject>({
