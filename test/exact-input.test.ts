@@ -142,6 +142,17 @@ test.each([
   }
 });
 
+test('a literal may hold no enum values, which JSON does not have', async () => {
+  for (const literal of ['{a: RED}', '{a: [1, RED]}', '{a: {b: RED}}']) {
+    const query = CREATE.replace('TENANT', tenant.tenantId)
+      .replace(', $c: JSONObject', '')
+      .replace('$c', literal);
+    const answer = await post(server, '/graphql', JSON.stringify({ query, variables: { name: 'Red' } }));
+    expect(answer).toMatchObject({ errors: [{ message: expect.stringContaining('enum value RED') }] });
+    expect(await stored('Red')).toBeNull();
+  }
+});
+
 test('numbers are read as JSON is, or are none', () => {
   for (const text of [
     '0',

@@ -7,7 +7,7 @@ import type { Caller } from '../model/caller.ts';
 import { isDirectoryError } from '../model/errors.ts';
 import type { Context } from './context.ts';
 import { maskError, refusedResponse } from './errors.ts';
-import { exactVariables } from './exact-numbers.ts';
+import { exactVariables } from './exact-json.ts';
 import { createFastPath, type PlainRequest } from './fast-path.ts';
 import { graphiqlPage } from './graphiql.ts';
 import { type Limits, limitPlugins } from './limits.ts';

@@ -6,13 +6,15 @@ import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { checkDirectory, repairDirectory } from '../../src/domain/check.ts';
 import { deleteGroup } from '../../src/domain/deletion.ts';
+import { openDirectory } from '../../src/domain/directory.ts';
 import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
 import { countGroups, listGroups } from '../../src/domain/groups.ts';
+import { addGroupMembers } from '../../src/domain/members.ts';
 import { restoreGroup } from '../../src/domain/restore.ts';
 import { countUsers, upsertUsers } from '../../src/domain/users.ts';
 import { type GroupId, newId } from '../../src/model/ids.ts';
 import { caseKey, searchKey, searchTerm } from '../../src/model/text.ts';
-import { createTenant, openAsAdmin } from '../support/directories.ts';
+import { createTenant, openAsAdmin, plainUser } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { seed } from '../support/seed.ts';
 
@@ -230,6 +232,14 @@ describe('keys of a version before', () => {
       1, 1, 1, 2, 1, 7,
     ]);
     expect(await countUsers(directory, { tenantId, search: 'οδοσ' })).toBe(1);
+    // What keeps the two apart is no part of a name: end users search names alone.
+    const user = newId('user');
+    await upsertUsers(directory, { tenantId, users: [{ id: user, email: 'u@example.org' }] });
+    for (const groupId of [ix, dotted])
+      await addGroupMembers(directory, { groupId: groupId as GroupId, userIds: [user] });
+    const own = openDirectory(db, plainUser(tenantId, user));
+    const search = async (text: string) => countGroups(own, { filter: { search: text } });
+    expect([await search('ix'), await search('g'), await search('grp_')]).toEqual([2, 0, 0]);
     // Clashing groups can be changed, and one of them renamed; the other then has its name to itself again.
     for (const id of [ix, dotted]) await updateGroup(directory, { id: id as never, description: 'changed' });
     expect(await checkDirectory(db, tenantId)).toEqual([{ kind: 'sibling-names', message: clash }]);

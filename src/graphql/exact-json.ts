@@ -1,5 +1,5 @@
-// Numbers that double precision cannot hold are refused, in variables and in documents, instead of being stored as a neighbour.
-import { type ASTNode, GraphQLScalarType, visit } from 'graphql';
+// JSON that cannot be kept exactly is refused, in variables and in documents: numbers that double precision cannot hold, and words.
+import { type ASTNode, type EnumValueNode, GraphQLError, GraphQLScalarType, visit } from 'graphql';
 import { GraphQLJSONObject } from 'graphql-scalars';
 import type { Plugin } from 'graphql-yoga';
 import type { JsonObject } from '../model/json.ts';
@@ -41,5 +41,9 @@ export const JSONObject = new GraphQLScalarType<JsonObject, JsonObject>({
 function exactLiteral<Node extends ASTNode>(node: Node): Node {
   const orInfinite = <Literal extends { value: string }>(literal: Literal): Literal | undefined =>
     Number.isNaN(parseNumber(literal.value)) ? { ...literal, value: 'Infinity' } : undefined;
-  return visit(node, { IntValue: orInfinite, FloatValue: orInfinite });
+  // The scalar's own parser would leave it out.
+  const refuse = (word: EnumValueNode) => {
+    throw new GraphQLError(`JSONObject cannot represent the enum value ${word.value}`, { nodes: word });
+  };
+  return visit(node, { IntValue: orInfinite, FloatValue: orInfinite, EnumValue: refuse });
 }
