@@ -2,6 +2,7 @@
 import pino from 'pino';
 import { type App, createApp } from './app.ts';
 import { demoCallers, seedDemo } from './cli/demo.ts';
+import { isWhole, printReport } from './cli/import/report.ts';
 import { type Config, readConfig } from './config.ts';
 import { type Database, Prisma } from './database/database.ts';
 import { openDatabase } from './database/open.ts';
@@ -16,10 +17,17 @@ async function start(): Promise<void> {
     ? productionLogger(config.logLevel)
     : pino({ level: quiet(config.logLevel) });
   const { databaseUrl: url, dataDir, poolSize } = config;
-  const database = await openDatabase({ url, dataDir, poolSize, timeouts: config.timeouts.database });
+  const database = await openDatabase({
+    url,
+    dataDir,
+    poolSize,
+    timeouts: config.timeouts.database,
+    warn: (message) => logger.warn(message),
+  });
   if (config.seedDemo && (await isEmpty(database))) {
     process.stdout.write('Loading the demo directory …\n');
-    await seedDemo(database);
+    const report = await seedDemo(database);
+    if (!isWhole(report)) printReport(report);
   }
   const app = await createApp({ config, database, logger });
   const server = await listen(app.listener, {

@@ -34,14 +34,14 @@ async function stored(name: string): Promise<string | null> {
   return row?.text ?? null;
 }
 
-async function post(app: TestApp, path: string, body: string): Promise<unknown> {
+async function post(app: TestApp, path: string, body: string, type = 'application/json'): Promise<unknown> {
   const response = await app.send(
     new Request(`${app.url}${path}`, {
       method: 'POST',
       body,
       headers: {
         authorization: `Bearer ${await app.tokenFor(SUPER_ADMIN)}`,
-        'content-type': 'application/json',
+        'content-type': type,
       },
     }),
   );
@@ -65,6 +65,12 @@ const WAYS: Record<string, (name: string, attributes: string) => Promise<unknown
       '/graphql',
       `{"query": ${JSON.stringify(CREATE.replace('TENANT', tenant.tenantId))}, "variables": {"name": "${name}", "c": ${attributes}}}`,
     ),
+  'a form': (name, attributes) => {
+    const query = CREATE.replace('TENANT', tenant.tenantId);
+    const variables = `{"name": "${name}", "c": ${attributes}}`;
+    const form = new URLSearchParams({ query, variables });
+    return post(server, '/graphql', String(form), 'application/x-www-form-urlencoded');
+  },
   'a literal': (name, attributes) => {
     const literal = attributes.replaceAll(/"(\w+)":/g, '$1:');
     const query = CREATE.replace('TENANT', tenant.tenantId)
@@ -133,6 +139,17 @@ test.each([
     const name = `Kept${++made}`;
     const answer = JSON.stringify(await create(name, attributes));
     expect([way, answer, await stored(name)]).toEqual([way, answer, expected]);
+  }
+});
+
+test('a literal may hold no enum values, which JSON does not have', async () => {
+  for (const literal of ['{a: RED}', '{a: [1, RED]}', '{a: {b: RED}}']) {
+    const query = CREATE.replace('TENANT', tenant.tenantId)
+      .replace(', $c: JSONObject', '')
+      .replace('$c', literal);
+    const answer = await post(server, '/graphql', JSON.stringify({ query, variables: { name: 'Red' } }));
+    expect(answer).toMatchObject({ errors: [{ message: expect.stringContaining('enum value RED') }] });
+    expect(await stored('Red')).toBeNull();
   }
 });
 

@@ -1,6 +1,7 @@
 // Groups: found by id and listed by filter. See group-changes.ts for what changes them.
 import type { z } from 'zod';
-import { Prisma } from '../database/database.ts';
+import { CLASH } from '../database/case-keys.ts';
+import { Prisma, type Sql } from '../database/database.ts';
 import { type GroupFilter, type GroupOrder, groupFilter } from '../model/groups.ts';
 import { isIdOf } from '../model/ids.ts';
 import { readInput } from '../model/input.ts';
@@ -64,7 +65,6 @@ const groups = list<GroupsArgs, GroupRow>({
   order: groupOrdering,
   from(directory, { filter, visible }) {
     const { search, tenantId, partnerId, type, parentGroupId, memberUserId } = filter;
-    const searched = visible ? Prisma.sql`g.name_key` : Prisma.sql`g.search_key`;
     return Prisma.sql`from groups g where g.deleted_at is null and ${directory[visible ? 'scope' : 'within'](Prisma.sql`g.tenant_id`)}
       ${visible ? Prisma.sql`and g.id = any(${visible}::text[])` : Prisma.empty}
       ${tenantId ? Prisma.sql`and g.tenant_id = ${tenantId}` : Prisma.empty}
@@ -72,9 +72,13 @@ const groups = list<GroupsArgs, GroupRow>({
       ${type ? Prisma.sql`and g.type = ${type}::"GroupType"` : Prisma.empty}
       ${parentGroupId === undefined ? Prisma.empty : parentGroupId === null ? Prisma.sql`and g.parent_group_id is null` : Prisma.sql`and g.parent_group_id = ${parentGroupId}`}
       ${memberUserId ? Prisma.sql`and exists (select 1 from memberships m where m.user_id = ${memberUserId} and m.group_id = g.id)` : Prisma.empty}
-      ${matching(searched, search)}`;
+      ${visible ? matchingName(search) : matching(Prisma.sql`g.search_key`, search)}`;
   },
 });
+
+/** The index knows the whole key; what may follow the name in it is no part of the name. */
+const matchingName = (search: string | null): Sql =>
+  Prisma.sql`${matching(Prisma.sql`g.name_key`, search)}${matching(Prisma.sql`split_part(g.name_key, ${CLASH}, 1)`, search)}`;
 
 /** Groups in sight; a plain user sees those it is an effective member of, and can filter them by name and type alone. */
 export async function listGroups(

@@ -13,7 +13,7 @@ import type { GroupRow, TenantRow, UserRow } from '../domain/rows.ts';
 import type { JsonObject } from '../model/json.ts';
 import { fieldCost } from './complexity.ts';
 import type { Context } from './context.ts';
-import { JSONObject } from './exact-numbers.ts';
+import { JSONObject } from './exact-json.ts';
 import { nodeTypeOf } from './global-ids.ts';
 
 /** The entities carry the domain's rows, which hold what the caller may see, not the tables' columns. */

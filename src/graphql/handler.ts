@@ -8,7 +8,7 @@ import type { Caller } from '../model/caller.ts';
 import { isDirectoryError } from '../model/errors.ts';
 import type { Context } from './context.ts';
 import { maskError, mayPass, RETRY_AFTER, refusedResponse } from './errors.ts';
-import { exactVariables } from './exact-numbers.ts';
+import { exactVariables } from './exact-json.ts';
 import { executeInOrder } from './execute.ts';
 import { contentTypeFor, createFastPath, type PlainRequest } from './fast-path.ts';
 import { graphiqlPage } from './graphiql.ts';

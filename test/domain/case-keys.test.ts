@@ -5,13 +5,16 @@ import { refreshCaseKeys } from '../../src/database/case-keys.ts';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { checkDirectory, repairDirectory } from '../../src/domain/check.ts';
+import { deleteGroup } from '../../src/domain/deletion.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
-import { countGroups } from '../../src/domain/groups.ts';
+import { countGroups, listGroups } from '../../src/domain/groups.ts';
+import { addGroupMembers } from '../../src/domain/members.ts';
+import { restoreGroup } from '../../src/domain/restore.ts';
 import { countUsers, upsertUsers } from '../../src/domain/users.ts';
-import { newId } from '../../src/model/ids.ts';
+import { type GroupId, newId } from '../../src/model/ids.ts';
 import { caseKey, searchKey, searchTerm } from '../../src/model/text.ts';
-import { createTenant, openAsAdmin, superAdmin } from '../support/directories.ts';
+import { createTenant, openAsAdmin, plainUser, superAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { seed } from '../support/seed.ts';
 
@@ -157,6 +160,33 @@ async function age(tenantId: string): Promise<void> {
   await run(`update tenants set stale_keys = true where id = '${tenantId}'`);
 }
 
+test('the longest keys are stored, sorted by and found again', async () => {
+  const { tenantId } = await createTenant(db);
+  const directory = openAsAdmin(db, tenantId);
+  // Symbols that are three characters when composed, of four bytes each; letters of which two become one; and random ones.
+  const any = (from: string[], index: number) => from[(index * index * 7 + index) % from.length]!;
+  const notes = [
+    '\u{1d15f}',
+    '\u{1d160}',
+    '\u{1d161}',
+    '\u{1d162}',
+    '\u{1d163}',
+    '\u{1d164}',
+    '\u{1d1bd}',
+    '\u{1d1c0}',
+  ];
+  const ideographs = Array.from({ length: 997 }, (_, index) => String.fromCodePoint(0x20000 + index * 31));
+  for (const from of [notes, ideographs, ['ﬃ', 'ᾂ', 'ΐ', 'ß']]) {
+    const name = Array.from({ length: 255 }, (_, index) => any(from, index)).join('');
+    await createGroup(directory, { tenantId, name: `${' '.repeat(200)}${name}` });
+    expect(await countGroups(directory, { filter: { search: [...name].slice(0, 60).join('') } })).toBe(1);
+  }
+  const first = await listGroups(directory, { page: { first: 1 } });
+  const rest = await listGroups(directory, { page: { first: 5, after: first.cursors[0]! } });
+  expect([first.rows.length, rest.rows.length]).toEqual([1, 2]);
+  expect(await checkDirectory(db, tenantId)).toEqual([]);
+});
+
 describe('keys of a version before', () => {
   /** Siblings that were not the same then, by the names that they get after keys were written. */
   async function aged() {
@@ -202,6 +232,17 @@ describe('keys of a version before', () => {
       1, 1, 1, 2, 1, 7,
     ]);
     expect(await countUsers(directory, { tenantId, search: 'οδοσ' })).toBe(1);
+    // What keeps the two apart is no part of a name: end users search names alone.
+    const user = newId('user');
+    await upsertUsers(openDirectory(db, superAdmin), {
+      tenantId,
+      users: [{ id: user, email: 'u@example.org' }],
+    });
+    for (const groupId of [ix, dotted])
+      await addGroupMembers(directory, { groupId: groupId as GroupId, userIds: [user] });
+    const own = openDirectory(db, plainUser(tenantId, user));
+    const search = async (text: string) => countGroups(own, { filter: { search: text } });
+    expect([await search('ix'), await search('g'), await search('grp_')]).toEqual([2, 0, 0]);
     // Clashing groups can be changed, and one of them renamed; the other then has its name to itself again.
     for (const id of [ix, dotted]) await updateGroup(directory, { id: id as never, description: 'changed' });
     expect(await checkDirectory(db, tenantId)).toEqual([{ kind: 'sibling-names', message: clash }]);
@@ -214,6 +255,27 @@ describe('keys of a version before', () => {
     await expect(createGroup(directory, { tenantId, name: 'IX' })).rejects.toMatchObject({
       code: 'NAME_TAKEN',
     });
+  });
+
+  test('of siblings that were deleted together let them be restored together', async () => {
+    const { tenantId } = await createTenant(db);
+    const directory = openAsAdmin(db, tenantId);
+    const create = async (name: string, parentGroupId: GroupId | null) =>
+      (await createGroup(directory, { tenantId, name, parentGroupId })).group.id;
+    const parent = await create('Parent', null);
+    const children = [await create('1', parent), await create('2', parent)];
+    for (const [index, name] of ['ix', 'İx'].entries())
+      await db.sql(Prisma.sql`update groups set name = ${name} where id = ${children[index]}`);
+    await deleteGroup(directory, { id: parent, strategy: 'CASCADE' });
+    await age(tenantId);
+    await refreshCaseKeys(db);
+    expect(await checkDirectory(db, tenantId)).toEqual([]);
+    const { restoredGroupIds } = await restoreGroup(directory, { id: parent, includeDescendants: true });
+    expect(restoredGroupIds.toSorted()).toEqual([parent, ...children].toSorted());
+    expect(await checkDirectory(db, tenantId)).toMatchObject([{ kind: 'sibling-names' }]);
+    // The next test looks for other clashes.
+    await updateGroup(directory, { id: children[1]!, name: 'Other' });
+    await repairDirectory(db);
   });
 
   test('are rewritten once, and by a repair too', async () => {

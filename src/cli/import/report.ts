@@ -4,8 +4,13 @@ import type { ImportReport } from './import-directory.ts';
 /** Reasons shown for one tenant; more would bury the others. */
 const SHOWN = 20;
 
+/** Whether everything was stored. */
+export const isWhole = ({ tenants, faults }: ImportReport): boolean =>
+  faults.length === 0 && tenants.every((tenant) => tenant.tallies !== null);
+
 /** Prints the report; gives whether everything was stored. */
-export function printReport({ tenants, faults, skipped = [] }: ImportReport): boolean {
+export function printReport(report: ImportReport): boolean {
+  const { tenants, faults, skipped = [] } = report;
   for (const { tenantId, name, tallies, faults: refused } of tenants) {
     if (tallies) {
       const parts = Object.entries(tallies).map(
@@ -23,7 +28,7 @@ export function printReport({ tenants, faults, skipped = [] }: ImportReport): bo
     printFaults(faults);
   }
   if (skipped.length > 0) process.stdout.write(`Skipped, since it holds no rows: ${skipped.join(', ')}\n`);
-  return faults.length === 0 && tenants.every((tenant) => tenant.tallies !== null);
+  return isWhole(report);
 }
 
 function printFaults(faults: string[]): void {
