@@ -1,35 +1,34 @@
 // What a session of a server must be, whatever server, database, role and URL prefer: set, and checked as it opens.
 import type pg from 'pg';
 
-/** Settings that the code relies on. A server sets each by its startup packet; a pooler between may drop them. */
-const SETTINGS: Record<string, string> = {
+/** Settings that the startup packet asks for: of those that the code relies on, what PgBouncer passes on too. */
+const ASKED_FOR: Record<string, string> = {
   // The driver reads ISO dates alone, and Prisma's adapter drops the offset of a timestamp that it reads.
-  DateStyle: 'ISO, MDY',
+  DateStyle: 'ISO,MDY',
   TimeZone: 'UTC',
-  // Single statements are changes too, and count on seeing what was committed while they waited for a lock.
-  default_transaction_isolation: 'read committed',
+  standard_conforming_strings: 'on',
+};
+
+/** Settings that must be there already, as they are unless somebody changed them. */
+const GIVEN: Record<string, string> = {
+  // Any text can be stored.
+  server_encoding: 'UTF8',
+  client_encoding: 'UTF8',
+  // Foreign keys are kept.
+  session_replication_role: 'origin',
   // Lists are sent as arrays, nulls included.
   array_nulls: 'on',
   transform_null_equals: 'off',
-  standard_conforming_strings: 'on',
-  // A search must find all rows.
+  // A search finds all rows.
   gin_fuzzy_search_limit: '0',
 };
 
-/** Settings that only an administrator can change: an encoding that holds any text, and foreign keys that are kept. */
-const GIVEN: Record<string, string> = {
-  server_encoding: 'UTF8',
-  client_encoding: 'UTF8',
-  session_replication_role: 'origin',
-};
+const REQUIRED = { ...ASKED_FOR, ...GIVEN };
 
-const REQUIRED = { ...SETTINGS, ...GIVEN };
-
-/** The startup options, with a space inside a value escaped as PostgreSQL asks for, in the form of a URL's query. */
-const OPTIONS = Object.entries(SETTINGS)
-  .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
-  .join(' ')
-  .replaceAll(' ', '+');
+/** The startup options as the query of a URL holds them. */
+const OPTIONS = Object.entries(ASKED_FOR)
+  .map(([name, value]) => `-c+${name}=${value}`)
+  .join('+');
 
 /** The URL with the startup options behind its own: of two options with one name the later one holds. */
 export function withSessionOptions(url: string): string {
@@ -44,7 +43,7 @@ const UNFIT = '08001';
 export async function assertSession(client: Pick<pg.ClientBase, 'query'>): Promise<void> {
   const names = Object.keys(REQUIRED);
   const { rows } = await client.query<{ name: string; value: string }>(
-    `select name, current_setting(name) as value from unnest($1::text[]) name`,
+    `select name, replace(current_setting(name), ', ', ',') as value from unnest($1::text[]) name`,
     [names],
   );
   const faults = rows

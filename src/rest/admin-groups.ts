@@ -13,7 +13,15 @@ import { AdminGroupCreate, AdminGroupListItem, AdminGroupResponse, GroupUpdate }
 import { json, jsonBody, jsonRequest } from './media.ts';
 import { adminGroupsQuery, groupPath } from './parameters.ts';
 import { VisibleGroupEnvelope } from './tenant-groups.ts';
-import { createdHeaders, etag, etagHeaders, expectedVersion, ifMatch } from './versions.ts';
+import {
+  createdHeaders,
+  etag,
+  etagHeaders,
+  expectedVersion,
+  ifMatch,
+  ifNoneMatch,
+  notModifiedResponse,
+} from './versions.ts';
 
 const LIST = '/api/v1/admin/groups/';
 const ONE = `${LIST}{group_id}` as const;
@@ -68,8 +76,9 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       const { directory } = c.var;
       const { tenant_id, ...body } = c.req.valid('json');
       const { group } = await createGroup(directory, createInput(tenant_id, body));
-      const headers = { ...etag(group), Location: `${LIST}${group.id}` };
-      return c.json(enveloped(c, await adminGroupResponse(directory, group)), 201, headers);
+      const data = await adminGroupResponse(directory, group);
+      const headers = { ...etag(group, data), Location: `${LIST}${group.id}` };
+      return c.json(enveloped(c, data), 201, headers);
     },
   );
 
@@ -81,8 +90,9 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       summary: 'Get Group',
       description: 'Get a group by ID.',
       tags,
-      request: { params: groupPath },
+      request: { params: groupPath, headers: ifNoneMatch },
       responses: {
+        304: notModifiedResponse,
         200: { ...json('The group.', AdminGroupEnvelope.or(VisibleGroupEnvelope)), headers: etagHeaders },
         ...readRefusals,
       },
@@ -92,7 +102,8 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       const group = await requireGroup(directory, c.req.valid('param').group_id);
       const visible = visibleGroup(directory, group);
       if (visible) return c.json(enveloped(c, visible), 200);
-      return c.json(enveloped(c, await adminGroupResponse(directory, group)), 200, etag(group));
+      const data = await adminGroupResponse(directory, group);
+      return c.json(enveloped(c, data), 200, etag(group, data));
     },
   );
 
@@ -116,7 +127,8 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       const { group_id } = c.req.valid('param');
       const version = expectedVersion(c.req.valid('header'));
       const { group } = await updateGroup(directory, updateInput(group_id, version, c.req.valid('json')));
-      return c.json(enveloped(c, await adminGroupResponse(directory, group)), 200, etag(group));
+      const data = await adminGroupResponse(directory, group);
+      return c.json(enveloped(c, data), 200, etag(group, data));
     },
   );
 

@@ -11,6 +11,7 @@ import type { RestContext, RestEnv } from './context.ts';
 import { addDocs } from './docs.ts';
 import { refusedResponse } from './errors.ts';
 import { printOpenApi } from './openapi.ts';
+import { notModified } from './versions.ts';
 
 export type RestOptions = {
   authenticate: (authorization: string | null) => Promise<Caller>;
@@ -40,10 +41,11 @@ export function createRestHandler(options: RestOptions): RestHandler {
     '/api/v1/*',
     timeout(limits.operationMs, () => tooLong(limits.operationMs)),
   );
+  api.use('/api/v1/*', notModified);
   api.use('/api/v1/*', async (c, next) => {
     c.set('directory', openDirectory(await authenticate(c.req.header('authorization') ?? null)));
     await next();
-    // Answers depend on the caller and on more than the version that their ETag names.
+    // Answers depend on the caller, and hold personal data: only the client itself may keep one, for `If-None-Match`.
     c.header('cache-control', 'no-store');
   });
   addOperations(api);

@@ -22,7 +22,15 @@ import {
 } from './group-schemas.ts';
 import { json, jsonBody, jsonRequest } from './media.ts';
 import { includeQuery, strategyQuery, tenantGroupPath, tenantGroupsQuery, tenantPath } from './parameters.ts';
-import { createdHeaders, etag, etagHeaders, expectedVersion, ifMatch } from './versions.ts';
+import {
+  createdHeaders,
+  etag,
+  etagHeaders,
+  expectedVersion,
+  ifMatch,
+  ifNoneMatch,
+  notModifiedResponse,
+} from './versions.ts';
 
 const LIST = '/api/v1/tenants/{tenant_id}/groups';
 const ONE = `${LIST}/{group_id}` as const;
@@ -80,7 +88,8 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       const { tenant_id: tenantId } = c.req.valid('param');
       const { group } = await createGroup(directory, createInput(tenantId, c.req.valid('json')));
       const Location = `/api/v1/tenants/${tenantId}/groups/${group.id}`;
-      return c.json(enveloped(c, await groupResponse(directory, group)), 201, { ...etag(group), Location });
+      const data = await groupResponse(directory, group);
+      return c.json(enveloped(c, data), 201, { ...etag(group, data), Location });
     },
   );
 
@@ -92,8 +101,9 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       summary: 'Get Group',
       description: 'Get a group by ID.',
       tags,
-      request: { params: tenantGroupPath, query: includeQuery },
+      request: { params: tenantGroupPath, query: includeQuery, headers: ifNoneMatch },
       responses: {
+        304: notModifiedResponse,
         200: { ...json('The group.', GroupEnvelope.or(VisibleGroupEnvelope)), headers: etagHeaders },
         ...includeRefusals,
       },
@@ -105,7 +115,8 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       const group = await requireGroupOf(directory, tenant_id, group_id);
       const visible = visibleGroup(directory, group);
       if (visible) return c.json(enveloped(c, visible), 200);
-      return c.json(enveloped(c, await groupResponse(directory, group, include)), 200, etag(group));
+      const data = await groupResponse(directory, group, include);
+      return c.json(enveloped(c, data), 200, etag(group, data));
     },
   );
 
@@ -130,7 +141,8 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       await requireGroupOf(directory, tenant_id, group_id);
       const version = expectedVersion(c.req.valid('header'));
       const { group } = await updateGroup(directory, updateInput(group_id, version, c.req.valid('json')));
-      return c.json(enveloped(c, await groupResponse(directory, group)), 200, etag(group));
+      const data = await groupResponse(directory, group);
+      return c.json(enveloped(c, data), 200, etag(group, data));
     },
   );
 

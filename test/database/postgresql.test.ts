@@ -41,17 +41,14 @@ test('servers that start at once on an empty database wait for each other, and l
 const ODD = [
   "datestyle = 'SQL, DMY'",
   "timezone = 'Asia/Tokyo'",
-  "default_transaction_isolation = 'serializable'",
-  'array_nulls = off',
-  'transform_null_equals = on',
-  'gin_fuzzy_search_limit = 1',
+  'standard_conforming_strings = off',
   "client_encoding = 'LATIN1'",
 ];
 
 describe('a session', () => {
   test('is as the code needs it, whatever database and URL prefer, through SQL and through Prisma', async () => {
     const { url, drop } = await createDatabase({ template: TEMPLATE, settings: ODD });
-    for (const own of ['', '?options=-c+DateStyle=German+-c%20array_nulls=off&application_name=a']) {
+    for (const own of ['', '?options=-c+DateStyle=German+-c%20TimeZone=Asia/Tokyo&application_name=a']) {
       const db = openPostgresql({ url: `${url}${own}` });
       const id = `prt_odd${own.length}`;
       await db.sql(Prisma.sql`insert into partners (id, name) values (${id}, 'Łódź')`);
@@ -61,21 +58,25 @@ describe('a session', () => {
       expect(Math.abs(row!.createdAt.getTime() - Date.now())).toBeLessThan(60_000);
       const byPrisma = await db.prisma.partner.findUniqueOrThrow({ where: { id } });
       expect(byPrisma.createdAt).toEqual(row!.createdAt);
-      const odd = await db.sql(Prisma.sql`
-        select current_setting('transaction_isolation') as level, 1 = null as equals,
-          current_setting('gin_fuzzy_search_limit') as most, current_setting('application_name') as name`);
-      expect(odd).toEqual([{ level: 'read committed', equals: null, most: '0', name: own ? 'a' : '' }]);
+      const others = await db.sql(Prisma.sql`
+        select current_setting('standard_conforming_strings') as strings, current_setting('application_name') as name`);
+      expect(others).toEqual([{ strings: 'on', name: own ? 'a' : '' }]);
       await db.close();
     }
     await drop();
   });
 
-  test.each([
+  test.each<[string, { encoding?: string; settings?: string[] }, string]>([
     ['another encoding', { encoding: 'LATIN1' }, 'server_encoding is LATIN1, and must be UTF8'],
     [
       'foreign keys that are not kept',
       { settings: ['session_replication_role = replica'] },
       'session_replication_role is replica, and must be origin',
+    ],
+    [
+      'lists and searches that lose something',
+      { settings: ['array_nulls = off', 'transform_null_equals = on', 'gin_fuzzy_search_limit = 7'] },
+      'array_nulls is off, and must be on; transform_null_equals is on, and must be off; gin_fuzzy_search_limit is 7, and must be 0',
     ],
   ])('of a database with %s ends the start, before anything is changed', async (_case, made, fault) => {
     const { url, drop } = await createDatabase(made);
@@ -270,6 +271,18 @@ describe('a connection', () => {
       where statement = 'select $1::int as prepared'`);
     expect(prepared).toEqual([{ name: expect.stringMatching(/^c_.{16}$/), runs: 3 }]);
     await close();
+  });
+
+  test('of a transaction reads what is committed, whatever the server would rather have', async () => {
+    const { url, drop } = await createDatabase({
+      settings: ["default_transaction_isolation = 'serializable'"],
+    });
+    const db = openPostgresql({ url });
+    const level = Prisma.sql`select current_setting('transaction_isolation') as level`;
+    expect(await db.sql(level)).toEqual([{ level: 'serializable' }]);
+    expect(await db.transaction((sql) => sql(level))).toEqual([{ level: 'read committed' }]);
+    await db.close();
+    await drop();
   });
 
   test('is closed with the database, more than once without harm', async () => {
