@@ -111,14 +111,15 @@ function trialsOf(coverage: Coverage[], faults: Fault[]): Map<string, Trial[]> {
     const reached = new Set([...Object.keys(hits).map(Number), ...setup, ...load]);
     for (const id of reached) {
       const fresh = loaded.has(id);
-      const tests =
-        fresh || (inHooks.has(id) && !hits[id])
-          ? everyTest(found)
-          : hits[id]!.filter((test) => durations[test]! <= LONGEST);
-      if (tests.length === 0) continue;
-      if (spent[id]! > BUDGET) continue;
-      spent[id]! += tests.reduce((sum, test) => sum + durations[test]!, hooks);
-      trials.get(file)!.push({ id, tests, fresh });
+      const every = everyTest(found);
+      const hit = hits[id]?.filter((test) => durations[test]! <= LONGEST) ?? [];
+      // What is made in a hook works in all tests: those that reach it themselves go first.
+      const others = inHooks.has(id) ? every.filter((test) => !hit.includes(test)) : [];
+      for (const tests of fresh ? [every] : [hit, others]) {
+        if (tests.length === 0 || spent[id]! > BUDGET) continue;
+        spent[id]! += tests.reduce((sum, test) => sum + durations[test]!, hooks);
+        trials.get(file)!.push({ id, tests, fresh });
+      }
     }
   }
   // Those that load the modules anew come last, and together.
