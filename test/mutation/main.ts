@@ -16,7 +16,7 @@ const USAGE = `npm run mutate -- [ROOM …] [--file TEXT] [--open] [--every N] [
   ROOM         ${ROOMS.map(({ name }) => name).join(', ')}; all, unless some are named
   --file       only faults of files whose path holds the text
   --open       only what no test has noticed yet: what survived the last run, and what was never tried
-  --every      only each N-th fault, for a quick estimate, which is not kept
+  --every      only each N-th fault, for a quick estimate
   --workers    test files at a time (2)
   --table      measures nothing: writes the scores to docs/mutation.md
 `;
@@ -57,7 +57,6 @@ async function measure(room: Room, counted: Fault[], options: Options): Promise<
     process.stdout.write(`  ${file}:${line}  ${operator}: ${what}\n`);
   }
   const found = { noticed: [...noticed].map(nameOf), survived: survived.map(nameOf) };
-  if (options.every > 1) return scoreOf(counted, found);
   const tried = new Set(asked.map(nameOf));
   const untouched = (names: string[]) => names.filter((name) => !tried.has(name));
   const report: Report = {
