@@ -67,7 +67,7 @@ function heapMegabytes(): number {
 type Kind = { few: number; send: (index: number) => Promise<string>; answer: RegExp };
 const KINDS: Record<string, Kind> = {
   'names of variables': {
-    few: 250,
+    few: 100,
     send: (index) =>
       post({
         query: `{ viewer { role } x${index % 10}: __typename }`,
@@ -76,7 +76,7 @@ const KINDS: Record<string, Kind> = {
     answer: /SUPER_ADMIN/,
   },
   'values of variables': {
-    few: 100,
+    few: 50,
     send: (index) =>
       post({
         query: 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }',
@@ -84,13 +84,13 @@ const KINDS: Record<string, Kind> = {
       }),
     answer: /"nodes":\[null/,
   },
-  'texts, of which each takes 300 KB': {
-    few: 250,
+  'texts, of which each takes 200 KB': {
+    few: 200,
     send: (index) => post({ query: `{ nodes(ids: [${`"${index}" `.repeat(900)}]) { id } x: __typename }` }),
     answer: /"nodes":\[null/,
   },
   'texts that are registered by their hash': {
-    few: 200,
+    few: 100,
     send(index) {
       const query = `{a${index}:__typename}`;
       const sha256Hash = createHash('sha256').update(query).digest('hex');
@@ -99,7 +99,7 @@ const KINDS: Record<string, Kind> = {
     answer: /"Query"/,
   },
   cursors: {
-    few: 50,
+    few: 30,
     send: async (index) => {
       const query = `query ($id: ID!, $after: String) { group(id: $id) {
         members(after: $after, orderBy: {field: EMAIL}) { edges { cursor } } effectiveMembers(after: $after) { edges { cursor } } } }`;
@@ -111,7 +111,7 @@ const KINDS: Record<string, Kind> = {
     answer: /"edges":\[\{"cursor"/,
   },
   tokens: {
-    few: 200,
+    few: 100,
     send: async (index) =>
       post({ query: '{ viewer { role } }' }, await sign({ sub: `usr_${index}`, padding: 'x'.repeat(5_500) })),
     answer: /SUPER_ADMIN/,
@@ -119,7 +119,7 @@ const KINDS: Record<string, Kind> = {
 };
 
 /** Megabytes that the caches of a server may take together, by their bounds; what is sent few times takes far less. */
-const MOST = REQUESTS ? 256 : 50;
+const MOST = REQUESTS ? 256 : 34;
 
 test('memory stays flat under what no other request has', { timeout: TIMEOUT * 6 }, async () => {
   // What the first requests load stays.
@@ -129,8 +129,10 @@ test('memory stays flat under what no other request has', { timeout: TIMEOUT * 6
   const before = heapMegabytes();
   for (const [name, { few, send }] of Object.entries(KINDS)) {
     for (let index = 0; index < (REQUESTS ?? few); index += 1) await send(index);
-    expect(heapMegabytes() - before, name).toBeLessThan(MOST);
+    // A collection takes long in a process that has run other tests, so a short run looks once.
+    if (REQUESTS) expect(heapMegabytes() - before, name).toBeLessThan(MOST);
   }
+  expect(heapMegabytes() - before).toBeLessThan(MOST);
 });
 
 test('what a connection has prepared stays small, whatever lists are read together', {
