@@ -2,12 +2,15 @@
 import { readFile } from 'node:fs/promises';
 import {
   type GraphQLNamedType,
+  graphqlSync,
   isEnumType,
   isInputObjectType,
   isInterfaceType,
   isIntrospectionType,
   isObjectType,
   isSpecifiedScalarType,
+  parse,
+  print,
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { printSchema } from '../src/graphql/print-schema.ts';
@@ -16,6 +19,31 @@ import { schema } from '../src/graphql/schema.ts';
 test('schema.graphql is what the code defines', async () => {
   const committed = await readFile(new URL('../schema.graphql', import.meta.url), 'utf8').catch(() => '');
   expect(committed === printSchema(), 'schema.graphql is out of date: run `npm run schema`').toBe(true);
+});
+
+/** Each definition of the SDL with its directives. */
+function directivesOf(sdl: string) {
+  const { definitions } = parse(sdl, { noLocation: true });
+  return definitions.map((each) => {
+    const directives = 'directives' in each ? (each.directives ?? []) : [];
+    return [each.kind, 'name' in each ? each.name?.value : undefined, directives.map(print)] as const;
+  });
+}
+
+test('a router is told what is committed', () => {
+  const { data } = graphqlSync({ schema, source: '{ _service { sdl } }' });
+  const { sdl } = (data as { _service: { sdl: string } })._service;
+  expect(directivesOf(sdl)).toEqual(directivesOf(printSchema()));
+});
+
+test('the entities are the nodes, and nothing else has a key', () => {
+  const keyed = directivesOf(printSchema()).flatMap(([, name, directives]) =>
+    directives.includes('@key(fields: "id")') ? name : [],
+  );
+  const namesOf = (type: string) => schema.getPossibleTypes(schema.getType(type) as never).map(String);
+  expect(keyed).toEqual(['Group', 'Tenant', 'User']);
+  expect(namesOf('_Entity')).toEqual(keyed);
+  expect(namesOf('Node').toSorted()).toEqual(keyed);
 });
 
 type Described = { readonly description?: string | null | undefined };

@@ -3,7 +3,6 @@ import SchemaBuilder from '@pothos/core';
 import ComplexityPlugin from '@pothos/plugin-complexity';
 import DirectivesPlugin from '@pothos/plugin-directives';
 import ErrorsPlugin from '@pothos/plugin-errors';
-import FederationPlugin from '@pothos/plugin-federation';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
 import { GraphQLDateTime } from 'graphql-scalars';
@@ -35,17 +34,25 @@ export const builder = new SchemaBuilder<{
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date };
     JSONObject: { Input: JsonObject; Output: JsonObject };
+    _Any: { Input: unknown; Output: never };
+  };
+  Directives: {
+    key: { locations: 'OBJECT'; args: { fields: string } };
+    shareable: { locations: 'OBJECT' | 'FIELD_DEFINITION'; args: Record<string, never> };
+    link: { locations: 'SCHEMA'; args: { url: string; import: readonly string[] } };
   };
   Connection: { countTotal: () => number | null | Promise<number | null> };
   DefaultEdgesNullability: { list: false; items: false };
   DefaultNodeNullability: false;
 }>({
-  plugins: [ErrorsPlugin, ComplexityPlugin, RelayPlugin, PrismaPlugin, DirectivesPlugin, FederationPlugin],
+  plugins: [ErrorsPlugin, ComplexityPlugin, RelayPlugin, PrismaPlugin, DirectivesPlugin],
   // Pothos knows the models, but loads nothing itself: what it read would not be limited to the caller's tenants.
   prisma: { client: noClient, dmmf: getDatamodel() },
   // Only the arithmetic of the plugin is used: the limit is enforced before anything is executed.
   complexity: { disabled: true, fieldComplexity: fieldCost },
   errors: { directResult: true },
+  // In the form that prints them: `federation.ts`.
+  directives: { useGraphQLToolsUnorderedDirectives: true },
   relay: {
     cursorType: 'String',
     clientMutationId: 'omit',
@@ -71,7 +78,7 @@ export const builder = new SchemaBuilder<{
     pageInfoFieldOptions: { description: 'Where this page lies in the list.', complexity: 0 },
     pageInfoTypeOptions: {
       description: 'Where a page lies in its list (Relay Cursor Connections).',
-      shareable: true,
+      directives: { shareable: {} },
     },
     hasNextPageFieldOptions: { description: 'Whether rows follow this page.' },
     hasPreviousPageFieldOptions: { description: 'Whether rows precede this page.' },
@@ -83,6 +90,8 @@ export const builder = new SchemaBuilder<{
     beforeArgOptions: { description: 'Only rows before this cursor.' },
   },
 });
+
+export type Builder = typeof builder;
 
 builder.addScalarType('DateTime', GraphQLDateTime);
 builder.addScalarType('JSONObject', JSONObject);

@@ -16,6 +16,7 @@ export const Group = builder.prismaObject('Group', {
   description:
     'A group of users. A plain user sees the id, name and type of the groups it is an effective member of; all else is null to it.',
   findUnique: null,
+  directives: { key: { fields: 'id' } },
   fields: (t) => ({
     name: t.exposeString('name', {
       nullable: false,
@@ -56,10 +57,6 @@ export const Group = builder.prismaObject('Group', {
   }),
 });
 builder.nodeRef(Group, { id: { resolve: ({ id }: GroupRow) => id } });
-builder.asEntity(Group, {
-  key: builder.selection<{ id: string }>('id'),
-  resolveReference: ({ id }, { directory }) => findGroup(directory, id),
-});
 
 export const GroupConnection = builder.connectionObject(
   { type: Group, name: 'GroupConnection', description: 'A page of groups.' },

@@ -18,7 +18,8 @@ async function loadNodes({ directory }: Context, ids: readonly string[]) {
   return Promise.all(ids.map((id) => loadNode(directory, id)));
 }
 
-async function loadNode(directory: Context['directory'], id: string) {
+/** The group, user or tenant with this id; null if there is none that the caller sees. What is asked for in one tick is batched. */
+export async function loadNode(directory: Context['directory'], id: string) {
   const type = nodeTypeOf(id);
   if (type === null) return null;
   const [node = null] = await LOADERS[type](directory, [id]);

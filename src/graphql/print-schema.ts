@@ -1,6 +1,6 @@
 // The text of schema.graphql: the subgraph's SDL, sorted, so that a change of the API is a small diff.
-import { printSubgraphSchema } from '@apollo/subgraph';
 import { type ASTNode, Kind, parse, print, visit } from 'graphql';
+import { subgraphDocument } from './federation.ts';
 import { schema } from './schema.ts';
 
 const HEADER = `# The GraphQL API of Coterie, as a Federation 2 subgraph.
@@ -9,8 +9,7 @@ const HEADER = `# The GraphQL API of Coterie, as a Federation 2 subgraph.
 
 /** What \`npm run schema\` writes. */
 export function printSchema(): string {
-  const document = parse(printSubgraphSchema(schema), { noLocation: true });
-  return `${HEADER}\n${print(visit(document, { leave: sortMembers }))}\n`;
+  return `${HEADER}\n${print(visit(subgraphDocument(schema), { leave: sortMembers }))}\n`;
 }
 
 /** The same without what concerns a router alone: for tools of frontends, some of which know no federation. */

@@ -10,11 +10,20 @@ import './tenants.ts';
 import './users.ts';
 import './viewer.ts';
 import { builder } from './builder.ts';
-import { completeEntities } from './entities.ts';
+import { entities, loadEntities } from './entities.ts';
+import { toSubgraphSchema } from './federation.ts';
+import { nodeTypeOf } from './global-ids.ts';
 import { readPlainFields } from './plain-fields.ts';
 
 /** The newest version that both Apollo's and The Guild's composers know. */
 const FEDERATION = 'https://specs.apollo.dev/federation/v2.9';
 
 /** Built once: the schema knows no caller, the context brings it. */
-export const schema = readPlainFields(completeEntities(builder.toSubGraphSchema({ linkUrl: FEDERATION })));
+export const schema = readPlainFields(
+  toSubgraphSchema(builder, {
+    entities,
+    typeOf: ({ id }: { id: string }) => nodeTypeOf(id),
+    load: loadEntities,
+    schemaDirectives: { link: { url: FEDERATION, import: ['@key', '@shareable'] } },
+  }),
+);

@@ -16,8 +16,13 @@ export const Partner = builder.objectRef<{ id: string; name: string }>('Partner'
 export const Tenant = builder.prismaObject('Tenant', {
   description: 'A customer with its own users and groups, walled off from every other tenant.',
   findUnique: null,
+  directives: { key: { fields: 'id' } },
   fields: (t) => ({
-    name: t.exposeString('name', { nullable: false, shareable: true, description: 'Name of the tenant.' }),
+    name: t.exposeString('name', {
+      nullable: false,
+      directives: { shareable: {} },
+      description: 'Name of the tenant.',
+    }),
     slug: t.exposeString('slug', { nullable: false, description: 'Short name, as used in addresses.' }),
     partner: t.field({
       description: 'The partner that owns the tenant; null if you cannot see it.',
@@ -27,10 +32,6 @@ export const Tenant = builder.prismaObject('Tenant', {
   }),
 });
 builder.nodeRef(Tenant, { id: { resolve: ({ id }: TenantRow) => id } });
-builder.asEntity(Tenant, {
-  key: builder.selection<{ id: string }>('id'),
-  resolveReference: ({ id }, { directory }) => findTenant(directory, id),
-});
 
 export const TenantConnection = builder.connectionObject(
   { type: Tenant, name: 'TenantConnection', description: 'A page of tenants.' },

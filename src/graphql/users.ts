@@ -12,10 +12,15 @@ import { Tenant } from './tenants.ts';
 export const User = builder.prismaObject('User', {
   description: 'A person, mirrored from the identity provider.',
   findUnique: null,
+  directives: { key: { fields: 'id' } },
   fields: (t) => ({
-    email: t.exposeString('email', { nullable: false, shareable: true, description: 'Email address.' }),
+    email: t.exposeString('email', {
+      nullable: false,
+      directives: { shareable: {} },
+      description: 'Email address.',
+    }),
     displayName: t.exposeString('displayName', {
-      shareable: true,
+      directives: { shareable: {} },
       description: 'Name to show for the user.',
     }),
     tenant: t.field({
@@ -26,10 +31,6 @@ export const User = builder.prismaObject('User', {
   }),
 });
 builder.nodeRef(User, { id: { resolve: ({ id }: UserRow) => id } });
-builder.asEntity(User, {
-  key: builder.selection<{ id: string }>('id'),
-  resolveReference: ({ id }, { directory }) => findUser(directory, id),
-});
 
 export const UserConnection = builder.connectionObject(
   { type: User, name: 'UserConnection', description: 'A page of users.' },

@@ -1,9 +1,9 @@
-// The subgraph that Apollo's compatibility tests ask for, built by the plugins that build ours and served by the same server.
+// The subgraph that Apollo's compatibility tests ask for, made by what makes ours and served by the same server.
 import SchemaBuilder from '@pothos/core';
 import DirectivesPlugin from '@pothos/plugin-directives';
-import FederationPlugin from '@pothos/plugin-federation';
 import { DirectiveLocation, GraphQLDirective } from 'graphql';
 import { createYoga } from 'graphql-yoga';
+import { toSubgraphSchema } from '../../src/graphql/federation.ts';
 import { type Listening, listenTo } from './subgraphs.ts';
 
 type ProductRow = {
@@ -44,44 +44,35 @@ const DEPRECATED: Deprecated = {
 };
 const CREATOR: User = { email: 'support@apollographql.com', totalProductsCreated: 1_337 };
 
-type SchemaTypes = {
-  DefaultFieldNullability: true;
-  Directives: {
-    custom: { locations: 'OBJECT' };
-    link: { locations: 'SCHEMA'; args: Record<string, unknown> };
-  };
-};
-const builder = new SchemaBuilder<SchemaTypes>({
-  plugins: [DirectivesPlugin, FederationPlugin],
+type Key = { __typename: string } & Record<string, unknown>;
+
+const builder = new SchemaBuilder<{ DefaultFieldNullability: true }>({
+  plugins: [DirectivesPlugin],
+  directives: { useGraphQLToolsUnorderedDirectives: true },
   // The types of every plugin that ours has are in force here too.
 } as never);
 
-const UserRef = builder
-  .externalRef(
-    'User',
-    builder.selection<{ email: string }>('email'),
-    (user): User => ({
-      ...user,
-      ...(user.email === CREATOR.email && CREATOR),
+const key = (fields: string) => ({ fields });
+const external = { external: {} };
+
+const UserRef = builder.objectRef<User>('User').implement({
+  directives: { key: key('email'), extends: {} },
+  fields: (t) => ({
+    email: t.exposeID('email', { nullable: false, directives: external }),
+    totalProductsCreated: t.exposeInt('totalProductsCreated', { directives: external }),
+    yearsOfEmployment: t.int({
+      nullable: false,
+      directives: external,
+      resolve: ({ yearsOfEmployment }) => yearsOfEmployment!,
     }),
-  )
-  .implement({
-    externalFields: (t) => ({
-      email: t.id({ nullable: false }),
-      totalProductsCreated: t.int(),
-      yearsOfEmployment: t.int({ nullable: false }),
+    name: t.string({ directives: { override: { from: 'users' } }, resolve: () => 'Jane Smith' }),
+    averageProductsCreatedPerYear: t.int({
+      directives: { requires: { fields: 'totalProductsCreated yearsOfEmployment' } },
+      resolve: ({ totalProductsCreated, yearsOfEmployment }) =>
+        Math.round(totalProductsCreated! / yearsOfEmployment!),
     }),
-    fields: (t) => ({
-      name: t.string({ override: { from: 'users' }, resolve: () => 'Jane Smith' }),
-      averageProductsCreatedPerYear: t.int({
-        requires: builder.selection<{ totalProductsCreated: number; yearsOfEmployment: number }>(
-          'totalProductsCreated yearsOfEmployment',
-        ),
-        resolve: ({ totalProductsCreated, yearsOfEmployment }) =>
-          Math.round(totalProductsCreated / yearsOfEmployment),
-      }),
-    }),
-  });
+  }),
+});
 
 const Variation = builder
   .objectRef<{ id: string }>('ProductVariation')
@@ -95,29 +86,24 @@ const CaseStudy = builder.objectRef<Research['study']>('CaseStudy').implement({
 const Dimension = builder
   .objectRef<{ size: string; weight: number; unit: string }>('ProductDimension')
   .implement({
-    shareable: true,
+    directives: { shareable: {} },
     fields: (t) => ({
       size: t.exposeString('size'),
       weight: t.exposeFloat('weight'),
-      unit: t.exposeString('unit', { inaccessible: true }),
+      unit: t.exposeString('unit', { directives: { inaccessible: {} } }),
     }),
   });
 
 const ResearchRef = builder.objectRef<Research>('ProductResearch').implement({
+  directives: { key: key('study { caseNumber }') },
   fields: (t) => ({
     study: t.field({ type: CaseStudy, nullable: false, resolve: ({ study }) => study }),
     outcome: t.exposeString('outcome'),
   }),
 });
-builder.asEntity(ResearchRef, {
-  key: builder.selection<{ study: { caseNumber: string } }>('study { caseNumber }'),
-  resolveReference: (key) =>
-    PRODUCTS.flatMap((product) => product.research).find(
-      ({ study }) => study.caseNumber === key.study.caseNumber,
-    ),
-});
 
 const DeprecatedRef = builder.objectRef<Deprecated>('DeprecatedProduct').implement({
+  directives: { key: key('sku package') },
   fields: (t) => ({
     sku: t.exposeString('sku', { nullable: false }),
     package: t.exposeString('package', { nullable: false }),
@@ -125,15 +111,11 @@ const DeprecatedRef = builder.objectRef<Deprecated>('DeprecatedProduct').impleme
     createdBy: t.field({ type: UserRef, resolve: () => CREATOR }),
   }),
 });
-const deprecatedBy = (key: { sku: string; package: string }) =>
+const deprecatedBy = (key: Record<string, unknown>) =>
   key.sku === DEPRECATED.sku && key.package === DEPRECATED.package ? DEPRECATED : null;
-builder.asEntity(DeprecatedRef, {
-  key: builder.selection<{ sku: string; package: string }>('sku package'),
-  resolveReference: deprecatedBy,
-});
 
 const Product = builder.objectRef<ProductRow>('Product').implement({
-  directives: { custom: {} },
+  directives: { custom: {}, key: [key('id'), key('sku package'), key('sku variation { id }')] as never },
   fields: (t) => ({
     id: t.exposeID('id', { nullable: false }),
     sku: t.exposeString('sku'),
@@ -141,10 +123,11 @@ const Product = builder.objectRef<ProductRow>('Product').implement({
     variation: t.field({ type: Variation, resolve: ({ variation }) => variation }),
     dimensions: t.field({ type: Dimension, resolve: () => ({ size: 'small', weight: 1, unit: 'kg' }) }),
     createdBy: t.field({
-      type: UserRef.provides<{ totalProductsCreated: number }>('totalProductsCreated'),
-      resolve: () => CREATOR as Required<User>,
+      type: UserRef,
+      directives: { provides: { fields: 'totalProductsCreated' } },
+      resolve: () => CREATOR,
     }),
-    notes: t.string({ tag: 'internal', resolve: () => null }),
+    notes: t.string({ directives: { tag: { name: 'internal' } }, resolve: () => null }),
     research: t.field({
       type: [ResearchRef],
       nullable: { list: false, items: false },
@@ -152,22 +135,9 @@ const Product = builder.objectRef<ProductRow>('Product').implement({
     }),
   }),
 });
-builder.asEntity(Product, {
-  key: [
-    builder.selection<{ id: string }>('id'),
-    builder.selection<{ sku: string; package: string }>('sku package'),
-    builder.selection<{ sku: string; variation: { id: string } }>('sku variation { id }'),
-  ],
-  resolveReference: (key) =>
-    PRODUCTS.find((product) =>
-      'id' in key
-        ? product.id === key.id
-        : product.sku === key.sku &&
-          ('package' in key ? product.package === key.package : product.variation.id === key.variation.id),
-    ),
-});
 
 const Inventory = builder.objectRef<{ id: string }>('Inventory').implement({
+  directives: { key: key('id'), interfaceObject: {} },
   fields: (t) => ({
     id: t.exposeID('id', { nullable: false }),
     deprecatedProducts: t.field({
@@ -176,11 +146,6 @@ const Inventory = builder.objectRef<{ id: string }>('Inventory').implement({
       resolve: () => [DEPRECATED],
     }),
   }),
-});
-builder.asEntity(Inventory, {
-  key: builder.selection<{ id: string }>('id'),
-  interfaceObject: true,
-  resolveReference: ({ id }) => ({ id }),
 });
 
 builder.queryType({
@@ -199,12 +164,56 @@ builder.queryType({
   }),
 });
 
-/** The tests know federation up to 2.3. */
-const schema = builder.toSubGraphSchema({
-  linkUrl: 'https://specs.apollo.dev/federation/v2.3',
-  composeDirectives: ['@custom'],
+/** How each entity is found by its keys. */
+const FINDERS: Record<string, (key: Key) => object | null | undefined> = {
+  DeprecatedProduct: deprecatedBy,
+  Inventory: ({ id }) => ({ id }),
+  Product: ({ id, sku, package: ofPackage, variation }) =>
+    PRODUCTS.find((product) =>
+      id
+        ? product.id === id
+        : product.sku === sku &&
+          (ofPackage
+            ? product.package === ofPackage
+            : product.variation.id === (variation as ProductRow['variation']).id),
+    ),
+  ProductResearch: ({ study }) =>
+    PRODUCTS.flatMap((product) => product.research).find(
+      (each) => each.study.caseNumber === (study as Research['study']).caseNumber,
+    ),
+  User: (user) => ({ ...user, ...(user.email === CREATOR.email && CREATOR) }),
+};
+
+const link = [
+  {
+    // The tests know federation up to 2.3.
+    url: 'https://specs.apollo.dev/federation/v2.3',
+    import: [
+      '@composeDirective',
+      '@extends',
+      '@external',
+      '@inaccessible',
+      '@interfaceObject',
+      '@key',
+      '@override',
+      '@provides',
+      '@requires',
+      '@shareable',
+      '@tag',
+    ],
+  },
+  { url: 'https://myspecs.dev/myCustomDirective/v1.0', import: ['@custom'] },
+];
+const schema = toSubgraphSchema(builder as never, {
+  entities: [DeprecatedRef, Inventory, Product, ResearchRef, UserRef] as never,
+  typeOf: ({ __typename }: Key) => __typename,
+  load: (keys) =>
+    (keys as Key[]).map((key) => {
+      const entity = FINDERS[key.__typename]!(key);
+      return entity ? { ...entity, __typename: key.__typename } : null;
+    }),
+  schemaDirectives: { link, composeDirective: { name: '@custom' } } as never,
   directives: [new GraphQLDirective({ name: 'custom', locations: [DirectiveLocation.OBJECT] })],
-  schemaDirectives: { link: { url: 'https://myspecs.dev/myCustomDirective/v1.0', import: ['@custom'] } },
 });
 
 export const startProducts = (): Promise<Listening> => listenTo(createYoga({ schema, logging: false }));
