@@ -125,7 +125,7 @@ export const ROOMS: Room[] = [
     name: 'graphql',
     score: 80,
     source: [
-      'src/graphql/{builder,compiled,context,deletion,entities,enums,error-types,errors,exact-json,execute,fast-path,global-ids,graphiql,group-inputs}.ts',
+      'src/graphql/{builder,compiled,context,deletion,entities,enums,error-types,errors,exact-json,execute,fast-path,federation,global-ids,graphiql,group-inputs}.ts',
       'src/graphql/{groups,handler,hierarchy,member-mutations,members,nesting,node,persisted-operations}.ts',
       'src/graphql/{plain-fields,prepared,print-schema,schema,tenants,trusted-documents,users,viewer}.ts',
     ],
