@@ -16,6 +16,10 @@ async function start(): Promise<void> {
   const logger = config.production
     ? productionLogger(config.logLevel)
     : pino({ level: quiet(config.logLevel) });
+  // A promise that is left without a catch is the fault of one request, and must not end all others.
+  process.on('unhandledRejection', (error) =>
+    logger.error({ err: error }, 'a rejection that nobody handles'),
+  );
   const { databaseUrl: url, dataDir, poolSize } = config;
   const database = await openDatabase({
     url,

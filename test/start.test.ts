@@ -24,6 +24,10 @@ async function ask(url: string, token: string, query: string) {
 const tokensOf = ({ stdout }: RunningServer) =>
   new Map([...stdout.matchAll(/^ {2}(\w+) +(ey\S+)$/gm)].map(([, role, token]) => [role!, token!]));
 
+/** Lets a signal leave a rejection to nobody, as a fault of a library would. */
+const REJECTING =
+  "--import=data:text/javascript,process.on('SIGUSR2',()=>{Promise.reject(Error('left-alone'))})";
+
 describe('on the embedded database', { timeout: 120_000 }, () => {
   let dataDir: string;
   let first: RunningServer;
@@ -143,9 +147,13 @@ describe('on the embedded database', { timeout: 120_000 }, () => {
 test('on a server the same start does the same', { timeout: 120_000 }, async () => {
   const { url, drop } = await createDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), 'coterie-start-'));
-  const server = await startServer({ DATABASE_URL: url, DATA_DIR: dataDir });
+  const server = await startServer({ DATABASE_URL: url, DATA_DIR: dataDir, NODE_OPTIONS: REJECTING });
   const token = tokensOf(server).get('super_admin')!;
   expect((await ask(server.url, token, '{ tenants { totalCount } }')).data.tenants.totalCount).toBe(3);
+  // A rejection that nobody handles is logged, and the server goes on.
+  server.child.kill('SIGUSR2');
+  await expect.poll(() => server.stdout).toContain('left-alone');
+  expect((await fetch(`${server.url}/livez`)).status).toBe(200);
   const checked = await runScript('check-directory', [], { DATABASE_URL: url, DATA_DIR: dataDir });
   expect(checked).toMatchObject({ code: 0, stdout: 'The directory keeps its rules\n' });
   expect(await server.stop()).toBe(0);
