@@ -101,7 +101,7 @@ export const ROOMS: Room[] = [
     name: 'integrity',
     score: 90,
     source: domain('check', 'topology'),
-    tests: ['test/cli/*', 'test/domain/{check,counts,recounts,history}*'],
+    tests: ['test/cli/*', 'test/domain/{case-keys,check,counts,recounts,history,topology}*'],
   },
   {
     name: 'model',
