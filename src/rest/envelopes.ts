@@ -58,7 +58,7 @@ export const pageQuery = {
 
 /** What is told with every answer. */
 export const meta = (c: RestContext) => ({
-  request_id: c.env.requestId,
+  request_id: c.env.log.requestId,
   timestamp: new Date().toISOString(),
 });
 

@@ -7,6 +7,7 @@ import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Database } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
+import { recorder } from '../support/log.ts';
 import { countsIn, parseSamples } from '../support/metrics.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
@@ -88,6 +89,29 @@ describe('health', () => {
       { status: 'unavailable', reason: 'The database is read-only' },
     ]);
     expect((await send(app, '/livez')).status).toBe(200);
+  });
+
+  test('of a server that cannot have the keys of tokens: it is not ready, and the log says why, but never the token', async () => {
+    const { logger, lines } = recorder();
+    const issuer = { AUTH_ISSUER: 'https://id.example.com', AUTH_AUDIENCE: 'coterie' };
+    const AUTH_JWKS_URL = 'http://127.0.0.1:1/jwks';
+    const app = await startApp(database.db, { ...issuer, AUTH_JWKS_URL }, { logger });
+    const reason = 'The keys that verify tokens cannot be reached; try again';
+    const ready = await fetch(`${app.url}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([503, { status: 'unavailable', reason }]);
+    const authorization = 'Bearer eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl';
+    const asked = await fetch(`${app.url}/api/v1/admin/groups/`, { headers: { authorization } });
+    expect(asked.status).toBe(503);
+    expect(lines).toMatchObject(
+      ['/readyz', '/api/v1/admin/groups/'].map((path) => ({
+        level: 40,
+        path,
+        status: 503,
+        msg: reason,
+        err: { message: expect.any(String) },
+      })),
+    );
+    expect(JSON.stringify(lines)).not.toContain('c2lnbmF0dXJl');
   });
 
   test('is answered to HEAD without a body', async () => {
