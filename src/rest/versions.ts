@@ -12,6 +12,8 @@ export const ifMatch = z.object({
     .regex(/^(\*|"[1-9]\d{0,8}")$/, 'must be the ETag of the group, such as "3", or *')
     .optional()
     .openapi({
+      // Any version: a number would be right for the first change alone.
+      param: { example: '*' },
       description:
         'The `ETag` of the group as you last saw it: the change is refused with 409 if it has changed since.',
     }),
