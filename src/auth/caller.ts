@@ -133,8 +133,10 @@ function explained<Value>(token: string, read: () => Value): Value {
   try {
     return read();
   } catch (error) {
-    if (!isDirectoryError(error, 'UNAUTHENTICATED')) throw error;
-    throw refuse.unauthenticated(error.message, refusedToken(token, error.message));
+    if (!isDirectoryError(error)) throw error;
+    const { code, message } = error;
+    const refused = code === 'FORBIDDEN' ? refuse.forbidden : refuse.unauthenticated;
+    throw refused(message, refusedToken(token, message));
   }
 }
 

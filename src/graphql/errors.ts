@@ -66,8 +66,8 @@ export const mayPass = (errors: readonly Error[] | undefined): boolean =>
 export function refusedResponse(error: DirectoryError, contentType: string | null): Response {
   const status = STATUS[error.code];
   const headers = new Headers({ 'content-type': contentType ?? 'application/json; charset=utf-8' });
-  // RFC 6750, section 3: what to send instead.
-  if (status === 401) headers.set('www-authenticate', bearerChallenge(error));
+  const challenge = bearerChallenge(error);
+  if (challenge) headers.set('www-authenticate', challenge);
   if (status === 503) headers.set('retry-after', RETRY_AFTER['retry-after']);
   return new Response(JSON.stringify({ errors: [toGraphQLError(error)] }), { status, headers });
 }

@@ -91,8 +91,9 @@ export const refuse = {
       currentVersion,
     }),
   limit: (limit: number, message: string) => new DirectoryError('LIMIT_EXCEEDED', message, { limit }),
-  forbidden: (message = 'You may see this, but not change it') =>
-    new DirectoryError('FORBIDDEN', message, {}),
+  /** `token` is of one that lets its bearer do nothing here: for the log alone. */
+  forbidden: (message = 'You may see this, but not change it', token?: RefusedToken) =>
+    new DirectoryError('FORBIDDEN', message, {}, token && { cause: token }),
   /** `token` says why a token that was given is refused: for the log alone. */
   unauthenticated: (message: string, token?: RefusedToken) =>
     new DirectoryError('UNAUTHENTICATED', message, {}, token && { cause: token }),

@@ -11,6 +11,13 @@ export type RefusedToken = {
   expires?: unknown;
 };
 
-/** The `WWW-Authenticate` of a 401: without a token there is no error to name (RFC 6750, section 3.1). */
-export const bearerChallenge = ({ cause }: DirectoryError): string =>
-  cause === undefined ? 'Bearer realm="coterie"' : 'Bearer realm="coterie", error="invalid_token"';
+const REALM = 'Bearer realm="coterie"';
+
+/**
+ * The `WWW-Authenticate` of a refusal (RFC 6750, section 3.1): without a token there is no error to name. Null where the
+ * token is not what it is about.
+ */
+export function bearerChallenge({ code, cause }: DirectoryError): string | null {
+  if (code === 'UNAUTHENTICATED') return cause ? `${REALM}, error="invalid_token"` : REALM;
+  return code === 'FORBIDDEN' && cause ? `${REALM}, error="insufficient_scope"` : null;
+}

@@ -69,7 +69,8 @@ function notedOf(error: unknown): Noted | null {
   const { code, message, cause } = error;
   if (code === 'UNAVAILABLE') return { level: 'warn', message, fields: { err: cause ?? error } };
   // A request without a token is none of the operator's business; a token that is refused may be.
-  if (code === 'UNAUTHENTICATED' && cause) return { level: 'warn', message, fields: { token: cause } };
+  if ((code === 'UNAUTHENTICATED' || code === 'FORBIDDEN') && cause)
+    return { level: 'warn', message, fields: { token: cause } };
   return null;
 }
 

@@ -37,8 +37,8 @@ const STRUCTURED = {
 export function refusedResponse(error: DirectoryError): Response {
   const { code, message, details } = error;
   const headers = new Headers();
-  // RFC 6750, section 3: what to send instead.
-  if (code === 'UNAUTHENTICATED') headers.set('www-authenticate', bearerChallenge(error));
+  const challenge = bearerChallenge(error);
+  if (challenge) headers.set('www-authenticate', challenge);
   if (code === 'UNAVAILABLE') headers.set('retry-after', '1');
   return Response.json({ detail: detailOf(code, message, details) }, { status: STATUS[code], headers });
 }

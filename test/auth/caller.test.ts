@@ -558,6 +558,12 @@ describe('the log is told of a token that is refused', () => {
     });
   });
 
+  test('and of one that holds, but lets its bearer do nothing', async () => {
+    const header = await token({ role: undefined, sub: 'client' });
+    const error = await authenticate(header).catch((refused) => refused);
+    expect(error).toMatchObject({ code: 'FORBIDDEN', cause: { ...OF_TOKEN, reason: error.message } });
+  });
+
   test('but not of one that was not sent', async () => {
     for (const header of [null, 'Basic abc', 'Bearer']) {
       const error = await authenticate(header).catch((refused) => refused);

@@ -134,6 +134,11 @@ describe.each(['short', 'long'] as const)('by the %s way', (way) => {
       { 'www-authenticate': 'Bearer realm="coterie", error="invalid_token"' },
     ],
     [refuse.forbidden('No scope'), 403, {}],
+    [
+      refuse.forbidden('Scope', { reason: 'none' }),
+      403,
+      { 'www-authenticate': 'Bearer realm="coterie", error="insufficient_scope"' },
+    ],
     [refuse.unavailable('No keys', new Error('refused')), 503, { 'retry-after': '1' }],
   ])('a caller who is not let in is told why: %s', async (refusal, status, more) => {
     const made = endpoint({ authenticate: () => Promise.reject(refusal) });
@@ -145,9 +150,11 @@ describe.each(['short', 'long'] as const)('by the %s way', (way) => {
     });
     const { message, code } = refusal;
     expect(await response.json()).toEqual({ errors: [{ message, extensions: { code } }] });
-    const told = { 'No keys': { err: { message: 'refused' } }, Expired: { token: { reason: 'old' } } }[
-      message
-    ];
+    const told = {
+      'No keys': { err: { message: 'refused' } },
+      Expired: { token: { reason: 'old' } },
+      Scope: { token: { reason: 'none' } },
+    }[message];
     expect(made.lines).toMatchObject(told ? [{ level: 'warn', message, fields: told }] : []);
   });
 

@@ -126,6 +126,30 @@ describe('health', () => {
   });
 });
 
+describe('the log', () => {
+  test.each([
+    ['through a server', false],
+    ['in process', true],
+  ])('%s has one line a request, with its caller and without ids of paths', async (_way, inProcess) => {
+    const { logger, lines } = recorder();
+    const broken: Database = {
+      ...database.db,
+      sql: async () => Promise.reject(new Error('secret')),
+      transaction: async () => Promise.reject(new Error('secret')),
+    };
+    const app = await startApp(broken, {}, { inProcess, logger });
+    const claims = { sub: 'usr_A', role: 'tenant_admin', tenant_id: 'tnt_A' };
+    const failing = Array.from({ length: 10 }, (_, at) => `g${at}: group(id: "grp_${at}") { id }`);
+    await app.ask(claims, `{ ${failing.join(' ')} }`);
+    await app.rest(claims, 'GET /api/v1/tenants/tnt_A/groups/grp_A');
+    const of = { level: 50, subject: 'usr_A', tenantId: 'tnt_A', err: { message: 'secret' } };
+    expect(lines).toMatchObject([
+      { ...of, method: 'POST', path: '/graphql', status: 200, errorCount: 10 },
+      { ...of, method: 'GET', path: '/api/v1/tenants/*/groups/*', status: 500 },
+    ]);
+  });
+});
+
 describe('faults', () => {
   afterEach(() => void vi.unstubAllEnvs());
   const fault = () =>

@@ -170,7 +170,10 @@ describe('before a request is read', () => {
       body: { detail: 'Platform token requires admin:read or admin:write scope' },
     });
     const service = await server.ask({ sub: 'client', tenant_id: tenantId }, `GET ${groups}`);
-    expect(service.status).toBe(403);
+    expect([service.status, service.headers.get('www-authenticate')]).toEqual([
+      403,
+      'Bearer realm="coterie", error="insufficient_scope"',
+    ]);
   });
 
   test('403 for what is seen but not the caller’s to change', async () => {
