@@ -1,6 +1,6 @@
 // Errors as GraphQL clients get them: refusals with their code, everything else masked and logged whole.
 import { GraphQLError } from 'graphql';
-import { type DirectoryError, type ErrorCode, isDirectoryError } from '../model/errors.ts';
+import { type DirectoryError, type ErrorCode, isDirectoryError, refuse } from '../model/errors.ts';
 import { bearerChallenge } from '../model/refused-token.ts';
 import type { RequestLog } from '../model/request-log.ts';
 
@@ -42,7 +42,10 @@ export function limitError(message: string, limit: number): GraphQLError {
 export function maskError(error: unknown, log: RequestLog): Error {
   const at = error instanceof GraphQLError ? error : undefined;
   const original = at ? at.originalError : error;
-  if (at && (!original || original instanceof GraphQLError)) return at;
+  if (at && (!original || original instanceof GraphQLError)) {
+    if (at.extensions.code === 'TIMEOUT') log.noteError(refuse.unavailable(at.message));
+    return at;
+  }
   log.noteError(original);
   if (isDirectoryError(original)) return toGraphQLError(original, at);
   return new GraphQLError('Unexpected error', {

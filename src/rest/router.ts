@@ -4,7 +4,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { timeout } from 'hono/timeout';
 import type { Directory } from '../domain/directory.ts';
 import type { Caller } from '../model/caller.ts';
-import { isDirectoryError } from '../model/errors.ts';
+import { isDirectoryError, refuse } from '../model/errors.ts';
 import type { RequestLog } from '../model/request-log.ts';
 import { addOperations, createApi } from './api.ts';
 import type { RestContext } from './context.ts';
@@ -65,7 +65,10 @@ const tooLong = (milliseconds: number) =>
 /** Refusals with their status; anything else is masked, and noted whole for the log. */
 function answerError(error: Error, c: RestContext): Response {
   if (error instanceof HTTPException) {
-    if (error.status === 503) c.header('retry-after', '1');
+    if (error.status === 503) {
+      c.env.log.noteError(refuse.unavailable(error.message));
+      c.header('retry-after', '1');
+    }
     return c.json({ detail: error.message }, error.status);
   }
   c.env.log.noteError(error);

@@ -187,6 +187,13 @@ describe('an error is masked', () => {
     }
   });
 
+  test('not if it is that the time is up, which the log is told', () => {
+    const late = new GraphQLError('It took longer', { extensions: { code: 'TIMEOUT' } });
+    const { error, line } = masked(late);
+    expect(error).toBe(late);
+    expect(line).toMatchObject({ level: 'warn', message: 'It took longer' });
+  });
+
   test.each([
     ['an error', new Error('secret')],
     ['something thrown that is no error', 'secret'],

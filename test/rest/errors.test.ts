@@ -411,10 +411,12 @@ describe('faults on the server', () => {
   });
 
   test('an operation that takes too long answers 503 in time', async () => {
-    const { get } = failing(() => new Promise(() => {}), 50);
+    const { get, log } = failing(() => new Promise(() => {}), 50);
     const response = await get();
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
-    expect(await response.json()).toEqual({ detail: 'The operation took longer than 50 ms' });
+    const detail = 'The operation took longer than 50 ms';
+    expect(await response.json()).toEqual({ detail });
+    expect(log.line).toMatchObject({ level: 'warn', message: detail });
   });
 
   test('the reference page has no token where none is signed here', async () => {
