@@ -31,7 +31,7 @@ export type AppParts = {
 };
 
 export async function createApp({ config, database, logger }: AppParts): Promise<App> {
-  const { authenticate, signToken } = await tokens(config);
+  const { authenticate, assertKeys, signToken } = await tokens(config);
   const metrics = createMetrics();
   database.onStatement(metrics.statementSent);
   const developmentToken =
@@ -41,7 +41,6 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     openDirectory: (caller: Caller) => openDirectory(database, caller),
     limits: config.limits,
     trustedDocuments: config.trustedDocuments ? await readTrustedDocuments(config.trustedDocuments) : null,
-    logger,
     developmentToken,
   };
   const { fetch: graphql, fastPath: plainGraphQL } = createGraphQLHandler(face);
@@ -49,7 +48,7 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     graphql,
     plainGraphQL,
     rest: createRestHandler(face),
-    ready: () => assertReady(database),
+    ready: () => Promise.all([assertReady(database), assertKeys()]),
     bodyBytes: config.limits.bodyBytes,
     restBodyBytes: config.limits.restBodyBytes,
     corsOrigins: config.corsOrigins,
@@ -62,10 +61,11 @@ export async function createApp({ config, database, logger }: AppParts): Promise
 }
 
 async function tokens({ issuer, dataDir }: AppParts['config']) {
-  if (issuer) return { authenticate: authenticateIssued(issuer), signToken: null };
+  if (issuer) return { ...authenticateIssued(issuer), signToken: null };
   const key = await developmentKey(dataDir);
   return {
     authenticate: authenticateDevelopment(key) satisfies Authenticate,
+    assertKeys: async () => {},
     signToken: (claims: Record<string, unknown>) => signDevelopmentToken(key, claims),
   };
 }

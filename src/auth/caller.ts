@@ -2,6 +2,8 @@
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
   errors,
   type JWTPayload,
   type JWTVerifyGetKey,
@@ -9,7 +11,8 @@ import {
 } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Caller } from '../model/caller.ts';
-import { refuse } from '../model/errors.ts';
+import { isDirectoryError, refuse } from '../model/errors.ts';
+import type { RefusedToken } from '../model/refused-token.ts';
 import { callerOf } from './claims.ts';
 import { DEVELOPMENT_ISSUER, type DevelopmentKey } from './development-key.ts';
 
@@ -22,6 +25,8 @@ const JWKS_COOLDOWN = 30_000;
 /** Keys are asked for anew after this long, in ms: one that was withdrawn must not verify tokens much longer. */
 const JWKS_MAX_AGE = 60_000;
 const JWKS_TIMEOUT = 2_000;
+/** A failure to get them is told again this long without another try, in ms: who asks whether we are ready needs no token. */
+const JWKS_RETRY = 1_000;
 /** A token that held is believed this long, in ms: a key that is withdrawn must not be honoured much longer. */
 const KEPT_FOR = 60_000;
 /** Bytes of all tokens that are believed at once, with what they say: thousands of usual ones. */
@@ -31,16 +36,37 @@ const ENTRY_BYTES = 1_000;
 
 export type Issuer = { issuers: readonly string[]; audiences: readonly string[]; jwksUrl: string };
 export type Authenticate = (authorization: string | null) => Promise<Caller>;
+export type Issued = {
+  authenticate: Authenticate;
+  /** Resolves while the keys that verify tokens are at hand; else UNAVAILABLE. */
+  assertKeys: () => Promise<void>;
+};
 
 /** Verifies tokens of an identity provider; an issuer may hold `*` for the tenant's part. */
-export function authenticateIssued({ issuers, audiences, jwksUrl }: Issuer): Authenticate {
+export function authenticateIssued({ issuers, audiences, jwksUrl }: Issuer): Issued {
   const keys = createRemoteJWKSet(new URL(jwksUrl), {
     cooldownDuration: JWKS_COOLDOWN,
     cacheMaxAge: JWKS_MAX_AGE,
     timeoutDuration: JWKS_TIMEOUT,
   });
-  return authenticator(issuers.map(issuerPattern), [...audiences], keys);
+  let failed = { error: null as unknown, until: 0 };
+  return {
+    authenticate: authenticator(issuers.map(issuerPattern), [...audiences], keys),
+    async assertKeys() {
+      if (keys.fresh) return;
+      if (Date.now() >= failed.until) {
+        await keys.reload().then(
+          () => (failed = { error: null, until: 0 }),
+          (error: unknown) => (failed = { error, until: Date.now() + JWKS_RETRY }),
+        );
+      }
+      if (failed.error !== null) throw keysOutOfReach(failed.error);
+    },
+  };
 }
+
+const keysOutOfReach = (cause: unknown) =>
+  refuse.unavailable('The keys that verify tokens cannot be reached; try again', cause);
 
 /** Verifies tokens that this server signed itself. */
 export function authenticateDevelopment({ publicJwk }: DevelopmentKey): Authenticate {
@@ -62,7 +88,7 @@ function authenticator(issuers: RegExp[], audience: string[], keys: JWTVerifyGet
     if (known && now < known.until) return known.caller;
     kept.delete(token);
     const payload = await verified(token, audience, keys);
-    const caller = callerOf(payload, issuerTenant(payload.iss, issuers));
+    const caller = explained(token, () => callerOf(payload, issuerTenant(payload.iss, issuers)));
     kept.set(token, { caller, until: Math.min(now + KEPT_FOR, (payload.exp! + CLOCK_SKEW) * 1_000) });
     return caller;
   };
@@ -89,12 +115,55 @@ type Kept = { caller: Caller; until: number };
 function bearerToken(authorization: string | null): string {
   if (authorization === null) throw refuse.unauthenticated('A bearer token is required');
   // RFC 6750, section 2.1; the scheme's name is case-insensitive (RFC 9110, section 11.1).
-  const token = /^bearer +([\w.~+/-]+=*)$/i.exec(authorization.trim())?.[1];
-  if (!token) throw refuse.unauthenticated('The Authorization header is not a bearer token');
+  const header = authorization.trim();
+  const token = /^bearer +([\w.~+/-]+=*)$/i.exec(header)?.[1];
+  if (!token) {
+    const message = 'The Authorization header is not a bearer token';
+    throw refuse.unauthenticated(message, /^bearer /i.test(header) ? { reason: 'malformed' } : undefined);
+  }
   if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) {
-    throw refuse.unauthenticated(`The token is longer than ${MAX_TOKEN_BYTES} bytes`);
+    const message = `The token is longer than ${MAX_TOKEN_BYTES} bytes`;
+    throw refuse.unauthenticated(message, { reason: message });
   }
   return token;
+}
+
+/** What `read` makes of a token's claims; its refusals say which token they are about. */
+function explained<Value>(token: string, read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    if (!isDirectoryError(error)) throw error;
+    const { code, message } = error;
+    const refused = code === 'FORBIDDEN' ? refuse.forbidden : refuse.unauthenticated;
+    throw refused(message, refusedToken(token, message));
+  }
+}
+
+/** Characters of a claim that are logged: a token's sender chooses them. */
+const MAX_CLAIM = 200;
+
+/** What the log is told of a token. It is not verified: what it says of itself may be anything. */
+function refusedToken(token: string, reason: string): RefusedToken {
+  const { kid, alg } = readable(() => decodeProtectedHeader(token));
+  const { iss, aud, exp } = readable(() => decodeJwt(token));
+  const told = { reason, issuer: iss, audience: aud, keyId: kid, algorithm: alg, expires: exp };
+  const given = Object.entries(told).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, shortened(value)])) as RefusedToken;
+}
+
+function shortened(value: unknown): unknown {
+  if (typeof value === 'number') return value;
+  return (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, MAX_CLAIM);
+}
+
+/** Nothing, where a token cannot be read. */
+function readable<Value extends object>(read: () => Value): Partial<Value> {
+  try {
+    return read();
+  } catch {
+    return {};
+  }
 }
 
 async function verified(token: string, audience: string[], keys: JWTVerifyGetKey): Promise<JWTPayload> {
@@ -108,9 +177,12 @@ async function verified(token: string, audience: string[], keys: JWTVerifyGetKey
     if (!isAccessToken(protectedHeader.typ)) throw new errors.JWTInvalid('unexpected "typ"');
     return payload;
   } catch (error) {
-    if (error instanceof errors.JWTExpired) throw refuse.unauthenticated('The token has expired');
-    if (isAboutToken(error)) throw refuse.unauthenticated('The token does not hold');
-    throw refuse.unavailable('The keys that verify tokens cannot be reached; try again', error);
+    if (!isAboutToken(error)) throw keysOutOfReach(error);
+    const expired = error instanceof errors.JWTExpired;
+    throw refuse.unauthenticated(
+      expired ? 'The token has expired' : 'The token does not hold',
+      refusedToken(token, error.message),
+    );
   }
 }
 
@@ -122,7 +194,7 @@ const isAccessToken = (type: unknown): boolean =>
   type === undefined || (typeof type === 'string' && /^(?:application\/)?(?:at\+)?jwt$/i.test(type));
 
 /** Whether the token is at fault: what jose throws about keys it could not fetch is not. */
-function isAboutToken(error: unknown): boolean {
+function isAboutToken(error: unknown): error is errors.JOSEError {
   if (!(error instanceof errors.JOSEError)) return false;
   return (
     !(error instanceof errors.JWKSTimeout) &&

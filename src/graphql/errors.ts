@@ -1,7 +1,8 @@
 // Errors as GraphQL clients get them: refusals with their code, everything else masked and logged whole.
 import { GraphQLError } from 'graphql';
-import type { Logger } from 'pino';
-import { type DirectoryError, type ErrorCode, isDirectoryError } from '../model/errors.ts';
+import { type DirectoryError, type ErrorCode, isDirectoryError, refuse } from '../model/errors.ts';
+import { bearerChallenge } from '../model/refused-token.ts';
+import type { RequestLog } from '../model/request-log.ts';
 
 /** HTTP status of a request that is refused as a whole; refusals of single fields leave it at 200. */
 export const STATUS = {
@@ -36,25 +37,21 @@ export function limitError(message: string, limit: number): GraphQLError {
 
 /**
  * Yoga's `maskError`: errors of GraphQL itself and refusals pass, everything else becomes an "Unexpected error" that
- * names the request, and is logged whole.
+ * names the request, and is noted whole for its line of the log.
  */
-export function maskError(
-  error: unknown,
-  { requestId, logger }: { requestId: string; logger: Logger },
-): Error {
-  const original = error instanceof GraphQLError ? error.originalError : error;
-  if (isDirectoryError(original)) {
-    if (original.code === 'UNAVAILABLE')
-      logger.warn({ requestId, err: original.cause ?? original }, original.message);
-    return toGraphQLError(original, error instanceof GraphQLError ? error : undefined);
-  }
-  if (error instanceof GraphQLError && (!original || original instanceof GraphQLError)) return error;
-  logger.error({ requestId, err: original ?? error }, 'unexpected error');
+export function maskError(error: unknown, log: RequestLog): Error {
   const at = error instanceof GraphQLError ? error : undefined;
+  const original = at ? at.originalError : error;
+  if (at && (!original || original instanceof GraphQLError)) {
+    if (at.extensions.code === 'TIMEOUT') log.noteError(refuse.unavailable(at.message));
+    return at;
+  }
+  log.noteError(original);
+  if (isDirectoryError(original)) return toGraphQLError(original, at);
   return new GraphQLError('Unexpected error', {
     nodes: at?.nodes ?? null,
     path: at?.path ?? null,
-    extensions: { code: 'INTERNAL_SERVER_ERROR', requestId },
+    extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: log.requestId },
   });
 }
 
@@ -72,8 +69,8 @@ export const mayPass = (errors: readonly Error[] | undefined): boolean =>
 export function refusedResponse(error: DirectoryError, contentType: string | null): Response {
   const status = STATUS[error.code];
   const headers = new Headers({ 'content-type': contentType ?? 'application/json; charset=utf-8' });
-  // RFC 6750, section 3: what to send instead.
-  if (status === 401) headers.set('www-authenticate', 'Bearer realm="coterie"');
+  const challenge = bearerChallenge(error);
+  if (challenge) headers.set('www-authenticate', challenge);
   if (status === 503) headers.set('retry-after', RETRY_AFTER['retry-after']);
   return new Response(JSON.stringify({ errors: [toGraphQLError(error)] }), { status, headers });
 }

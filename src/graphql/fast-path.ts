@@ -1,9 +1,9 @@
 // The short way of plain operations: JSON in, JSON out, the same guards as on Yoga's way and none of its requests.
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
-import type { Logger } from 'pino';
 import type { Directory } from '../domain/directory.ts';
 import type { Caller } from '../model/caller.ts';
 import { parseJson } from '../model/json.ts';
+import type { RequestLog } from '../model/request-log.ts';
 import { maskError, mayPass, RETRY_AFTER } from './errors.ts';
 import { costExtension, deepestBracket, type Limits, type TimedOut, withinTime } from './limits.ts';
 import { preparedOperations, type Steps } from './prepared.ts';
@@ -13,7 +13,7 @@ export type PlainRequest = {
   body: string;
   authorization: string | null;
   accept: string | null;
-  requestId: string;
+  log: RequestLog;
 };
 /** Its status is always 200: operations that are refused as a whole take the long way. */
 export type PlainAnswer = { contentType: string; body: string };
@@ -25,7 +25,6 @@ export type FastPathOptions = {
   authenticate: (authorization: string | null) => Promise<Caller>;
   openDirectory: (caller: Caller) => Directory;
   limits: Limits;
-  logger: Logger;
 };
 
 /**
@@ -33,18 +32,19 @@ export type FastPathOptions = {
  * gives null before anything has been executed, and the long way answers. Throws the refusals of `authenticate`.
  */
 export function createFastPath(options: FastPathOptions) {
-  const { schema, steps, authenticate, openDirectory, limits, logger } = options;
+  const { schema, steps, authenticate, openDirectory, limits } = options;
   const prepared = preparedOperations(schema, steps);
   return async ({
     body,
     authorization,
     accept,
-    requestId,
+    log,
   }: PlainRequest): Promise<PlainAnswer | Response | null> => {
     const contentType = contentTypeFor(accept);
     const parameters = contentType && readParameters(body);
     if (!parameters) return null;
     const caller = await authenticate(authorization);
+    log.noteCaller(caller);
     const { query, variables, operationName } = parameters;
     if (deepestBracket(query) > limits.brackets) return null;
     const operation = prepared(query, operationName)?.withVariables(variables);
@@ -52,7 +52,7 @@ export function createFastPath(options: FastPathOptions) {
     const context = { directory: openDirectory(caller) };
     const result = await withinTime(limits.operationMs, () => operation.run(context));
     if (!('data' in result) && !isTimeout(result)) return null;
-    const masked = result.errors?.map((error) => maskError(error, { requestId, logger }));
+    const masked = result.errors?.map((error) => maskError(error, log));
     const extensions = costExtension(operation.cost, limits.cost);
     const answer = JSON.stringify({ ...result, ...(masked && { errors: masked }), extensions });
     if (!mayPass(masked)) return { contentType, body: answer };

@@ -2,10 +2,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { GraphQLError } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
-import type { Logger } from 'pino';
 import type { Directory } from '../domain/directory.ts';
 import type { Caller } from '../model/caller.ts';
 import { isDirectoryError } from '../model/errors.ts';
+import type { RequestLog } from '../model/request-log.ts';
 import type { Context } from './context.ts';
 import { maskError, mayPass, RETRY_AFTER, refusedResponse } from './errors.ts';
 import { exactVariables } from './exact-json.ts';
@@ -23,13 +23,9 @@ export type GraphQLOptions = {
   limits: Limits;
   /** The only operations that are answered; null: any. */
   trustedDocuments: TrustedDocuments | null;
-  logger: Logger;
   /** Filled into GraphiQL; null outside development. */
   developmentToken: string | null;
 };
-
-/** What is known of a request before GraphQL reads it. */
-export type RequestContext = { requestId: string };
 
 /**
  * Answers requests to `/graphql`: `fastPath` the plain operations that are well, `fetch` everything. Nothing is parsed
@@ -37,10 +33,10 @@ export type RequestContext = { requestId: string };
  * header alone, no other site can make a browser send one.
  */
 export function createGraphQLHandler(options: GraphQLOptions) {
-  const { authenticate, openDirectory, limits, trustedDocuments, logger, developmentToken } = options;
+  const { authenticate, openDirectory, limits, trustedDocuments, developmentToken } = options;
   // Yoga's maskError is told the error alone; this tells it whose request it was.
-  const currentRequest = new AsyncLocalStorage<string>();
-  const yoga = createYoga<RequestContext & Context>({
+  const currentRequest = new AsyncLocalStorage<RequestLog>();
+  const yoga = createYoga<Context>({
     schema,
     graphqlEndpoint: '/graphql',
     landingPage: false,
@@ -53,7 +49,7 @@ export function createGraphQLHandler(options: GraphQLOptions) {
     parserAndValidationCache: false,
     maskedErrors: {
       maskError(error) {
-        const masked = maskError(error, { requestId: currentRequest.getStore() ?? '', logger });
+        const masked = maskError(error, currentRequest.getStore()!);
         // Yoga's own way to headers: it takes `http` out of what it sends.
         if (mayPass([masked]))
           Object.assign((masked as GraphQLError).extensions, { http: { headers: RETRY_AFTER } });
@@ -74,25 +70,25 @@ export function createGraphQLHandler(options: GraphQLOptions) {
     authenticate,
     openDirectory,
     limits,
-    logger,
   });
   const page = graphiqlPage(developmentToken);
   const pageWithoutToken = graphiqlPage(null);
-  const fetch = async (request: Request, { requestId }: RequestContext): Promise<Response> => {
+  const fetch = async (request: Request, log: RequestLog): Promise<Response> => {
     if (wantsPage(request)) {
       // A page of another origin may be allowed to read answers, but not this token in one.
       return request.headers.has('origin') ? pageWithoutToken() : page();
     }
     const caller = await authenticate(request.headers.get('authorization'));
-    const context = { requestId, directory: openDirectory(caller) };
-    return currentRequest.run(requestId, async () => yoga.fetch(request, context));
+    log.noteCaller(caller);
+    const context = { directory: openDirectory(caller) };
+    return currentRequest.run(log, async () => yoga.fetch(request, context));
   };
   return {
-    fetch: (request: Request, context: RequestContext) =>
-      fetch(request, context).catch(refusalOf({ ...context, accept: request.headers.get('accept') }, logger)),
+    fetch: (request: Request, log: RequestLog) =>
+      fetch(request, log).catch(refusalOf({ log, accept: request.headers.get('accept') })),
     // The short way answers any text that is valid: where only registered operations are answered, there is none.
     fastPath: async (request: PlainRequest) =>
-      trustedDocuments ? null : fastPath(request).catch(refusalOf(request, logger)),
+      trustedDocuments ? null : fastPath(request).catch(refusalOf(request)),
   };
 }
 
@@ -103,10 +99,10 @@ const executor: Plugin = {
 
 /** Answers refusals of a request as a whole, and passes everything else on. */
 const refusalOf =
-  ({ requestId, accept }: RequestContext & { accept: string | null }, logger: Logger) =>
+  ({ log, accept }: { log: RequestLog; accept: string | null }) =>
   (error: unknown): Response => {
     if (!isDirectoryError(error)) throw error;
-    if (error.code === 'UNAVAILABLE') logger.warn({ requestId, err: error.cause }, error.message);
+    log.noteError(error);
     return refusedResponse(error, contentTypeFor(accept));
   };
 

@@ -1,10 +1,18 @@
 // The listener: judges what a request is addressed to, and answers plain ones to GraphQL without a Request and a Response.
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createServerAdapter, sendNodeResponse } from '@whatwg-node/server';
+import { RequestLog } from '../model/request-log.ts';
 import { encode, isCompressible } from './compression.ts';
 import { GRAPHQL_PATH, type Problem, problemResponse } from './problem.ts';
 import { REQUEST_ID_HEADER, requestIdFrom } from './request-id.ts';
-import { commonHeaders, createRouter, type RouterOptions, reportDone, unexpected } from './router.ts';
+import {
+  commonHeaders,
+  createRouter,
+  logDone,
+  type RouterOptions,
+  reportDone,
+  unexpected,
+} from './router.ts';
 import { AUTHORITY, isLoopback, isUnambiguous, pathOf, readTarget, type Target } from './target.ts';
 
 export type ListenerOptions = RouterOptions & {
@@ -17,12 +25,15 @@ export function createListener(options: ListenerOptions): RequestListener {
   const router = createRouter(options);
   const adapter = createServerAdapter(router);
   return (request, response) => {
+    const started = performance.now();
     answer(request, response).catch((error: unknown) => {
-      const requestId = requestIdFrom(request.headers[REQUEST_ID_HEADER]);
-      options.logger.error({ requestId, err: error }, 'unexpected error');
+      const log = logOf(request);
+      log.noteError(error);
+      const { method = '', url = '' } = request;
+      logDone({ log, method, path: pathOf(url), status: 500, started }, options);
       // An answer that is under way cannot be taken back: its reader must see that it is not whole.
       if (response.headersSent) return response.destroy();
-      const headers = commonHeaders(options, requestId, request.headers.origin);
+      const headers = commonHeaders(options, log, request.headers.origin);
       return response.writeHead(500, { ...headers, 'content-length': 0 }).end();
     });
   };
@@ -43,35 +54,34 @@ export function createListener(options: ListenerOptions): RequestListener {
     const body = await readBody(request).catch(() => null);
     // Its sender is gone: there is nobody to answer.
     if (body === null) return;
-    const requestId = requestIdFrom(request.headers[REQUEST_ID_HEADER]);
+    const log = logOf(request);
     const { authorization = null, accept = null } = request.headers;
-    const plain = { body: body.toString('utf8'), authorization, accept, requestId };
+    const plain = { body: body.toString('utf8'), authorization, accept, log };
     const found = await options
       .plainGraphQL(plain)
-      .catch((error: unknown) => unexpected(error, { requestId, path: GRAPHQL_PATH, accept }, options));
-    if (found === null) return send(request, response, await router(toRequest(request, body, requestId)));
-    const headers = commonHeaders(options, requestId, request.headers.origin);
+      .catch((error: unknown) => unexpected(error, { log, path: GRAPHQL_PATH, accept }));
+    if (found === null) return send(request, response, await router(toRequest(request, body, log.requestId)));
+    const headers = commonHeaders(options, log, request.headers.origin);
     if (found instanceof Response) await send(request, response, withHeaders(found, headers));
     else await write(request, response, { status: 200, headers, ...found });
     const { status } = found instanceof Response ? found : { status: 200 };
-    reportDone(
-      { requestId, method: 'POST', path: GRAPHQL_PATH, route: GRAPHQL_PATH, status, started },
-      options,
-    );
+    reportDone({ log, method: 'POST', path: GRAPHQL_PATH, route: GRAPHQL_PATH, status, started }, options);
   }
 
   /** Answers what no route is asked about. */
   async function refuse(request: IncomingMessage, response: ServerResponse, problem: Problem): Promise<void> {
     const started = performance.now();
     const path = pathOf(request.url ?? '');
-    const requestId = requestIdFrom(request.headers[REQUEST_ID_HEADER]);
+    const log = logOf(request);
     const { accept, origin } = request.headers;
     const refused = problemResponse({ path, accept }, problem);
-    await send(request, response, withHeaders(refused, commonHeaders(options, requestId, origin)));
+    await send(request, response, withHeaders(refused, commonHeaders(options, log, origin)));
     const { method = '' } = request;
-    reportDone({ requestId, method, path, route: 'other', status: problem.status, started }, options);
+    reportDone({ log, method, path, route: 'other', status: problem.status, started }, options);
   }
 }
+
+const logOf = ({ headers }: IncomingMessage) => new RequestLog(requestIdFrom(headers[REQUEST_ID_HEADER]));
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 

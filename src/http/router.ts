@@ -1,6 +1,7 @@
 // From a request to the face that answers it, and the last exit of errors.
 import type { Logger } from 'pino';
-import { isDirectoryError } from '../model/errors.ts';
+import { isDirectoryError, refuse } from '../model/errors.ts';
+import { RequestLog } from '../model/request-log.ts';
 import { withLimitedBody } from './body.ts';
 import { type CorsOrigins, corsHeaders, isPreflight, preflightResponse } from './cors.ts';
 import type { Metrics } from './metrics.ts';
@@ -12,15 +13,15 @@ export type PlainRequest = {
   body: string;
   authorization: string | null;
   accept: string | null;
-  requestId: string;
+  log: RequestLog;
 };
 
 export type RouterOptions = {
-  graphql: (request: Request, context: { requestId: string }) => Promise<Response>;
-  rest: (request: Request, context: { requestId: string }) => Promise<Response>;
+  graphql: (request: Request, log: RequestLog) => Promise<Response>;
+  rest: (request: Request, log: RequestLog) => Promise<Response>;
   /** The short way to GraphQL: an answer with status 200, or null, before anything is done, for what only `graphql` can answer. */
   plainGraphQL: (request: PlainRequest) => Promise<{ contentType: string; body: string } | Response | null>;
-  /** Resolves while the database answers. */
+  /** Resolves while the database and the keys of tokens are there. */
   ready: () => Promise<unknown>;
   bodyBytes: number;
   restBodyBytes: number;
@@ -36,7 +37,7 @@ export type Router = (request: Request) => Promise<Response>;
 export function createRouter(options: RouterOptions): Router {
   return async (request) => {
     const started = performance.now();
-    const requestId = requestIdOf(request);
+    const log = new RequestLog(requestIdOf(request));
     const { method } = request;
     const { pathname: path } = new URL(request.url);
     const asked = { path, accept: request.headers.get('accept') };
@@ -47,14 +48,14 @@ export function createRouter(options: RouterOptions): Router {
       // Before anybody asks for a token, which a preflight never has.
       response = isPreflight(request)
         ? preflightResponse(request, options.corsOrigins)
-        : await route(request, { ...options, ...asked, requestId });
+        : await route(request, { ...options, ...asked, log });
     } catch (error) {
-      response = unexpected(error, { ...asked, requestId }, options);
+      response = unexpected(error, { ...asked, log });
     }
     const { status } = response;
-    reportDone({ requestId, method, path, route: name ?? 'other', status, started }, options);
+    reportDone({ log, method, path, route: name ?? 'other', status, started }, options);
     const headers = new Headers(response.headers);
-    const common = commonHeaders(options, requestId, request.headers.get('origin'));
+    const common = commonHeaders(options, log, request.headers.get('origin'));
     for (const [header, value] of Object.entries(common)) {
       if (header === 'vary') headers.append(header, value);
       else headers.set(header, value);
@@ -66,7 +67,7 @@ export function createRouter(options: RouterOptions): Router {
 /** Headers of every answer, refusals too, whichever way a request takes. */
 export const commonHeaders = (
   { corsOrigins }: RouterOptions,
-  requestId: string,
+  { requestId }: RequestLog,
   origin: string | null | undefined,
 ): Record<string, string> => ({
   'x-content-type-options': 'nosniff',
@@ -75,37 +76,49 @@ export const commonHeaders = (
 });
 
 type Done = {
-  requestId: string;
+  log: RequestLog;
   method: string;
   path: string;
-  route: string;
   status: number;
   started: number;
 };
 
 /** Counts and logs a request that has its answer. */
-export function reportDone({ route, started, ...request }: Done, { metrics, logger }: RouterOptions): void {
-  const seconds = (performance.now() - started) / 1_000;
-  metrics.requestDone(route, request.status, seconds);
-  logger.info({ ...request, seconds }, 'request');
+export function reportDone({ route, ...request }: Done & { route: string }, options: RouterOptions): void {
+  const seconds = logDone(request, options);
+  options.metrics.requestDone(route, request.status, seconds);
 }
 
+/** Writes the one line that a request has in the log; gives the seconds that it took. */
+export function logDone({ log, path, started, ...request }: Done, { logger }: RouterOptions): number {
+  const seconds = (performance.now() - started) / 1_000;
+  const { level, message, fields } = log.line;
+  logger[level]({ ...fields, ...request, path: withoutIds(path), seconds }, message);
+  return seconds;
+}
+
+/** The segments of our routes; whatever else stands in a path may be an id, an address or a token. */
+const WORD = /^[a-z0-9.-]{0,32}$/;
+
+/** The path with everything but plain words masked. */
+const withoutIds = (path: string): string =>
+  path
+    .split('/')
+    .map((segment) => (WORD.test(segment) ? segment : '*'))
+    .join('/');
+
 /** The last exit of errors: logged whole, answered with nothing but the request's id. */
-export function unexpected(
-  error: unknown,
-  { requestId, ...asked }: Asked & { requestId: string },
-  { logger }: RouterOptions,
-): Response {
-  logger.error({ requestId, err: error }, 'unexpected error');
+export function unexpected(error: unknown, { log, ...asked }: Asked & { log: RequestLog }): Response {
+  log.noteError(error);
   return problemResponse(asked, {
     status: 500,
     code: 'INTERNAL_SERVER_ERROR',
     message: 'Unexpected error',
-    details: { requestId },
+    details: { requestId: log.requestId },
   });
 }
 
-type Route = (request: Request, context: RouterOptions & Asked & { requestId: string }) => Promise<Response>;
+type Route = (request: Request, context: RouterOptions & Asked & { log: RequestLog }) => Promise<Response>;
 
 /** A route that is only read. */
 const read =
@@ -121,19 +134,21 @@ const read =
   };
 
 const ROUTES: Record<string, Route> = {
-  [GRAPHQL_PATH]: async (request, { graphql, bodyBytes, requestId, ...asked }) => {
+  [GRAPHQL_PATH]: async (request, { graphql, bodyBytes, log, ...asked }) => {
     const limited = await withLimitedBody(request, bodyBytes, asked);
-    return limited instanceof Response ? limited : graphql(limited, { requestId });
+    return limited instanceof Response ? limited : graphql(limited, log);
   },
   '/livez': read(async () => Response.json({ status: 'alive' })),
-  '/readyz': read(async (_request, { ready, logger }) =>
+  '/readyz': read(async (_request, { ready, log }) =>
     ready().then(
       () => Response.json({ status: 'ready' }),
       (error) => {
-        logger.warn({ err: error }, 'not ready');
-        const reason = isDirectoryError(error) ? error.message : 'The database does not answer';
+        const known = isDirectoryError(error)
+          ? error
+          : refuse.unavailable('The database does not answer', error);
+        log.noteError(known);
         return Response.json(
-          { status: 'unavailable', reason },
+          { status: 'unavailable', reason: known.message },
           { status: 503, headers: { 'retry-after': '1' } },
         );
       },
@@ -143,9 +158,9 @@ const ROUTES: Record<string, Route> = {
   '/': read(async () => new Response(null, { status: 302, headers: { location: GRAPHQL_PATH } })),
 };
 
-const rest: Route = async (request, { rest, restBodyBytes, requestId, ...asked }) => {
+const rest: Route = async (request, { rest, restBodyBytes, log, ...asked }) => {
   const limited = await withLimitedBody(request, restBodyBytes, asked);
-  return limited instanceof Response ? limited : rest(limited, { requestId });
+  return limited instanceof Response ? limited : rest(limited, log);
 };
 
 const notFound: Route = async (_request, asked) =>

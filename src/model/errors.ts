@@ -1,4 +1,5 @@
 // Every way an operation can be refused: codes and what each carries. No HTTP here: each face maps the codes.
+import type { RefusedToken } from './refused-token.ts';
 
 /** The three counts that keep a group from being deleted under BLOCK. */
 export type NotEmptyCounts = { members: number; children: number; nestedGroups: number };
@@ -90,9 +91,12 @@ export const refuse = {
       currentVersion,
     }),
   limit: (limit: number, message: string) => new DirectoryError('LIMIT_EXCEEDED', message, { limit }),
-  forbidden: (message = 'You may see this, but not change it') =>
-    new DirectoryError('FORBIDDEN', message, {}),
-  unauthenticated: (message: string) => new DirectoryError('UNAUTHENTICATED', message, {}),
+  /** `token` is of one that lets its bearer do nothing here: for the log alone. */
+  forbidden: (message = 'You may see this, but not change it', token?: RefusedToken) =>
+    new DirectoryError('FORBIDDEN', message, {}, token && { cause: token }),
+  /** `token` says why a token that was given is refused: for the log alone. */
+  unauthenticated: (message: string, token?: RefusedToken) =>
+    new DirectoryError('UNAUTHENTICATED', message, {}, token && { cause: token }),
   unavailable: (message: string, cause?: unknown) =>
     new DirectoryError('UNAVAILABLE', message, {}, { cause }),
 };

@@ -11,7 +11,7 @@ export type GroupType = (typeof GROUP_TYPES)[number];
 export const MAX_DEPTH = 32;
 /** Ids in one call: the largest batch that stays well inside the statement timeout. */
 export const MAX_IDS_PER_CALL = 1_000;
-const MAX_DESCRIPTION = 4_096;
+export const MAX_DESCRIPTION = 4_096;
 
 const name = nameLine(z.string('must be text, and cannot be cleared'));
 const description = freeText(MAX_DESCRIPTION);

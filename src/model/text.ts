@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 /** The longest name, in characters, without the blanks around it. */
-const MAX_LINE = 255;
+export const MAX_LINE = 255;
 /** With them: blanks are stored too, and pages of names must stay small. */
 const MAX_PADDED_LINE = 1_024;
 /** The longest search text; longer ones match nothing sensible. */

@@ -7,11 +7,12 @@ import { requireGroup } from '../domain/targets.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, deleteRefusals, listRefusals, readRefusals } from './errors.ts';
+import { BODIES } from './examples.ts';
 import { adminGroupListItems, adminGroupResponse, visibleGroup } from './group-bodies.ts';
 import { createInput, updateInput } from './group-inputs.ts';
 import { AdminGroupCreate, AdminGroupListItem, AdminGroupResponse, GroupUpdate } from './group-schemas.ts';
 import { json, jsonBody, jsonRequest } from './media.ts';
-import { adminGroupsQuery, groupPath } from './parameters.ts';
+import { adminGroupsQuery, deletedGroupPath, groupPath } from './parameters.ts';
 import { VisibleGroupEnvelope } from './tenant-groups.ts';
 import {
   createdHeaders,
@@ -66,7 +67,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       description: 'Create a new group.',
       tags,
       middleware: [jsonBody] as const,
-      request: { body: jsonRequest(AdminGroupCreate) },
+      request: { body: jsonRequest(AdminGroupCreate, BODIES.adminCreateGroup) },
       responses: {
         201: { ...json('The new group.', AdminGroupEnvelope), headers: createdHeaders },
         ...changeRefusals,
@@ -116,7 +117,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       description: 'Update a group.',
       tags,
       middleware: [jsonBody] as const,
-      request: { params: groupPath, headers: ifMatch, body: jsonRequest(GroupUpdate) },
+      request: { params: groupPath, headers: ifMatch, body: jsonRequest(GroupUpdate, BODIES.updateGroup) },
       responses: {
         200: { ...json('The group as it is now.', AdminGroupEnvelope), headers: etagHeaders },
         ...changeRefusals,
@@ -145,7 +146,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
         'strategy ORPHAN.',
       ].join('\n'),
       tags,
-      request: { params: groupPath, headers: ifMatch },
+      request: { params: deletedGroupPath, headers: ifMatch },
       responses: { 204: { description: 'Successful Response' }, ...deleteRefusals },
     }),
     async (c) => {

@@ -7,6 +7,7 @@ import { isDirectoryError, refuse } from '../model/errors.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, readRefusals } from './errors.ts';
+import { BODIES } from './examples.ts';
 import { memberInfo } from './group-bodies.ts';
 import { GroupMemberInfo, GroupMembersAdded, UserIds } from './group-schemas.ts';
 import { json, jsonBody, jsonRequest } from './media.ts';
@@ -50,7 +51,7 @@ export function adminMembers(api: OpenAPIHono<RestEnv>): void {
       description: 'Add members to a group.',
       tags,
       middleware: [jsonBody] as const,
-      request: { params: groupPath, body: jsonRequest(UserIds) },
+      request: { params: groupPath, body: jsonRequest(UserIds, BODIES.addMembers) },
       responses: {
         200: json('Who was added.', apiResponse('GroupMembersAdded', GroupMembersAdded)),
         ...changeRefusals,

@@ -12,6 +12,7 @@ import { requireGroup } from '../domain/targets.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, readRefusals } from './errors.ts';
+import { BODIES } from './examples.ts';
 import { nestedGroupInfos } from './group-bodies.ts';
 import { GroupIds, NestedGroupInfo, NestedGroupsAdded } from './group-schemas.ts';
 import { json, jsonBody, jsonRequest } from './media.ts';
@@ -56,7 +57,7 @@ export function adminNesting(api: OpenAPIHono<RestEnv>): void {
       description: 'Add child groups to nest within this group.',
       tags,
       middleware: [jsonBody] as const,
-      request: { params: groupPath, body: jsonRequest(GroupIds) },
+      request: { params: groupPath, body: jsonRequest(GroupIds, BODIES.nestGroups) },
       responses: {
         200: json('What was nested.', apiResponse('NestedGroupsAdded', NestedGroupsAdded)),
         ...changeRefusals,

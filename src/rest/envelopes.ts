@@ -18,10 +18,10 @@ const MetaResponse = z
 
 const PaginationMeta = z
   .object({
-    page: z.int().openapi({ description: 'This page.' }),
-    per_page: z.int().openapi({ description: 'Items on a full page.' }),
-    total_items: z.int().openapi({ description: 'Items on all pages.' }),
-    total_pages: z.int().openapi({ description: 'Pages with items.' }),
+    page: z.int().openapi({ minimum: 1, description: 'This page.' }),
+    per_page: z.int().openapi({ minimum: 1, description: 'Items on a full page.' }),
+    total_items: z.int().openapi({ minimum: 0, description: 'Items on all pages.' }),
+    total_pages: z.int().openapi({ minimum: 0, description: 'Pages with items.' }),
   })
   .openapi('PaginationMeta', { description: 'Pagination metadata.' });
 
@@ -46,19 +46,29 @@ const wholeNumber = (most: number) =>
     z.number().int().min(1).max(most),
   );
 
+/** How the document describes such a number: of a schema that reads text, it would tell nothing. */
+const numberOf = (fallback: number, maximum: number, description: string) => ({
+  type: 'integer' as const,
+  minimum: 1,
+  maximum,
+  default: fallback,
+  description,
+  param: { example: fallback },
+});
+
 /** `page` and `per_page`, to be spread into the query of a list. */
 export const pageQuery = {
   page: wholeNumber(MAX_PAGE_NUMBER)
     .default(1)
-    .openapi({ type: 'integer', description: 'Which page, the first being 1.' }),
+    .openapi(numberOf(1, MAX_PAGE_NUMBER, 'Which page, the first being 1.')),
   per_page: wholeNumber(MAX_PAGE_SIZE)
     .default(DEFAULT_PAGE_SIZE)
-    .openapi({ type: 'integer', description: 'How many items a page holds.' }),
+    .openapi(numberOf(DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, 'How many items a page holds.')),
 };
 
 /** What is told with every answer. */
 export const meta = (c: RestContext) => ({
-  request_id: c.env.requestId,
+  request_id: c.env.log.requestId,
   timestamp: new Date().toISOString(),
 });
 

@@ -1,6 +1,7 @@
 // Refusals as REST clients get them: a status for each code, and bodies that FastAPI's clients parse.
 import { z } from '@hono/zod-openapi';
 import type { DirectoryError, ErrorCode, ErrorDetails } from '../model/errors.ts';
+import { bearerChallenge } from '../model/refused-token.ts';
 import { faultsOfFields, HTTPValidationError } from './faults.ts';
 import { json } from './media.ts';
 
@@ -33,10 +34,11 @@ const STRUCTURED = {
 } satisfies { [Code in ErrorCode]?: (details: ErrorDetails[Code]) => object };
 
 /** The answer to a refused request. */
-export function refusedResponse({ code, message, details }: DirectoryError): Response {
+export function refusedResponse(error: DirectoryError): Response {
+  const { code, message, details } = error;
   const headers = new Headers();
-  // RFC 6750, section 3: what to send instead.
-  if (code === 'UNAUTHENTICATED') headers.set('www-authenticate', 'Bearer realm="coterie"');
+  const challenge = bearerChallenge(error);
+  if (challenge) headers.set('www-authenticate', challenge);
   if (code === 'UNAVAILABLE') headers.set('retry-after', '1');
   return Response.json({ detail: detailOf(code, message, details) }, { status: STATUS[code], headers });
 }

@@ -1,8 +1,16 @@
 // Groups as REST shows and takes them: the schemas of the reference, on the rules of the model.
 import { z } from '@hono/zod-openapi';
-import { createGroupInput, GROUP_TYPES, updateGroupInput } from '../model/groups.ts';
+import {
+  createGroupInput,
+  GROUP_TYPES,
+  MAX_DESCRIPTION,
+  MAX_IDS_PER_CALL,
+  updateGroupInput,
+} from '../model/groups.ts';
 import { groupId, tenantId, userId } from '../model/ids.ts';
 import { MEMBERSHIP_TYPES } from '../model/members.ts';
+import { MAX_CHILDREN_PER_CALL } from '../model/nesting.ts';
+import { MAX_LINE } from '../model/text.ts';
 
 export const GroupType = z.enum(GROUP_TYPES).openapi('GroupType', { description: 'Group type.' });
 
@@ -32,8 +40,11 @@ const DESCRIPTION_DESCRIPTION = 'Free text, at most 4,096 characters.';
 
 export const GroupCreate = z
   .object({
-    name: created.name.meta({ description: NAME_DESCRIPTION, minLength: 1 }),
-    description: created.description.meta({ description: DESCRIPTION_DESCRIPTION }),
+    name: created.name.meta({ description: NAME_DESCRIPTION, minLength: 1, maxLength: MAX_LINE }),
+    description: created.description.meta({
+      description: DESCRIPTION_DESCRIPTION,
+      maxLength: MAX_DESCRIPTION,
+    }),
     group_type: GroupType.default('SECURITY').openapi({
       default: 'SECURITY',
       description: 'What the group is for; fixed at creation.',
@@ -44,25 +55,30 @@ export const GroupCreate = z
     initial_members: z
       .array(userId)
       .optional()
-      .openapi({ description: 'Users to add as direct members; at most 1,000.' }),
+      .openapi({ maxItems: MAX_IDS_PER_CALL, description: 'Users to add as direct members; at most 1,000.' }),
     custom_attributes: attributes(created.customAttributes),
   })
   .openapi('GroupCreate', {
     description: 'Schema for creating a group.',
-    examples: [{ name: 'Book club', description: 'Reads on Thursdays' }],
   });
 
 export const AdminGroupCreate = GroupCreate.extend({
   tenant_id: tenantId.meta({ description: 'The tenant that the group belongs to.' }),
 }).openapi('AdminGroupCreate', {
   description: 'Schema for creating a group in a tenant.',
-  examples: [{ tenant_id: 'tnt_Northwind0000000', name: 'Book club', description: 'Reads on Thursdays' }],
 });
 
 export const GroupUpdate = z
   .object({
-    name: updated.name.meta({ description: `${NAME_DESCRIPTION} It cannot be cleared.`, minLength: 1 }),
-    description: updated.description.meta({ description: `${DESCRIPTION_DESCRIPTION} Null clears it.` }),
+    name: updated.name.meta({
+      description: `${NAME_DESCRIPTION} It cannot be cleared.`,
+      minLength: 1,
+      maxLength: MAX_LINE,
+    }),
+    description: updated.description.meta({
+      description: `${DESCRIPTION_DESCRIPTION} Null clears it.`,
+      maxLength: MAX_DESCRIPTION,
+    }),
     parent_group_id: groupId
       .nullish()
       .meta({ description: 'The group to file it under; null makes it a root.' }),
@@ -70,15 +86,20 @@ export const GroupUpdate = z
   })
   .openapi('GroupUpdate', {
     description: 'Schema for updating a group: absent stays, null clears.',
-    examples: [{ description: 'Reads on Fridays' }],
   });
 
 const userList = z.array(userId).optional();
 
 export const GroupMembershipUpdate = z
   .object({
-    users_to_add: userList.openapi({ description: 'Users to add as direct members.' }),
-    users_to_remove: userList.openapi({ description: 'Users whose direct membership is to end.' }),
+    users_to_add: userList.openapi({
+      maxItems: MAX_IDS_PER_CALL,
+      description: 'Users to add as direct members.',
+    }),
+    users_to_remove: userList.openapi({
+      maxItems: MAX_IDS_PER_CALL,
+      description: 'Users whose direct membership is to end.',
+    }),
   })
   .openapi('GroupMembershipUpdate', {
     description:
@@ -87,13 +108,17 @@ export const GroupMembershipUpdate = z
 
 export const UserIds = z
   .object({
-    user_ids: z.array(userId).openapi({ description: 'Users to add as direct members; at most 1,000.' }),
+    user_ids: z
+      .array(userId)
+      .openapi({ maxItems: MAX_IDS_PER_CALL, description: 'Users to add as direct members; at most 1,000.' }),
   })
   .openapi('UserIds', { description: 'Users to add to a group.' });
 
 export const GroupIds = z
   .object({
-    group_ids: z.array(groupId).openapi({ description: 'Groups to nest in the group; at most 100.' }),
+    group_ids: z
+      .array(groupId)
+      .openapi({ maxItems: MAX_CHILDREN_PER_CALL, description: 'Groups to nest in the group; at most 100.' }),
   })
   .openapi('GroupIds', { description: 'Groups to nest in a group.' });
 
@@ -109,7 +134,10 @@ export const GroupMemberInfo = z
   })
   .openapi('GroupMemberInfo', { description: 'Member info within a group.' });
 
-const memberCount = z.int().optional().openapi({ default: 0, description: 'Number of direct members.' });
+const memberCount = z
+  .int()
+  .optional()
+  .openapi({ minimum: 0, default: 0, description: 'Number of direct members.' });
 
 export const NestedGroupInfo = z
   .object({ group_id: z.string(), name: z.string(), member_count: memberCount })
@@ -140,12 +168,13 @@ export const GroupResponse = z
     }),
     member_count: memberCount,
     effective_member_count: z.int().nullish().openapi({
+      minimum: 0,
       description: 'Number of effective members; null unless asked for by `include`.',
     }),
     nested_group_count: z
       .int()
       .optional()
-      .openapi({ default: 0, description: 'Number of groups nested in it.' }),
+      .openapi({ minimum: 0, default: 0, description: 'Number of groups nested in it.' }),
     members: z
       .array(GroupMemberInfo)
       .nullish()

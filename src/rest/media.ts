@@ -11,10 +11,10 @@ export const json = <Schema extends z.ZodType>(description: string, schema: Sche
   content: { 'application/json': { schema } },
 });
 
-/** A request that needs a body. */
-export const jsonRequest = <Schema extends z.ZodType>(schema: Schema) => ({
+/** A request that needs a body, such as this one. */
+export const jsonRequest = <Schema extends z.ZodType>(schema: Schema, example: object) => ({
   required: true as const,
-  content: { 'application/json': { schema } },
+  content: { 'application/json': { schema, example } },
 });
 
 const JSON_TYPE = /^application\/json\s*(;|$)/i;

@@ -1,4 +1,5 @@
 // The OpenAPI 3.1 document, generated from the schemas that validate requests and type answers.
+import packageJson from '../../package.json' with { type: 'json' };
 import { addOperations, createApi } from './api.ts';
 
 /** Group names as tags, with what the reference says of them. */
@@ -15,7 +16,7 @@ export function openApiDocument() {
     openapi: '3.1.0',
     info: {
       title: 'Coterie',
-      version: '1.0.0',
+      version: packageJson.version,
       description:
         'A multi-tenant directory of groups, their members, and the groups nested in them. The same operations answer over GraphQL at `/graphql`.',
       license: { name: 'MIT', url: 'https://opensource.org/license/mit' },

@@ -4,39 +4,60 @@ import { DELETE_STRATEGIES } from '../model/groups.ts';
 import { groupId, partnerId, tenantId, userId } from '../model/ids.ts';
 import { searchText } from '../model/text.ts';
 import { pageQuery } from './envelopes.ts';
+import { EXAMPLES } from './examples.ts';
 import { INCLUDES } from './group-bodies.ts';
 import { GroupType } from './group-schemas.ts';
 
-const group_id = groupId.meta({ description: 'Id of the group.' });
-const tenant_id = tenantId.meta({ description: 'Id of the tenant.' });
+const described = (description: string, example: string) => ({ description, param: { example } });
+
+const groupNamed = (example: string) => groupId.meta(described('Id of the group.', example));
+const group_id = groupNamed(EXAMPLES.group);
+const tenant_id = tenantId.meta(described('Id of the tenant.', EXAMPLES.tenant));
 
 export const groupPath = z.object({ group_id });
-export const memberPath = z.object({ group_id, user_id: userId.meta({ description: 'Id of the user.' }) });
+export const memberPath = z.object({
+  group_id,
+  user_id: userId.meta(described('Id of the user.', EXAMPLES.user)),
+});
 export const nestedGroupPath = z.object({
   group_id,
-  child_group_id: groupId.meta({ description: 'Id of the group nested in it.' }),
+  child_group_id: groupId.meta(described('Id of the group nested in it.', EXAMPLES.nestedGroup)),
 });
 export const tenantPath = z.object({ tenant_id });
 export const tenantGroupPath = z.object({ tenant_id, group_id });
+/** The same for deletions, whose examples are of groups of their own. */
+export const deletedGroupPath = z.object({ group_id: groupNamed(EXAMPLES.deletedGroups.admin) });
+export const deletedTenantGroupPath = z.object({
+  tenant_id,
+  group_id: groupNamed(EXAMPLES.deletedGroups.tenant),
+});
 
 export const numbered = z.object(pageQuery);
 
-const search = searchText.optional().meta({ description: 'Part of the name or description, ignoring case.' });
+const search = searchText
+  .optional()
+  .meta(described('Part of the name or description, ignoring case.', EXAMPLES.search));
 
 export const adminGroupsQuery = z.object({
   ...pageQuery,
   search,
-  tenant_id: tenantId.optional().meta({ description: 'Only groups of this tenant.' }),
-  partner_id: partnerId.optional().meta({ description: 'Filter by partner (all tenants in partner).' }),
-  group_type: GroupType.optional().openapi({ description: 'Only groups of this type.' }),
+  tenant_id: tenantId.optional().meta(described('Only groups of this tenant.', EXAMPLES.tenant)),
+  partner_id: partnerId
+    .optional()
+    .meta(described('Filter by partner (all tenants in partner).', EXAMPLES.partner)),
+  group_type: GroupType.optional().meta(described('Only groups of this type.', 'SECURITY')),
 });
 
 export const tenantGroupsQuery = z.object({
   ...pageQuery,
   search,
-  type: GroupType.optional().openapi({ description: 'Only groups of this type.' }),
-  parent_group_id: groupId.optional().meta({ description: 'Only groups filed directly under this one.' }),
-  user_id: userId.optional().meta({ description: 'Only groups that this user is a direct member of.' }),
+  type: GroupType.optional().meta(described('Only groups of this type.', 'SECURITY')),
+  parent_group_id: groupId
+    .optional()
+    .meta(described('Only groups filed directly under this one.', EXAMPLES.parentGroup)),
+  user_id: userId
+    .optional()
+    .meta(described('Only groups that this user is a direct member of.', EXAMPLES.member)),
 });
 
 export const includeQuery = z.object({
@@ -48,6 +69,7 @@ export const includeQuery = z.object({
     .optional()
     .openapi({
       type: 'string',
+      param: { example: 'members,effective_member_count' },
       pattern: `^((${INCLUDES.join('|')})(,|$))*$`,
       description: `What to add, as a comma list of ${INCLUDES.map((name) => `\`${name}\``).join(', ')}. A list above 10,000 entries is refused, not cut.`,
     }),
@@ -57,5 +79,5 @@ export const strategyQuery = z.object({
   strategy: z
     .enum(DELETE_STRATEGIES)
     .default('BLOCK')
-    .openapi({ description: 'What becomes of what the group holds.' }),
+    .meta(described('What becomes of what the group holds.', 'ORPHAN')),
 });

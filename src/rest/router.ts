@@ -2,12 +2,12 @@
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { timeout } from 'hono/timeout';
-import type { Logger } from 'pino';
 import type { Directory } from '../domain/directory.ts';
 import type { Caller } from '../model/caller.ts';
-import { isDirectoryError } from '../model/errors.ts';
+import { isDirectoryError, refuse } from '../model/errors.ts';
+import type { RequestLog } from '../model/request-log.ts';
 import { addOperations, createApi } from './api.ts';
-import type { RestContext, RestEnv } from './context.ts';
+import type { RestContext } from './context.ts';
 import { addDocs } from './docs.ts';
 import { refusedResponse } from './errors.ts';
 import { printOpenApi } from './openapi.ts';
@@ -17,18 +17,17 @@ export type RestOptions = {
   authenticate: (authorization: string | null) => Promise<Caller>;
   openDirectory: (caller: Caller) => Directory;
   limits: { operationMs: number };
-  logger: Logger;
   /** Filled into the reference page; null outside development. */
   developmentToken: string | null;
 };
 
-export type RestHandler = (request: Request, context: RestEnv['Bindings']) => Promise<Response>;
+export type RestHandler = (request: Request, log: RequestLog) => Promise<Response>;
 
 /** Answers `/api/v1`, `/openapi.json` and `/docs`. Nothing of a call is parsed before its token holds. */
 export function createRestHandler(options: RestOptions): RestHandler {
-  const { authenticate, openDirectory, limits, logger } = options;
+  const { authenticate, openDirectory, limits } = options;
   const api = createApi();
-  api.onError((error, c) => answerError(error, c, logger));
+  api.onError(answerError);
   api.notFound((c) => c.json({ detail: 'Not Found' }, 404));
   api.use(
     methodNotAllowed({
@@ -43,7 +42,9 @@ export function createRestHandler(options: RestOptions): RestHandler {
   );
   api.use('/api/v1/*', notModified);
   api.use('/api/v1/*', async (c, next) => {
-    c.set('directory', openDirectory(await authenticate(c.req.header('authorization') ?? null)));
+    const caller = await authenticate(c.req.header('authorization') ?? null);
+    c.env.log.noteCaller(caller);
+    c.set('directory', openDirectory(caller));
     await next();
     // Answers depend on the caller, and hold personal data: only the client itself may keep one, for `If-None-Match`.
     c.header('cache-control', 'no-store');
@@ -57,23 +58,22 @@ export function createRestHandler(options: RestOptions): RestHandler {
     return c.body(document, 200, { 'content-type': 'application/json' });
   });
   addDocs(api, options.developmentToken);
-  return async (request, context) => api.fetch(request, context);
+  return async (request, log) => api.fetch(request, { log });
 }
 
 const tooLong = (milliseconds: number) =>
   new HTTPException(503, { message: `The operation took longer than ${milliseconds} ms` });
 
-/** Refusals with their status; anything else is masked, and logged whole. */
-function answerError(error: Error, c: RestContext, logger: Logger): Response {
-  const { requestId } = c.env;
-  if (isDirectoryError(error)) {
-    if (error.code === 'UNAVAILABLE') logger.warn({ requestId, err: error.cause ?? error }, error.message);
-    return refusedResponse(error);
-  }
+/** Refusals with their status; anything else is masked, and noted whole for the log. */
+function answerError(error: Error, c: RestContext): Response {
   if (error instanceof HTTPException) {
-    if (error.status === 503) c.header('retry-after', '1');
+    if (error.status === 503) {
+      c.env.log.noteError(refuse.unavailable(error.message));
+      c.header('retry-after', '1');
+    }
     return c.json({ detail: error.message }, error.status);
   }
-  logger.error({ requestId, err: error }, 'unexpected error');
+  c.env.log.noteError(error);
+  if (isDirectoryError(error)) return refusedResponse(error);
   return c.json({ detail: 'Internal Server Error' }, 500);
 }

@@ -9,6 +9,7 @@ import { requireTenantOfGroups } from '../domain/tenants.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, deleteRefusals, includeRefusals, readRefusals } from './errors.ts';
+import { BODIES } from './examples.ts';
 import { groupListItems, groupResponse, visibleGroup } from './group-bodies.ts';
 import { createInput, updateInput } from './group-inputs.ts';
 import {
@@ -21,7 +22,14 @@ import {
   VisibleGroup,
 } from './group-schemas.ts';
 import { json, jsonBody, jsonRequest } from './media.ts';
-import { includeQuery, strategyQuery, tenantGroupPath, tenantGroupsQuery, tenantPath } from './parameters.ts';
+import {
+  deletedTenantGroupPath,
+  includeQuery,
+  strategyQuery,
+  tenantGroupPath,
+  tenantGroupsQuery,
+  tenantPath,
+} from './parameters.ts';
 import {
   createdHeaders,
   etag,
@@ -45,7 +53,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       method: 'get',
       path: LIST,
       operationId: 'listGroups',
-      summary: 'List Groups',
+      summary: 'List Tenant Groups',
       description: 'List groups in the tenant directory, by name.',
       tags,
       request: { params: tenantPath, query: tenantGroupsQuery },
@@ -73,11 +81,11 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       method: 'post',
       path: LIST,
       operationId: 'createGroup',
-      summary: 'Create Group',
+      summary: 'Create Tenant Group',
       description: 'Create a new group.',
       tags,
       middleware: [jsonBody] as const,
-      request: { params: tenantPath, body: jsonRequest(GroupCreate) },
+      request: { params: tenantPath, body: jsonRequest(GroupCreate, BODIES.createGroup) },
       responses: {
         201: { ...json('The new group.', GroupEnvelope), headers: createdHeaders },
         ...changeRefusals,
@@ -98,7 +106,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       method: 'get',
       path: ONE,
       operationId: 'getGroup',
-      summary: 'Get Group',
+      summary: 'Get Tenant Group',
       description: 'Get a group by ID.',
       tags,
       request: { params: tenantGroupPath, query: includeQuery, headers: ifNoneMatch },
@@ -125,11 +133,15 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       method: 'patch',
       path: ONE,
       operationId: 'updateGroup',
-      summary: 'Update Group',
+      summary: 'Update Tenant Group',
       description: 'Update a group.',
       tags,
       middleware: [jsonBody] as const,
-      request: { params: tenantGroupPath, headers: ifMatch, body: jsonRequest(GroupUpdate) },
+      request: {
+        params: tenantGroupPath,
+        headers: ifMatch,
+        body: jsonRequest(GroupUpdate, BODIES.updateGroup),
+      },
       responses: {
         200: { ...json('The group as it is now.', GroupEnvelope), headers: etagHeaders },
         ...changeRefusals,
@@ -151,7 +163,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       method: 'delete',
       path: ONE,
       operationId: 'deleteGroup',
-      summary: 'Delete Group',
+      summary: 'Delete Tenant Group',
       description: [
         'Delete a group.',
         '',
@@ -161,7 +173,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
         '- CASCADE: Delete child groups',
       ].join('\n'),
       tags,
-      request: { params: tenantGroupPath, query: strategyQuery, headers: ifMatch },
+      request: { params: deletedTenantGroupPath, query: strategyQuery, headers: ifMatch },
       responses: { 204: { description: 'Successful Response' }, ...deleteRefusals },
     }),
     async (c) => {
@@ -183,11 +195,11 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       method: 'put',
       path: `${ONE}/members`,
       operationId: 'updateGroupMembers',
-      summary: 'Update Group Members',
+      summary: 'Update Tenant Group Members',
       description: 'Add or remove users from a group.',
       tags,
       middleware: [jsonBody] as const,
-      request: { params: tenantGroupPath, body: jsonRequest(GroupMembershipUpdate) },
+      request: { params: tenantGroupPath, body: jsonRequest(GroupMembershipUpdate, BODIES.updateMembers) },
       responses: {
         200: json('What was changed.', apiResponse('GroupMembershipChange', GroupMembershipChange)),
         ...changeRefusals,

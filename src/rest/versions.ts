@@ -22,6 +22,8 @@ export const ifMatch = z.object({
     )
     .optional()
     .openapi({
+      // Any version: a number would be right for the first change alone.
+      param: { example: '*' },
       description:
         'The `ETag` of the group as you last saw it, or its version alone (`"3"`): the change is refused with 409 if the version has changed since.',
     }),
@@ -44,10 +46,14 @@ export function etag({ version }: GroupRow, data: object): Record<string, string
 
 /** The header of a read that is to be answered only if there is something new. */
 export const ifNoneMatch = z.object({
-  'if-none-match': z.string().optional().openapi({
-    description:
-      'The `ETag` of the answer that you have: it is 304, without a body, as long as it would be the same.',
-  }),
+  'if-none-match': z
+    .string()
+    .optional()
+    .openapi({
+      param: { example: '"1-kmEbYqY8lMp"' },
+      description:
+        'The `ETag` of the answer that you have: it is 304, without a body, as long as it would be the same.',
+    }),
 });
 
 /** How routes declare the answer to that. */

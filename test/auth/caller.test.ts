@@ -78,7 +78,8 @@ beforeEach(() => {
 afterEach(() => void vi.useRealTimers());
 
 /** An authenticator of its own, which has cached nothing yet. */
-const trusting = (issuer: Partial<Issuer> = {}) =>
+const trusting = (issuer: Partial<Issuer> = {}) => issued(issuer).authenticate;
+const issued = (issuer: Partial<Issuer> = {}) =>
   authenticateIssued({
     issuers: ['https://id.example.com/tenants/*', ISSUER],
     audiences: [AUDIENCE],
@@ -519,5 +520,86 @@ describe('a verified token', () => {
       expect(await refusal(bad)).toBe('UNAUTHENTICATED');
       expect(await refusal(good)).toBe('accepted');
     }
+  });
+});
+
+describe('the log is told of a token that is refused', () => {
+  /** What the refusal carries for the log, and that it has no part of the token in it. */
+  async function told(authorization: string): Promise<unknown> {
+    const error = await authenticate(authorization).catch((refused) => refused);
+    expect(error).toMatchObject({ code: 'UNAUTHENTICATED' });
+    const parts = authorization.replace(/^bearer +/i, '').split('.');
+    for (const part of parts) {
+      if (part.length > 8) expect(JSON.stringify(error.cause)).not.toContain(part);
+    }
+    return error.cause;
+  }
+  const OF_TOKEN = { issuer: ISSUER, audience: AUDIENCE, keyId: 'ec', algorithm: 'ES256' };
+
+  test.each<[string, JWTPayload, Options, object]>([
+    ['audience', { aud: 'another' }, {}, { audience: 'another', reason: expect.stringContaining('"aud"') }],
+    ['audiences', { aud: ['a', 'b'] }, {}, { audience: '["a","b"]' }],
+    ['issuer', { iss: 'https://evil.example' }, {}, { issuer: 'https://evil.example' }],
+    ['expiry', { exp: 1_000 }, {}, { expires: 1_000, reason: expect.stringContaining('"exp"') }],
+    ['key', {}, { header: { kid: 'unknown' } }, { keyId: 'unknown', reason: expect.stringContaining('key') }],
+    ['type', {}, { header: { typ: 'logout+jwt' } }, { reason: expect.stringContaining('"typ"') }],
+    ['role', { role: 'king' }, {}, { reason: expect.stringContaining('king') }],
+    ['length of a claim', { aud: 'x'.repeat(1_000) }, {}, { audience: 'x'.repeat(200) }],
+  ])('which %s it has', async (_what, claims, options, more) => {
+    const expires = expect.any(Number);
+    expect(await told(await token(claims, options))).toMatchObject({ ...OF_TOKEN, expires, ...more });
+  });
+
+  test('why it cannot be read', async () => {
+    expect(await told('Bearer nonsense-that-is-long')).toEqual({ reason: expect.any(String) });
+    expect(await told('Bearer "quoted-and-long"')).toEqual({ reason: 'malformed' });
+    expect(await told(`Bearer ${'x'.repeat(9_000)}`)).toEqual({
+      reason: expect.stringContaining('longer than 8192'),
+    });
+  });
+
+  test('and of one that holds, but lets its bearer do nothing', async () => {
+    const header = await token({ role: undefined, sub: 'client' });
+    const error = await authenticate(header).catch((refused) => refused);
+    expect(error).toMatchObject({ code: 'FORBIDDEN', cause: { ...OF_TOKEN, reason: error.message } });
+  });
+
+  test('but not of one that was not sent', async () => {
+    for (const header of [null, 'Basic abc', 'Bearer']) {
+      const error = await authenticate(header).catch((refused) => refused);
+      expect([error.code, error.cause]).toEqual(['UNAUTHENTICATED', undefined]);
+    }
+  });
+});
+
+describe('the keys are at hand', () => {
+  const state = ({ assertKeys }: ReturnType<typeof issued>) =>
+    assertKeys().then(
+      () => 'ready',
+      (error) => (isDirectoryError(error, 'UNAVAILABLE') ? 'out of reach' : error),
+    );
+
+  test('as soon as they were had, and are then not asked for', async () => {
+    const idp = issued();
+    expect(await state(idp)).toBe('ready');
+    expect(await state(idp)).toBe('ready');
+    await idp.authenticate(await token());
+    expect(provider.requests).toBe(1);
+  });
+
+  test('not while they cannot be had, which is not tried at each question, and again when they can', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const idp = issued();
+    provider.answer = (_request, response) => void response.writeHead(500).end();
+    for (let asked = 0; asked < 5; asked += 1) expect(await state(idp)).toBe('out of reach');
+    expect(provider.requests).toBe(1);
+    provider.answer = null;
+    vi.setSystemTime(Date.now() + 1_000);
+    expect(await state(idp)).toBe('ready');
+    provider.answer = (_request, response) => void response.writeHead(500).end();
+    vi.setSystemTime(Date.now() + 59_000);
+    expect(await state(idp), 'they are still good').toBe('ready');
+    vi.setSystemTime(Date.now() + 2_000);
+    expect(await state(idp)).toBe('out of reach');
   });
 });

@@ -11,7 +11,7 @@ import { createGraphQLHandler } from '../../src/graphql/handler.ts';
 import { schema } from '../../src/graphql/schema.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { type DirectoryError, type ErrorCode, refuse } from '../../src/model/errors.ts';
-import { recorder } from '../support/log.ts';
+import { RequestLog } from '../../src/model/request-log.ts';
 
 const CALLER: Caller = {
   role: 'SUPER_ADMIN',
@@ -29,7 +29,14 @@ type Parts = {
 
 /** The endpoint over a database that has no answer but this fault. */
 function endpoint({ fault, authenticate = async () => CALLER, developmentToken = null }: Parts = {}) {
-  const { logger, lines } = recorder();
+  const lines: RequestLog['line'][] = [];
+  /** Whose line is kept when `answer` has come, if it has anything to say. */
+  const logged = async <Answer>(answer: (log: RequestLog) => Promise<Answer>) => {
+    const log = new RequestLog('r1');
+    const given = await answer(log);
+    if (log.line.level !== 'info') lines.push(log.line);
+    return given;
+  };
   const failing = () => Promise.reject(fault?.());
   const db = { sql: failing, transaction: failing } as unknown as Database;
   const handler = createGraphQLHandler({
@@ -37,26 +44,27 @@ function endpoint({ fault, authenticate = async () => CALLER, developmentToken =
     openDirectory: (caller) => openDirectory(db, caller),
     limits: readConfig({}).limits,
     trustedDocuments: null,
-    logger,
     developmentToken,
   });
   const body = (query: string) => JSON.stringify({ query });
   /** By each of the two ways: the short one gives text, the long one a response. */
   const ways = {
     short: async (query: string) => {
-      const plain = { body: body(query), authorization: 'Bearer x', accept: null, requestId: 'r1' };
-      const answer = await handler.fastPath(plain);
+      const plain = { body: body(query), authorization: 'Bearer x', accept: null };
+      const answer = await logged((log) => handler.fastPath({ ...plain, log }));
       if (answer === null || answer instanceof Response) return answer;
       return new Response(answer.body, { headers: { 'content-type': answer.contentType } });
     },
     long: (query: string) =>
-      handler.fetch(
-        new Request('http://coterie.test/graphql', {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', authorization: 'Bearer x' },
-          body: body(query),
-        }),
-        { requestId: 'r1' },
+      logged((log) =>
+        handler.fetch(
+          new Request('http://coterie.test/graphql', {
+            method: 'POST',
+            headers: { 'content-type': 'application/json', authorization: 'Bearer x' },
+            body: body(query),
+          }),
+          log,
+        ),
       ),
   };
   return { ...ways, handler, lines };
@@ -82,16 +90,19 @@ describe.each(['short', 'long'] as const)('by the %s way', (way) => {
     }
     expect(made.lines).toHaveLength(6);
     expect(made.lines[0]).toEqual({
-      level: 50,
-      time: expect.any(Number),
-      requestId: 'r1',
-      err: {
-        type: 'TypeError',
-        message: 'secret of the database',
-        stack: expect.stringContaining('TypeError'),
-      },
-      msg: 'unexpected error',
+      level: 'error',
+      message: 'unexpected error',
+      fields: { requestId: 'r1', subject: 'usr_known', err: new TypeError('secret of the database') },
     });
+  });
+
+  test('faults of many fields are one line, with one stack', async () => {
+    const made = endpoint({ fault: () => new TypeError('secret of the database') });
+    const fields = Array.from({ length: 20 }, (_, at) => `f${at}: viewer { user { id } }`);
+    const body = (await (await made[way](`{ ${fields.join(' ')} }`))!.json()) as { errors: unknown[] };
+    expect(body.errors).toHaveLength(20);
+    expect(made.lines).toMatchObject([{ level: 'error', fields: { errorCount: 20 } }]);
+    expect(made.lines[0]!.fields).not.toHaveProperty('otherErrors');
   });
 
   test('a database out of reach is told, and its reason is for the log', async () => {
@@ -101,7 +112,7 @@ describe.each(['short', 'long'] as const)('by the %s way', (way) => {
     expect(response.headers.get('retry-after')).toBe('1');
     expect(await response.json()).toEqual(failed('Try again', { code: 'UNAVAILABLE' }));
     expect(made.lines).toMatchObject([
-      { level: 40, requestId: 'r1', msg: 'Try again', err: { message: 'secret driver' } },
+      { level: 'warn', message: 'Try again', fields: { err: { message: 'secret driver' } } },
     ]);
   });
 
@@ -117,7 +128,17 @@ describe.each(['short', 'long'] as const)('by the %s way', (way) => {
 
   test.each<[DirectoryError, number, object]>([
     [refuse.unauthenticated('No token'), 401, { 'www-authenticate': 'Bearer realm="coterie"' }],
+    [
+      refuse.unauthenticated('Expired', { reason: 'old' }),
+      401,
+      { 'www-authenticate': 'Bearer realm="coterie", error="invalid_token"' },
+    ],
     [refuse.forbidden('No scope'), 403, {}],
+    [
+      refuse.forbidden('Scope', { reason: 'none' }),
+      403,
+      { 'www-authenticate': 'Bearer realm="coterie", error="insufficient_scope"' },
+    ],
     [refuse.unavailable('No keys', new Error('refused')), 503, { 'retry-after': '1' }],
   ])('a caller who is not let in is told why: %s', async (refusal, status, more) => {
     const made = endpoint({ authenticate: () => Promise.reject(refusal) });
@@ -129,9 +150,12 @@ describe.each(['short', 'long'] as const)('by the %s way', (way) => {
     });
     const { message, code } = refusal;
     expect(await response.json()).toEqual({ errors: [{ message, extensions: { code } }] });
-    expect(made.lines).toMatchObject(
-      status === 503 ? [{ level: 40, requestId: 'r1', msg: 'No keys', err: { message: 'refused' } }] : [],
-    );
+    const told = {
+      'No keys': { err: { message: 'refused' } },
+      Expired: { token: { reason: 'old' } },
+      Scope: { token: { reason: 'none' } },
+    }[message];
+    expect(made.lines).toMatchObject(told ? [{ level: 'warn', message, fields: told }] : []);
   });
 
   test('a fault before the caller is known is left to the last exit', async () => {
@@ -142,8 +166,8 @@ describe.each(['short', 'long'] as const)('by the %s way', (way) => {
 
 describe('an error is masked', () => {
   const masked = (error: unknown) => {
-    const { logger, lines } = recorder();
-    return { error: maskError(error, { requestId: 'r2', logger }) as GraphQLError, lines };
+    const log = new RequestLog('r2');
+    return { error: maskError(error, log) as GraphQLError, line: log.line };
   };
   const around = (originalError: unknown) =>
     new GraphQLError('Told inside', {
@@ -157,32 +181,40 @@ describe('an error is masked', () => {
       new GraphQLError('Syntax Error', { extensions: { code: 'GRAPHQL_PARSE_FAILED' } }),
       around(new GraphQLError('Inner')),
     ]) {
-      const { error, lines } = masked(own);
+      const { error, line } = masked(own);
       expect(error).toBe(own);
-      expect(lines).toEqual([]);
+      expect(line).toEqual({ level: 'info', message: 'request', fields: { requestId: 'r2' } });
     }
   });
 
+  test('not if it is that the time is up, which the log is told', () => {
+    const late = new GraphQLError('It took longer', { extensions: { code: 'TIMEOUT' } });
+    const { error, line } = masked(late);
+    expect(error).toBe(late);
+    expect(line).toMatchObject({ level: 'warn', message: 'It took longer' });
+  });
+
   test.each([
-    ['an error', new Error('secret'), { message: 'secret' }],
-    ['something thrown that is no error', 'secret', 'secret'],
-  ])('if it is %s, by itself or of a field', (_what, fault, logged) => {
+    ['an error', new Error('secret')],
+    ['something thrown that is no error', 'secret'],
+  ])('if it is %s, by itself or of a field', (_what, fault) => {
     const extensions = { code: 'INTERNAL_SERVER_ERROR', requestId: 'r2' };
     const alone = masked(fault);
     expect(alone.error.toJSON()).toEqual({ message: 'Unexpected error', extensions });
     const ofField = masked(around(fault));
     expect(ofField.error.toJSON()).toEqual({ message: 'Unexpected error', path: ['a', 0], extensions });
-    for (const { lines } of [alone, ofField]) {
-      expect(lines).toMatchObject([{ level: 50, requestId: 'r2', msg: 'unexpected error', err: logged }]);
+    for (const { line } of [alone, ofField]) {
+      const fields = { requestId: 'r2', err: fault };
+      expect(line).toEqual({ level: 'error', message: 'unexpected error', fields });
     }
   });
 
   test('not if it is a refusal, alone or of a field; one without a cause is its own', () => {
     const refusal = refuse.unavailable('Busy');
     expect(masked(refusal).error.toJSON()).toEqual({ message: 'Busy', extensions: { code: 'UNAVAILABLE' } });
-    const { error, lines } = masked(around(refusal));
+    const { error, line } = masked(around(refusal));
     expect(error.toJSON()).toEqual({ message: 'Busy', path: ['a', 0], extensions: { code: 'UNAVAILABLE' } });
-    expect(lines).toMatchObject([{ level: 40, requestId: 'r2', msg: 'Busy', err: { message: 'Busy' } }]);
+    expect(line).toEqual({ level: 'warn', message: 'Busy', fields: { requestId: 'r2', err: refusal } });
   });
 });
 
@@ -256,9 +288,8 @@ describe('the page', () => {
       developmentToken: token,
       authenticate: () => Promise.reject(refuse.unauthenticated('No token')),
     });
-    return handler.fetch(new Request(`http://coterie.test/graphql${search}`, { method, headers }), {
-      requestId: 'r1',
-    });
+    const request = new Request(`http://coterie.test/graphql${search}`, { method, headers });
+    return handler.fetch(request, new RequestLog('r1'));
   };
   const BROWSER = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
   /** What GraphiQL is started with. */

@@ -12,7 +12,6 @@ import {
   parse,
   typeFromAST,
 } from 'graphql';
-import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { Prisma } from '../../src/database/database.ts';
@@ -21,6 +20,7 @@ import { compiledFields, queryCompiler } from '../../src/graphql/compiled.ts';
 import { createGraphQLHandler } from '../../src/graphql/handler.ts';
 import { schema } from '../../src/graphql/schema.ts';
 import type { Caller } from '../../src/model/caller.ts';
+import { RequestLog } from '../../src/model/request-log.ts';
 import { plainUser, platform, tenantAdmin } from '../support/directories.ts';
 import { documentsOfTests, recordedOperations, type SentOperation } from '../support/documents-of-tests.ts';
 import { drawJson, operationGenerator, type Scalars } from '../support/generated-documents.ts';
@@ -63,7 +63,6 @@ beforeAll(async () => {
     openDirectory: (caller) => openDirectory(database.db, caller),
     limits: readConfig({}).limits,
     trustedDocuments: null,
-    logger: pino({ level: 'silent' }),
     developmentToken: null,
   });
   const ids = [tenantId, ...users, ...Object.values(groups), nothing];
@@ -90,7 +89,7 @@ async function fetched({ caller }: Asked, params: object | null, search = ''): P
     headers: { authorization: caller as string, ...(params && { 'content-type': 'application/json' }) },
     ...(params && { body: JSON.stringify(params) }),
   });
-  const response = await handler.fetch(request, { requestId: 'r1' });
+  const response = await handler.fetch(request, new RequestLog('r1'));
   return `${response.status} ${response.headers.get('content-type')} ${await response.text()}`;
 }
 
@@ -99,7 +98,7 @@ const yoga: Way = (asked) => fetched(asked, { query: asked.query, variables: ask
 const ways: Record<string, Way> = {
   async fast(asked) {
     const body = JSON.stringify({ query: asked.query, variables: asked.variables });
-    const plain = { body, authorization: asked.caller as string, accept: null, requestId: 'r1' };
+    const plain = { body, authorization: asked.caller as string, accept: null, log: new RequestLog('r1') };
     const answer = await handler.fastPath(plain);
     if (answer === null || answer instanceof Response) return yoga(asked);
     answeredFast += 1;
@@ -150,7 +149,7 @@ async function expectOneAnswerEach(operations: readonly SentOperation[], times =
 describe('what is absent stays absent, however often it was sent:', () => {
   const ask = async (query: string, variables: object) => {
     const body = JSON.stringify({ query, variables });
-    const plain = { body, authorization: 'administrator', accept: null, requestId: 'r1' };
+    const plain = { body, authorization: 'administrator', accept: null, log: new RequestLog('r1') };
     const answer = await handler.fastPath(plain);
     return JSON.parse((answer as { body: string }).body).data;
   };

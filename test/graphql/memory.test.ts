@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { exportJWK, generateKeyPair } from 'jose';
-import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { authenticateDevelopment } from '../../src/auth/caller.ts';
 import { signDevelopmentToken } from '../../src/auth/development-key.ts';
@@ -11,6 +10,7 @@ import { readConfig } from '../../src/config.ts';
 import { Prisma } from '../../src/database/database.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { createGraphQLHandler } from '../../src/graphql/handler.ts';
+import { RequestLog } from '../../src/model/request-log.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { randomFrom } from '../support/random.ts';
 import { createRichDirectory, type RichDirectory } from '../support/rich-directory.ts';
@@ -37,7 +37,6 @@ beforeAll(async () => {
     openDirectory: (caller) => openDirectory(database.db, caller),
     limits: readConfig({}).limits,
     trustedDocuments: null,
-    logger: pino({ level: 'silent' }),
     developmentToken: null,
   });
   sign = async (claims) => `Bearer ${await signDevelopmentToken(key, { ...SUPER_ADMIN, ...claims })}`;
@@ -47,11 +46,11 @@ afterAll(() => database.close());
 
 async function post(params: object, authorization = token): Promise<string> {
   const body = JSON.stringify(params);
-  const answer = await handler.fastPath({ body, authorization, accept: null, requestId: 'r1' });
+  const answer = await handler.fastPath({ body, authorization, accept: null, log: new RequestLog('r1') });
   if (answer && !(answer instanceof Response)) return answer.body;
   const headers = { authorization, 'content-type': 'application/json' };
   const request = new Request('http://coterie.test/graphql', { method: 'POST', headers, body });
-  return (await handler.fetch(request, { requestId: 'r1' })).text();
+  return (await handler.fetch(request, new RequestLog('r1'))).text();
 }
 
 setFlagsFromString('--expose-gc');

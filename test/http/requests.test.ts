@@ -7,6 +7,7 @@ import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Database } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
+import { recorder } from '../support/log.ts';
 import { countsIn, parseSamples } from '../support/metrics.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
@@ -90,6 +91,29 @@ describe('health', () => {
     expect((await send(app, '/livez')).status).toBe(200);
   });
 
+  test('of a server that cannot have the keys of tokens: it is not ready, and the log says why, but never the token', async () => {
+    const { logger, lines } = recorder();
+    const issuer = { AUTH_ISSUER: 'https://id.example.com', AUTH_AUDIENCE: 'coterie' };
+    const AUTH_JWKS_URL = 'http://127.0.0.1:1/jwks';
+    const app = await startApp(database.db, { ...issuer, AUTH_JWKS_URL }, { logger });
+    const reason = 'The keys that verify tokens cannot be reached; try again';
+    const ready = await fetch(`${app.url}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([503, { status: 'unavailable', reason }]);
+    const authorization = 'Bearer eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl';
+    const asked = await fetch(`${app.url}/api/v1/admin/groups/`, { headers: { authorization } });
+    expect(asked.status).toBe(503);
+    expect(lines).toMatchObject(
+      ['/readyz', '/api/v1/admin/groups/'].map((path) => ({
+        level: 40,
+        path,
+        status: 503,
+        msg: reason,
+        err: { message: expect.any(String) },
+      })),
+    );
+    expect(JSON.stringify(lines)).not.toContain('c2lnbmF0dXJl');
+  });
+
   test('is answered to HEAD without a body', async () => {
     for (const [path, status] of [
       ['/livez', 200],
@@ -99,6 +123,30 @@ describe('health', () => {
       const response = await send(server, path, { method: 'HEAD' });
       expect([response.status, await response.text()]).toEqual([status, '']);
     }
+  });
+});
+
+describe('the log', () => {
+  test.each([
+    ['through a server', false],
+    ['in process', true],
+  ])('%s has one line a request, with its caller and without ids of paths', async (_way, inProcess) => {
+    const { logger, lines } = recorder();
+    const broken: Database = {
+      ...database.db,
+      sql: async () => Promise.reject(new Error('secret')),
+      transaction: async () => Promise.reject(new Error('secret')),
+    };
+    const app = await startApp(broken, {}, { inProcess, logger });
+    const claims = { sub: 'usr_A', role: 'tenant_admin', tenant_id: 'tnt_A' };
+    const failing = Array.from({ length: 10 }, (_, at) => `g${at}: group(id: "grp_${at}") { id }`);
+    await app.ask(claims, `{ ${failing.join(' ')} }`);
+    await app.rest(claims, 'GET /api/v1/tenants/tnt_A/groups/grp_A');
+    const of = { level: 50, subject: 'usr_A', tenantId: 'tnt_A', err: { message: 'secret' } };
+    expect(lines).toMatchObject([
+      { ...of, method: 'POST', path: '/graphql', status: 200, errorCount: 10 },
+      { ...of, method: 'GET', path: '/api/v1/tenants/*/groups/*', status: 500 },
+    ]);
   });
 });
 

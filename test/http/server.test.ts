@@ -10,6 +10,7 @@ import { createMetrics } from '../../src/http/metrics.ts';
 import { createListener, type ListenerOptions } from '../../src/http/plain.ts';
 import { createRouter, type PlainRequest, type RouterOptions } from '../../src/http/router.ts';
 import { type Listening, listen } from '../../src/http/server.ts';
+import { refuse } from '../../src/model/errors.ts';
 import { requestCounts, samplesOf } from '../support/metrics.ts';
 
 const TIMEOUTS = { request: 15_000, headers: 10_000 };
@@ -214,7 +215,7 @@ describe('a plain request', () => {
         body: 'é é',
         authorization: 'Bearer x',
         accept: null,
-        requestId: expect.stringMatching(UUID),
+        log: { requestId: expect.stringMatching(UUID) },
       },
     ]);
   });
@@ -227,7 +228,7 @@ describe('a plain request', () => {
       body: '{}',
       authorization: 'Bearer x',
       accept: 'text/html',
-      requestId: 'one',
+      log: { requestId: 'one' },
     });
   });
 
@@ -317,8 +318,8 @@ describe('a plain request', () => {
     const asked: string[] = [];
     const server = await serve(
       options({
-        plainGraphQL: async ({ requestId }) => {
-          asked.push(requestId);
+        plainGraphQL: async ({ log }) => {
+          asked.push(log.requestId);
           return null;
         },
       }),
@@ -361,8 +362,7 @@ describe('a plain request', () => {
     expect(answer.headers['x-request-id']).toBe('one');
     expect(await requestCounts(parts.metrics)).toEqual({ '/graphql 500': 1 });
     expect(parts.lines).toMatchObject([
-      { level: 50, requestId: 'one', err: { message: 'secret' } },
-      { level: 30, requestId: 'one', status: 500 },
+      { level: 50, requestId: 'one', status: 500, err: { message: 'secret' } },
     ]);
   });
 
@@ -480,10 +480,58 @@ describe('the router', () => {
     expect(await response.json()).toEqual(path === '/api/v1' ? { detail: 'Unexpected error' } : MASKED);
     expect(response.headers.get('x-request-id')).toBe('one');
     expect(parts.lines).toMatchObject([
-      { level: 50, requestId: 'one', err: { message: expect.stringContaining('secret') } },
-      { level: 30, requestId: 'one', method: 'GET', path, status: 500, msg: 'request' },
+      {
+        level: 50,
+        requestId: 'one',
+        method: 'GET',
+        path,
+        status: 500,
+        err: { message: expect.stringContaining('secret') },
+      },
     ]);
     expect(await requestCounts(parts.metrics)).toEqual({ [`${path} 500`]: 1 });
+  });
+
+  test.each([
+    ['/api/v1/tenants/tnt_Northwind/groups/grp_A', '/api/v1/tenants/*/groups/*'],
+    ['/api/v1/admin/groups/%67rp_A/members/usr_A', '/api/v1/admin/groups/*/members/*'],
+    ['/nothing/eyJhbGciOiJFUzI1NiJ9.e30.c2ln', '/nothing/*'],
+    ['/docs/swagger-ui-bundle.js', '/docs/swagger-ui-bundle.js'],
+  ])('logs %s as %s', async (path, logged) => {
+    const parts = options();
+    await ask(parts, path);
+    expect(parts.lines).toMatchObject([{ path: logged }]);
+  });
+
+  test('writes one line a request, with who asked, the first error whole and others by name', async () => {
+    const caller = { subject: 'usr_A', actors: [], role: 'USER', userId: 'usr_A', tenantId: 'tnt_A' };
+    const parts = options({
+      graphql: async (_request, log) => {
+        log.noteCaller(caller as never);
+        log.noteError(refuse.unavailable('Busy', new Error('driver')));
+        log.noteError(refuse.notFound('grp_A'));
+        for (let at = 0; at < 100; at += 1) log.noteError(new Error(at % 2 === 0 ? 'one' : 'two'));
+        return Response.json({});
+      },
+    });
+    await ask(parts, '/graphql', { headers: { 'x-request-id': 'r' } });
+    expect(parts.lines).toEqual([
+      {
+        level: 50,
+        time: expect.any(Number),
+        msg: 'unexpected error',
+        requestId: 'r',
+        subject: 'usr_A',
+        tenantId: 'tnt_A',
+        method: 'GET',
+        path: '/graphql',
+        status: 200,
+        seconds: expect.any(Number),
+        err: { type: 'Error', message: 'one', stack: expect.stringContaining('server.test.ts') },
+        errorCount: 101,
+        otherErrors: ['driver', 'two'],
+      },
+    ]);
   });
 
   test('says that it is not ready while the database does not answer, and that it lives', async () => {
@@ -493,8 +541,7 @@ describe('the router', () => {
     expect(await ready.json()).toEqual({ status: 'unavailable', reason: 'The database does not answer' });
     expect((await ask(parts, '/livez')).status).toBe(200);
     expect(parts.lines).toMatchObject([
-      { level: 40, err: { message: 'secret' } },
-      { path: '/readyz', status: 503 },
+      { level: 40, path: '/readyz', status: 503, err: { message: 'secret' } },
       { path: '/livez', status: 200 },
     ]);
   });

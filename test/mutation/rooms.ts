@@ -148,6 +148,7 @@ export const ROOMS: Room[] = [
     source: [
       'src/http/{compression,cors,metrics,plain,problem,request-id,router,server,target}.ts',
       'src/app.ts',
+      'src/model/{refused-token,request-log}.ts',
     ],
     tests: [
       'test/http/*',

@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { refuse } from '../../src/model/errors.ts';
+import { RequestLog } from '../../src/model/request-log.ts';
 import { openApiDocument } from '../../src/rest/openapi.ts';
 import { createRestHandler } from '../../src/rest/router.ts';
 import { createTenant, tenantAdmin } from '../support/directories.ts';
-import { recorder } from '../support/log.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { type RestServer, startRest } from '../support/rest.ts';
 import { type Claims, SUPER_ADMIN } from '../support/server.ts';
@@ -170,7 +170,10 @@ describe('before a request is read', () => {
       body: { detail: 'Platform token requires admin:read or admin:write scope' },
     });
     const service = await server.ask({ sub: 'client', tenant_id: tenantId }, `GET ${groups}`);
-    expect(service.status).toBe(403);
+    expect([service.status, service.headers.get('www-authenticate')]).toEqual([
+      403,
+      'Bearer realm="coterie", error="insufficient_scope"',
+    ]);
   });
 
   test('403 for what is seen but not the caller’s to change', async () => {
@@ -369,65 +372,51 @@ describe('faults on the server', () => {
   const GET = `http://coterie.test${ADMIN}/`;
   /** The API over a database that answers so. */
   function failing(sql: () => Promise<never>, operationMs = 200) {
-    const { logger, lines } = recorder();
+    const log = new RequestLog('r1');
     const handler = createRestHandler({
       authenticate: async () => tenantAdmin(tenantId as never),
       openDirectory: (caller) => openDirectory({ ...database.db, sql, transaction: sql }, caller),
       limits: { operationMs },
-      logger,
       developmentToken: null,
     });
-    return { get: (url = GET) => handler(new Request(url), { requestId: 'r1' }), lines };
+    return { get: (url = GET) => handler(new Request(url), log), log };
   }
 
   test('503 says when to try again, and its reason is for the log', async () => {
     const reason = new Error('secret driver');
-    const { get, lines } = failing(() => Promise.reject(refuse.unavailable('Try again', reason)));
+    const { get, log } = failing(() => Promise.reject(refuse.unavailable('Try again', reason)));
     const response = await get();
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
     expect(await response.json()).toEqual({ detail: 'Try again' });
-    expect(lines[0]).toMatchObject({
-      level: 40,
-      requestId: 'r1',
-      msg: 'Try again',
-      err: { message: 'secret driver' },
-    });
+    expect(log.line).toMatchObject({ level: 'warn', message: 'Try again', fields: { err: reason } });
     const bare = failing(() => Promise.reject(refuse.unavailable('Try again')));
     expect((await bare.get()).status).toBe(503);
-    expect(bare.lines[0]).toMatchObject({ level: 40, requestId: 'r1', err: { message: 'Try again' } });
+    expect(bare.log.line).toMatchObject({ level: 'warn', fields: { err: { message: 'Try again' } } });
   });
 
   test('anything unexpected is masked, and logged whole', async () => {
-    const { get, lines } = failing(() => Promise.reject(new TypeError('secret of the database')));
+    const { get, log } = failing(() => Promise.reject(new TypeError('secret of the database')));
     const response = await get();
     expect([response.status, response.headers.get('retry-after')]).toEqual([500, null]);
     expect(await response.text()).toBe('{"detail":"Internal Server Error"}');
-    expect(lines).toEqual([
-      {
-        level: 50,
-        time: expect.any(Number),
-        requestId: 'r1',
-        err: {
-          type: 'TypeError',
-          message: 'secret of the database',
-          stack: expect.stringContaining('TypeError'),
-        },
-        msg: 'unexpected error',
-      },
-    ]);
+    const err = new TypeError('secret of the database');
+    const fields = { requestId: 'r1', subject: 'usr_administrator', tenantId, err };
+    expect(log.line).toMatchObject({ level: 'error', message: 'unexpected error', fields });
   });
 
   test('a refusal is not logged', async () => {
-    const { get, lines } = failing(() => Promise.reject(refuse.notFound('grp_x')));
+    const { get, log } = failing(() => Promise.reject(refuse.notFound('grp_x')));
     expect((await get()).status).toBe(404);
-    expect(lines).toEqual([]);
+    expect(log.line.level).toBe('info');
   });
 
   test('an operation that takes too long answers 503 in time', async () => {
-    const { get } = failing(() => new Promise(() => {}), 50);
+    const { get, log } = failing(() => new Promise(() => {}), 50);
     const response = await get();
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
-    expect(await response.json()).toEqual({ detail: 'The operation took longer than 50 ms' });
+    const detail = 'The operation took longer than 50 ms';
+    expect(await response.json()).toEqual({ detail });
+    expect(log.line).toMatchObject({ level: 'warn', message: detail });
   });
 
   test('the reference page has no token where none is signed here', async () => {
