@@ -444,3 +444,84 @@ describe('a second import', () => {
     expect(await stored(good.tenantId)).toEqual([1, 2, 1, 1]);
   });
 });
+
+describe('beside what a file names', () => {
+  test('other tenants keep their names, and other groups and users all that they have', async () => {
+    const first = world();
+    await load(first.sections);
+    const state = () =>
+      run(`
+        select t.id, t.name, t.slug, p.name as partner, g.name as "group", g.description, g.version, u.display_name
+        from tenants t join partners p on p.id = t.partner_id
+        join groups g on g.tenant_id = t.id join users u on u.tenant_id = t.id
+        where t.id = '${first.tenantId}' order by g.id`);
+    const before = await state();
+    const second = world();
+    await load(withFirst(second.sections, 'tenants', { name: 'Another' }));
+    await load(withFirst(second.sections, 'tenants', { name: 'Another again' }));
+    expect(await state()).toEqual(before);
+  });
+
+  test('a nesting that stands for a deleted group is one of its own as soon as a file has it', async () => {
+    const { sections, tenantId, a, b } = world();
+    await load(sections);
+    await run(`update nestings set stands_for = '{del_x}' where tenant_id = '${tenantId}'`);
+    expect((await load(sections)).tenants[0]!.faults).toEqual([]);
+    expect(
+      await run(`select parent_group_id as parent, child_group_id as child, stands_for as "standsFor" from nestings
+        where tenant_id = '${tenantId}'`),
+    ).toEqual([{ parent: a, child: b, standsFor: [] }]);
+  });
+});
+
+describe('faults', () => {
+  test('of a tenant are all told, in the order of the file', async () => {
+    const { sections, tenantId, user } = world();
+    const users = [
+      { id: user, tenantId, email: 'nobody' },
+      { id: 'wrong', tenantId, email: 'a@example.org' },
+      { id: `${user}2`, tenantId, email: 'none' },
+    ];
+    const { tenants } = await load({ ...sections, users });
+    expect(tenants[0]!.faults.map((fault) => fault.split(' ', 2).join(' '))).toEqual([
+      'users[0]: email',
+      'users[1]: id',
+      'users[2]: email',
+    ]);
+  });
+
+  test('of rows of a tenant that is not in the file are told beside it', async () => {
+    const { sections, word } = world();
+    const absent = `tnt_${word}X`;
+    const users = [...sections.users, { id: `usr_${word}Z`, tenantId: absent, email: 'nobody' }];
+    const { faults } = await load({ ...sections, users });
+    expect(faults).toHaveLength(2);
+    expect(faults[0]).toMatch(/^users\[1\]: email /);
+    expect(faults[1]).toBe(`users[1]: tenant ${absent} is not in the file, or not valid there`);
+  });
+
+  test('of the text say after which row they stand', async () => {
+    const { sections } = world();
+    const broken = JSON.stringify(sections).replace('"memberships":[', '"memberships":[{},!');
+    await expect(importText(broken)).rejects.toThrow(/, line 1, after memberships\[0\]: /);
+  });
+});
+
+test('a character whose bytes are read in two pieces stays whole', async () => {
+  const { sections, tenantId } = world();
+  // Files are read in blocks of 64 KiB: two letters of three bytes each, at each of three places, meet every boundary.
+  for (const shift of ['', 'x', 'xx']) {
+    const users = Array.from({ length: 400 }, (_, at) => ({
+      id: `usr_${tenantId.slice(4)}${at}`,
+      tenantId,
+      email: `a${at}@example.org`,
+      displayName: `${shift}${'€'.repeat(250)}`,
+    }));
+    const report = await load({ ...sections, users: [...sections.users, ...users] });
+    expect(report.tenants[0]!.faults).toEqual([]);
+    const [row] = await run(`
+      select count(*)::int as n from users
+      where tenant_id = '${tenantId}' and display_name = '${shift}${'€'.repeat(250)}'`);
+    expect(row!.n).toBe(400);
+  }
+});
