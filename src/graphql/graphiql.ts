@@ -1,50 +1,7 @@
 // GraphiQL, served from the package, with operations to start from.
 import { hash } from 'node:crypto';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
-
-const EXAMPLES = [
-  `# Who am I, and which groups do I see?
-query Welcome {
-  viewer { subject role mayChange }
-  groups(first: 10) {
-    totalCount
-    edges { node { id name type path memberCount effectiveMemberCount } }
-    pageInfo { hasNextPage endCursor }
-  }
-}`,
-  `# Who is in a group, directly or through nesting?
-query EffectiveMembers($search: String = "engineering") {
-  groups(first: 3, filter: { search: $search }) {
-    edges { node {
-      name
-      nestedGroups(first: 5) { edges { node { name memberCount } } }
-      effectiveMembers(first: 5) {
-        totalCount
-        edges { node { email membershipType } }
-      }
-    } }
-  }
-}`,
-  `# Where is a group filed, and what lies below it?
-query Hierarchy {
-  groups(first: 5, filter: { parentGroupId: null }) {
-    edges { node {
-      name
-      children(first: 10) { edges { node { name path } } }
-    } }
-  }
-}`,
-  `# Create a group: pick a tenant's id from the first query below.
-query Tenants { tenants { edges { node { id name partner { name } } } } }
-
-mutation CreateGroup($tenantId: ID!) {
-  createGroup(input: { tenantId: $tenantId, name: "Book club" }) {
-    __typename
-    ... on CreateGroupPayload { group { id name version } }
-    ... on Error { message code }
-  }
-}`,
-];
+import { EXAMPLES } from './examples.ts';
 
 /**
  * The script of the page alone may run, and talks to this server alone; styles are let through, which the editor writes
@@ -63,6 +20,11 @@ const policy = (script: string) =>
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join('; ');
+
+/** More tabs than fit beside each other are scrolled out of sight without a sign; this way they stand in rows. */
+const STYLE = `
+  .graphiql-container .graphiql-session-header { height: auto }
+  .graphiql-container .graphiql-tabs { flex-wrap: wrap }`;
 
 /** The page, made when it is first asked for; with a development token, its Authorization header is filled in. */
 export function graphiqlPage(developmentToken: string | null): () => Response {
@@ -87,11 +49,16 @@ function render(developmentToken: string | null) {
     title: 'Coterie',
     endpoint: '/graphql',
     headers,
-    defaultQuery: EXAMPLES[0]!,
-    defaultTabs: EXAMPLES.map((query) => ({ query, headers })),
+    defaultQuery: EXAMPLES[0]!.query,
+    defaultTabs: EXAMPLES.map(({ query, variables }) => ({
+      query,
+      variables: variables ? JSON.stringify(variables, null, 2) : null,
+      headers,
+    })),
     shouldPersistHeaders: false,
-    defaultEditorToolsVisibility: 'headers',
-  });
+    // Whoever has no token yet has to fill one in first.
+    defaultEditorToolsVisibility: developmentToken ? 'variables' : 'headers',
+  }).replace('</head>', `<style>${STYLE}</style></head>`);
   // Its one script ends the body.
   const script = html.slice(html.indexOf('<script>') + '<script>'.length, html.lastIndexOf('</script>'));
   return { html: Buffer.from(html), policy: policy(script) };

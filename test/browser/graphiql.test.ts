@@ -1,6 +1,7 @@
 // GraphiQL in a real browser whose network ends at this machine: it loads, also again and by a link, and runs a query.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { EXAMPLES } from '../../src/graphql/examples.ts';
 import { noBrowser, withBrowser } from '../support/browser.ts';
 
 test.skipIf(noBrowser)(
@@ -17,7 +18,22 @@ test.skipIf(noBrowser)(
       const screenshot = join(dataDir, 'graphiql.png');
       await page.screenshot({ path: screenshot });
       console.info(`screenshot: ${screenshot}`);
-      expect(await page.locator('.graphiql-tab').count()).toBeGreaterThanOrEqual(4);
+      const tabs = page.locator('.graphiql-tab');
+      expect(await tabs.count()).toBe(EXAMPLES.length);
+      const bar = await page
+        .locator('.graphiql-tabs')
+        .evaluate((each) => [each.scrollWidth, each.clientWidth]);
+      expect(bar[0]).toBe(bar[1]);
+      // A tab runs with its variables, of which no other says anything.
+      const created = page.locator('.graphiql-tab-active', { hasText: 'CreateGroup' });
+      await expect
+        .poll(async () => {
+          await page.getByRole('tab', { name: 'CreateGroup' }).getByRole('button').first().click();
+          return created.count();
+        })
+        .toBe(1);
+      await run.click();
+      await result.getByText('"CreateGroupPayload"').waitFor({ timeout: 60_000 });
       // What is edited stands in the address, which others may be sent.
       await page.locator('.graphiql-query-editor .monaco-editor').first().click();
       await page.keyboard.type(' ');

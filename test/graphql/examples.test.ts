@@ -1,0 +1,70 @@
+// What GraphiQL starts from: an operation a tab, each mutation with variables, which the demo directory answers at once.
+import { type FieldNode, Kind, type OperationDefinitionNode, parse } from 'graphql';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { seedDemo } from '../../src/cli/demo.ts';
+import { EXAMPLES } from '../../src/graphql/examples.ts';
+import { schema } from '../../src/graphql/schema.ts';
+import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+import { SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
+
+let database: TestDatabase;
+let server: TestApp;
+
+beforeAll(async () => {
+  database = await openTestDatabase();
+  await seedDemo(database.db);
+  server = await startApp(database.db);
+});
+afterAll(() => database.close());
+
+const operations = EXAMPLES.map(({ query }) => {
+  const { definitions } = parse(query);
+  expect(definitions.length).toBe(1);
+  return definitions[0] as OperationDefinitionNode;
+});
+const rootFields = ({ selectionSet }: OperationDefinitionNode) =>
+  selectionSet.selections.map((field) => (field as FieldNode).name.value);
+
+test('each mutation has its own, named after it, and no two have one name', () => {
+  const named = operations
+    .filter(({ operation }) => operation === 'mutation')
+    .map((operation) => [operation.name!.value.toLowerCase(), rootFields(operation).at(-1)] as const);
+  expect(named.map(([, field]) => field).sort()).toEqual(
+    Object.keys(schema.getMutationType()!.getFields()).sort(),
+  );
+  for (const [name, field] of named) expect(name).toBe(field!.toLowerCase());
+  expect(new Set(operations.map(({ name }) => name!.value)).size).toBe(EXAMPLES.length);
+});
+
+test('the variables are those that the operation takes', () => {
+  for (const [at, { variables = {} }] of EXAMPLES.entries()) {
+    const { kind, variableDefinitions = [] } = operations[at]!;
+    expect(kind).toBe(Kind.OPERATION_DEFINITION);
+    expect(Object.keys(variables)).toEqual(variableDefinitions.map(({ variable }) => variable.name.value));
+  }
+});
+
+// In a window of 1,400 by 900 pixels the editor shows 57 columns and 26 lines, below two rows of tabs.
+test('each is shown whole in the editor of a window of 1,280 by 800', () => {
+  for (const { query } of EXAMPLES) {
+    const lines = query.split('\n');
+    expect(Math.max(...lines.map(({ length }) => length)), query).toBeLessThanOrEqual(50);
+    expect(lines.length, query).toBeLessThanOrEqual(21);
+  }
+});
+
+test('each answers with what it promises, in any order, and again with a typed result', async () => {
+  const outcomes = async (examples: typeof EXAMPLES) => {
+    const typeNames: string[] = [];
+    for (const { query, variables } of examples) {
+      const { body } = await server.ask(SUPER_ADMIN, query, variables);
+      expect(body.errors, query).toBeUndefined();
+      for (const result of Object.values(body.data as Record<string, { __typename?: string }>))
+        if (result.__typename) typeNames.push(result.__typename);
+    }
+    return typeNames;
+  };
+  // Restoring deletes first what deleting has deleted already: then that alone is refused.
+  expect((await outcomes(EXAMPLES)).filter((name) => !name.endsWith('Payload'))).toEqual(['NotFoundError']);
+  expect((await outcomes(EXAMPLES.toReversed())).every((name) => /(Payload|Error)$/.test(name))).toBe(true);
+});
