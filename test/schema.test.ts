@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import {
   type GraphQLNamedType,
+  isAbstractType,
   isEnumType,
   isInputObjectType,
   isInterfaceType,
@@ -10,12 +11,29 @@ import {
   isSpecifiedScalarType,
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
-import { printSchema } from '../src/graphql/print-schema.ts';
+import { printPossibleTypes, printSchema } from '../src/graphql/print-schema.ts';
 import { schema } from '../src/graphql/schema.ts';
 
 test('schema.graphql is what the code defines', async () => {
   const committed = await readFile(new URL('../schema.graphql', import.meta.url), 'utf8').catch(() => '');
   expect(committed === printSchema(), 'schema.graphql is out of date: run `npm run schema`').toBe(true);
+});
+
+test('possible types are those of every interface and union that clients see', () => {
+  const possibleTypes = JSON.parse(printPossibleTypes()) as Record<string, string[]>;
+  const abstract = Object.values(schema.getTypeMap()).filter(isAbstractType);
+  expect(Object.keys(possibleTypes).sort()).toEqual(
+    abstract
+      .map(({ name }) => name)
+      .filter((name) => name !== '_Entity')
+      .sort(),
+  );
+  expect(possibleTypes.Node).toEqual(['Group', 'Tenant', 'User']);
+  expect(possibleTypes.RemoveNestedGroupResult).toEqual([
+    'NotFoundError',
+    'RemoveNestedGroupPayload',
+    'ValidationError',
+  ]);
 });
 
 type Described = { readonly description?: string | null | undefined };

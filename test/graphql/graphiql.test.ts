@@ -2,7 +2,7 @@
 import { type FieldNode, Kind, type OperationDefinitionNode, parse } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seedDemo } from '../../src/cli/demo.ts';
-import { EXAMPLES } from '../../src/graphql/examples.ts';
+import { EXAMPLES } from '../../src/graphql/graphiql.ts';
 import { schema } from '../../src/graphql/schema.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
