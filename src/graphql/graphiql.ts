@@ -182,10 +182,14 @@ const policy = (script: string) =>
     "frame-ancestors 'none'",
   ].join('; ');
 
-/** More tabs than fit beside each other are scrolled out of sight without a sign; this way they stand in rows. */
+/**
+ * More tabs than fit beside each other are scrolled out of sight without a sign; this way they stand in rows. And a tab
+ * that is pressed is moved from under the mouse, before it has been clicked: it stays.
+ */
 const STYLE = `
   .graphiql-container .graphiql-session-header { height: auto }
-  .graphiql-container .graphiql-tabs { flex-wrap: wrap }`;
+  .graphiql-container .graphiql-tabs { flex-wrap: wrap }
+  .graphiql-container .graphiql-tab { transform: none !important }`;
 
 /** The page, made when it is first asked for; with a development token, its Authorization header is filled in. */
 export function graphiqlPage(developmentToken: string | null): () => Response {
