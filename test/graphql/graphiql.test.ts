@@ -1,21 +1,11 @@
 // What GraphiQL starts from: an operation a tab, each mutation with variables, which the demo directory answers at once.
 import { type FieldNode, Kind, type OperationDefinitionNode, parse } from 'graphql';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { seedDemo } from '../../src/cli/demo.ts';
 import { EXAMPLES } from '../../src/graphql/graphiql.ts';
 import { schema } from '../../src/graphql/schema.ts';
-import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
-import { SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
-
-let database: TestDatabase;
-let server: TestApp;
-
-beforeAll(async () => {
-  database = await openTestDatabase();
-  await seedDemo(database.db);
-  server = await startApp(database.db);
-});
-afterAll(() => database.close());
+import { openTestDatabase } from '../support/postgresql.ts';
+import { SUPER_ADMIN, startApp } from '../support/server.ts';
 
 const operations = EXAMPLES.map(({ query }) => {
   const { definitions } = parse(query);
@@ -53,18 +43,28 @@ test('each is shown whole in the editor of a window of 1,280 by 800', () => {
   }
 });
 
-test('each answers with what it promises, in any order, and again with a typed result', async () => {
-  const outcomes = async (examples: typeof EXAMPLES) => {
-    const typeNames: string[] = [];
-    for (const { query, variables } of examples) {
-      const { body } = await server.ask(SUPER_ADMIN, query, variables);
-      expect(body.errors, query).toBeUndefined();
-      for (const result of Object.values(body.data as Record<string, { __typename?: string }>))
-        if (result.__typename) typeNames.push(result.__typename);
-    }
-    return typeNames;
-  };
-  // Restoring deletes first what deleting has deleted already: then that alone is refused.
-  expect((await outcomes(EXAMPLES)).filter((name) => !name.endsWith('Payload'))).toEqual(['NotFoundError']);
-  expect((await outcomes(EXAMPLES.toReversed())).every((name) => /(Payload|Error)$/.test(name))).toBe(true);
+test.each([
+  ['as they stand', EXAMPLES, ['NotFoundError']],
+  ['from the last to the first', EXAMPLES.toReversed(), []],
+])('each answers with its payload, %s, and again with a typed result', async (_order, examples, refused) => {
+  const database = await openTestDatabase();
+  try {
+    await seedDemo(database.db);
+    const server = await startApp(database.db);
+    const outcomes = async () => {
+      const typeNames: string[] = [];
+      for (const { query, variables } of examples) {
+        const { body } = await server.ask(SUPER_ADMIN, query, variables);
+        expect(body.errors, query).toBeUndefined();
+        for (const result of Object.values(body.data as Record<string, { __typename?: string }>))
+          if (result.__typename) typeNames.push(result.__typename);
+      }
+      return typeNames;
+    };
+    // Restoring deletes first: where deleting has been run already, that alone is refused.
+    expect((await outcomes()).filter((name) => !name.endsWith('Payload'))).toEqual(refused);
+    expect((await outcomes()).filter((name) => !/(Payload|Error)$/.test(name))).toEqual([]);
+  } finally {
+    await database.close();
+  }
 });
