@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import {
   type GraphQLNamedType,
   graphqlSync,
+  isAbstractType,
   isEnumType,
   isInputObjectType,
   isInterfaceType,
@@ -13,7 +14,7 @@ import {
   print,
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
-import { printSchema } from '../src/graphql/print-schema.ts';
+import { printPossibleTypes, printSchema } from '../src/graphql/print-schema.ts';
 import { schema } from '../src/graphql/schema.ts';
 
 test('schema.graphql is what the code defines', async () => {
@@ -44,6 +45,23 @@ test('the entities are the nodes, and nothing else has a key', () => {
   expect(keyed).toEqual(['Group', 'Tenant', 'User']);
   expect(namesOf('_Entity')).toEqual(keyed);
   expect(namesOf('Node').toSorted()).toEqual(keyed);
+});
+
+test('possible types are those of every interface and union that clients see', () => {
+  const possibleTypes = JSON.parse(printPossibleTypes()) as Record<string, string[]>;
+  const abstract = Object.values(schema.getTypeMap()).filter(isAbstractType);
+  expect(Object.keys(possibleTypes).sort()).toEqual(
+    abstract
+      .map(({ name }) => name)
+      .filter((name) => name !== '_Entity')
+      .sort(),
+  );
+  expect(possibleTypes.Node).toEqual(['Group', 'Tenant', 'User']);
+  expect(possibleTypes.RemoveNestedGroupResult).toEqual([
+    'NotFoundError',
+    'RemoveNestedGroupPayload',
+    'ValidationError',
+  ]);
 });
 
 type Described = { readonly description?: string | null | undefined };

@@ -1,5 +1,14 @@
 // The text of schema.graphql: the subgraph's SDL, sorted, so that a change of the API is a small diff.
-import { type ASTNode, Kind, parse, print, visit } from 'graphql';
+import {
+  type ASTNode,
+  buildASTSchema,
+  type DocumentNode,
+  isAbstractType,
+  Kind,
+  parse,
+  print,
+  visit,
+} from 'graphql';
 import { subgraphDocument } from './federation.ts';
 import { schema } from './schema.ts';
 
@@ -14,11 +23,22 @@ export function printSchema(): string {
 
 /** The same without what concerns a router alone: for tools of frontends, some of which know no federation. */
 export function printClientSchema(): string {
-  const document = visit(parse(printSchema(), { noLocation: true }), {
+  return `${print(clientDocument())}\n`;
+}
+
+/** The object types of each interface and union by its name, as JSON: Apollo Client's `possibleTypes`. */
+export function printPossibleTypes(): string {
+  const client = buildASTSchema(clientDocument());
+  const abstract = Object.values(client.getTypeMap()).filter(isAbstractType);
+  const entries = abstract.map((type) => [type.name, client.getPossibleTypes(type).map(({ name }) => name)]);
+  return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
+}
+
+function clientDocument(): DocumentNode {
+  return visit(parse(printSchema(), { noLocation: true }), {
     SchemaExtension: () => null,
     Directive: ({ name }) => (name.value === 'key' || name.value === 'shareable' ? null : undefined),
   });
-  return `${print(document)}\n`;
 }
 
 type Named = { readonly name: { readonly value: string } };

@@ -1,6 +1,7 @@
 // GraphiQL in a real browser whose network ends at this machine: it loads, also again and by a link, and runs a query.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { EXAMPLES } from '../../src/graphql/graphiql.ts';
 import { noBrowser, withBrowser } from '../support/browser.ts';
 
 test.skipIf(noBrowser)(
@@ -17,11 +18,21 @@ test.skipIf(noBrowser)(
       const screenshot = join(dataDir, 'graphiql.png');
       await page.screenshot({ path: screenshot });
       console.info(`screenshot: ${screenshot}`);
-      expect(await page.locator('.graphiql-tab').count()).toBeGreaterThanOrEqual(4);
+      const tabs = page.locator('.graphiql-tab');
+      expect(await tabs.count()).toBe(EXAMPLES.length);
+      const bar = await page
+        .locator('.graphiql-tabs')
+        .evaluate((each) => [each.scrollWidth, each.clientWidth]);
+      expect(bar[0]).toBe(bar[1]);
       // What is edited stands in the address, which others may be sent.
       await page.locator('.graphiql-query-editor .monaco-editor').first().click();
       await page.keyboard.type(' ');
       await page.waitForURL(/\?query=/);
+      // A tab runs with its variables, of which no other says anything.
+      await page.getByRole('button', { name: 'CreateGroup', exact: true }).click();
+      await page.locator('.graphiql-tab-active', { hasText: 'CreateGroup' }).waitFor({ timeout: 60_000 });
+      await run.click();
+      await result.getByText('"CreateGroupPayload"').waitFor({ timeout: 60_000 });
       await page.reload();
       await run.waitFor({ timeout: 60_000 });
       const link = `${url}/graphql?query=${encodeURIComponent('{ tenants { totalCount } }')}`;

@@ -470,7 +470,7 @@ describe('beside what a file names', () => {
     expect(
       await run(`select parent_group_id as parent, child_group_id as child, stands_for as "standsFor" from nestings
         where tenant_id = '${tenantId}'`),
-    ).toEqual([{ parent: a, child: b, standsFor: [] }]);
+    ).toEqual([{ parent: a, child: b, standsFor: null }]);
   });
 });
 

@@ -1,14 +1,14 @@
-// Apollo Client in a scripted session: it pages forward, changes things, and its cache follows from the payloads alone.
+// Apollo Client in a scripted session: it pages forward, changes things, and its cache follows from the payloads; lists
+// that none of them selects are evicted, and asked for again.
 
 import { createHash } from 'node:crypto';
-import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
+import { type ApolloCache, ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
 import { relayStylePagination } from '@apollo/client/utilities';
-import { printSchema } from 'graphql';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { schema } from '../../src/graphql/schema.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { printPossibleTypes } from '../../src/graphql/print-schema.ts';
 import { type Listening, startListening, type Tenant } from './listening.ts';
-import { ADD_MEMBERS, DELETE, GROUP, MOVE, NEST, RENAME, USER } from './session.ts';
+import { ADD_MEMBERS, CREATE, DELETE, GROUP, GROUPS, MOVE, NEST, RENAME, USER } from './session.ts';
 
 let listening: Listening;
 let tenant: Tenant;
@@ -25,23 +25,12 @@ beforeEach(async () => {
       sha256: (text) => createHash('sha256').update(text).digest('hex'),
     }).concat(new HttpLink({ uri: listening.url, headers: tenant.headers })),
     cache: new InMemoryCache({
-      possibleTypes: possibleTypes(),
+      possibleTypes: JSON.parse(printPossibleTypes()),
       typePolicies: { Group: { fields: { children: relayStylePagination() } } },
     }),
   });
 });
 afterEach(() => client.stop());
-
-/** Which types are a Node and which an Error, as a frontend's build takes it from the schema. */
-function possibleTypes(): Record<string, string[]> {
-  const abstract = [...printSchema(schema).matchAll(/^(?:interface|union) (\w+)/gm)].map(([, name]) => name!);
-  return Object.fromEntries(
-    abstract.map((name) => [
-      name,
-      schema.getPossibleTypes(schema.getType(name) as never).map((type) => type.name),
-    ]),
-  );
-}
 
 // biome-ignore lint/suspicious/noExplicitAny: the shapes are those of session.ts.
 type Untyped = any;
@@ -52,11 +41,12 @@ const cached = (query: string, variables: object): Untyped => {
 };
 
 /** Runs a mutation and asserts that it was the only thing sent. */
-async function change(mutation: string, input: object): Promise<Untyped> {
+async function change(mutation: string, input: object, update?: Update): Promise<Untyped> {
   const before = tenant.requests.length;
   const { data, error } = await client.mutate<Untyped>({
     mutation: gql(mutation),
     variables: { input } as never,
+    ...(update && { update }),
   });
   expect(error).toBeUndefined();
   // The hash alone is tried first; the text follows the first time.
@@ -65,6 +55,8 @@ async function change(mutation: string, input: object): Promise<Untyped> {
   expect(result.code, result.message).toBeUndefined();
   return result;
 }
+
+type Update = (cache: ApolloCache) => void;
 
 const childNames = (group: Untyped) => group.children.edges.map(({ node }: Untyped) => node.name);
 
@@ -138,4 +130,70 @@ test('deletes a group: its parent from the payload, itself by its id', async () 
   const group = team();
   expect(group).toMatchObject({ nestedGroupCount: 5, children: { totalCount: 5 } });
   expect(childNames(group)).toEqual(['Part 0', 'Part 2', 'Part 3', 'Part 4', 'Part 5']);
+});
+
+/** A screen that shows the children of the team, and what it shows. */
+async function watchParts() {
+  const options = { query: gql(GROUPS), variables: { filter: { parentGroupId: tenant.team } } };
+  const screen = client.watchQuery<Untyped>(options);
+  const shown: Untyped[] = [];
+  const subscription = screen.subscribe(({ data }) => data && shown.push(data));
+  await expect.poll(() => shown.length).toBe(1);
+  const now = () => {
+    const { totalCount, edges } = shown.at(-1).groups;
+    return [totalCount, ...edges.map(({ node }: Untyped) => node.name)];
+  };
+  return { now, stop: () => subscription.unsubscribe() };
+}
+
+test('a list that no payload selects stays as it was; a screen whose list is evicted asks again', async () => {
+  const { tenantId, team, parts } = tenant;
+  const { now, stop } = await watchParts();
+  const before = [6, 'Part 0', 'Part 1', 'Part 2', 'Part 3', 'Part 4', 'Part 5'];
+  expect(now()).toEqual(before);
+  const evictLists: Update = (cache) => cache.evict({ id: 'ROOT_QUERY', fieldName: 'groups' });
+  await change(CREATE, { tenantId, parentGroupId: team, name: 'New part' });
+  expect(now()).toEqual(before);
+  await change(RENAME, { id: parts[0], name: 'Part 9' }, evictLists);
+  await expect.poll(now).toEqual([7, 'New part', 'Part 1', 'Part 2', 'Part 3', 'Part 4', 'Part 5', 'Part 9']);
+  await change(DELETE, { id: parts[1], strategy: 'CASCADE' }, (cache) => {
+    cache.evict({ id: `Group:${parts[1]}` });
+    evictLists(cache);
+  });
+  await expect.poll(now).toEqual([6, 'New part', 'Part 2', 'Part 3', 'Part 4', 'Part 5', 'Part 9']);
+  stop();
+});
+
+test('what is counted through nesting is stale, until what is on the screen is asked for again', async () => {
+  const options = { query: gql(GROUP), variables: { id: tenant.team, first: 100 } };
+  const shown: number[] = [];
+  const subscription = client.watchQuery<Untyped>(options).subscribe(({ data }) => {
+    if (data) shown.push(data.group.effectiveMemberCount);
+  });
+  await expect.poll(() => shown.at(-1)).toBe(11);
+  const { parts, userIds } = tenant;
+  await change(ADD_MEMBERS, { groupId: parts[0], userIds: [userIds[11]] });
+  expect(shown.at(-1)).toBe(11);
+  await client.mutate({
+    mutation: gql(RENAME),
+    variables: { input: { id: parts[0], name: 'First part' } } as never,
+    refetchQueries: 'active',
+  });
+  await expect.poll(() => shown.at(-1)).toBe(12);
+  subscription.unsubscribe();
+});
+
+test('without the possible types, what is asked of every error is dropped', async () => {
+  // In development Apollo Client says so.
+  vi.spyOn(console, 'warn').mockImplementation(() => {});
+  const renamed = (possibleTypes: Record<string, string[]>) => {
+    client.cache = new InMemoryCache({ possibleTypes });
+    return client.mutate<Untyped>({
+      mutation: gql(RENAME),
+      variables: { input: { id: tenant.parts[0], name: 'Part 1' } } as never,
+    });
+  };
+  const taken = { __typename: 'NameTakenError', code: 'NAME_TAKEN' };
+  expect((await renamed(JSON.parse(printPossibleTypes()))).data.updateGroup).toMatchObject(taken);
+  expect((await renamed({})).data.updateGroup).toEqual({ __typename: 'NameTakenError' });
 });

@@ -7,6 +7,7 @@ import { minifyIntrospection, outputIntrospectionFile } from '@gql.tada/internal
 import { introspectionFromSchema } from 'graphql';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
+import { printPossibleTypes } from '../../src/graphql/print-schema.ts';
 import { schema } from '../../src/graphql/schema.ts';
 import { listenTo } from '../federation/subgraphs.ts';
 import { type Listening, startListening, type Tenant } from './listening.ts';
@@ -28,6 +29,8 @@ const run = promisify(execFile);
 let folder: string;
 let readme: string;
 let blocks: Map<string, string>;
+/** What is written between a block and the one before it. */
+let prose: Map<string, string>;
 let listening: Listening;
 let tenant: Tenant;
 
@@ -35,14 +38,16 @@ beforeAll(async () => {
   listening = await startListening();
   tenant = await listening.newTenant();
   readme = await readFile(join(ROOT, 'README.md'), 'utf8');
-  const found = readme.matchAll(/```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)```/g);
-  blocks = new Map([...found].map(([, name, code]) => [name!, code!]));
+  const found = [...readme.matchAll(/([\s\S]*?)```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)```/g)];
+  prose = new Map(found.map(([, before, name]) => [name!, before!]));
+  blocks = new Map(found.map(([, , name, code]) => [name!, code!]));
   // In here, where the blocks find the packages that they import.
   folder = await mkdtemp(join(import.meta.dirname, '.readme-'));
   await symlink(join(ROOT, 'schema.graphql'), join(folder, 'schema.graphql'));
   const introspection = minifyIntrospection(introspectionFromSchema(schema));
   const environment = outputIntrospectionFile(introspection, { fileType: '.d.ts', shouldPreprocess: true });
   await write('graphql-env.d.ts', environment);
+  await write('possible-types.json', printPossibleTypes());
   await write('package.json', JSON.stringify({ type: 'module' }));
   for (const [name, code] of blocks) await write(name, code);
 });
@@ -77,6 +82,19 @@ test('they are all there, and type-check', async () => {
   const names = ['relay.ts', 'apollo-client.ts', 'urql.ts', 'compose.ts', 'hive-gateway.ts'];
   expect([...blocks.keys()]).toEqual(names);
   expect(await typeErrors(...names)).toBe('');
+});
+
+test('before each stands what to install for it, and that is installed here', async () => {
+  const { dependencies } = JSON.parse(await readFile(join(ROOT, 'test/package.json'), 'utf8'));
+  for (const [name, code] of blocks) {
+    const commands = [...prose.get(name)!.matchAll(/`npm install (?:-D )?([^`]+)`/g)];
+    const installed = commands.flatMap(([, packages]) => packages!.split(' '));
+    const imported = [...code.matchAll(/ from '((?:@[^/']+\/)?[^/.'][^/']*)/g)].map(([, each]) => each!);
+    expect(installed, name).toEqual(
+      expect.arrayContaining(imported.filter((each) => !each.startsWith('node:'))),
+    );
+    for (const each of installed) expect(Object.keys(dependencies)).toContain(each);
+  }
 });
 
 test('a typed document is held to the schema', async () => {

@@ -65,12 +65,13 @@ async function read(name: string, reference: unknown): Promise<Untyped> {
   return environment.lookup(selector as relay.SingularReaderSelector).data;
 }
 
-async function mutate(name: string, variables: object): Promise<Untyped> {
+async function mutate(name: string, variables: object, more: object = {}): Promise<Untyped> {
   const mutation = await artifact(name);
   return new Promise((resolve, reject) => {
     relay.commitMutation(environment, {
       mutation,
       variables,
+      ...more,
       onCompleted: (response: unknown) => resolve(response),
       onError: reject,
     } as never);
@@ -183,16 +184,56 @@ test('refetches a node: what others changed comes in', async () => {
   expect((await read('groupHeader', group)).name).toBe('All');
 });
 
-test('a payload alone brings the store up to date: renamed, and deleted from every list', async () => {
-  const { team, parts, requests } = tenant;
-  const root = await load('directoryGroupsPageQuery', { filter: { parentGroupId: team }, first: 100 });
+/** The children of the team as a screen's list, and the id of that list in the store. */
+async function listOfParts() {
+  const filter = { parentGroupId: tenant.team };
+  const root = await load('directoryGroupsPageQuery', { filter, first: 100 });
+  const connections = [
+    relay.ConnectionHandler.getConnectionID('client:root', 'directory_groups', {
+      filter,
+      orderBy: undefined,
+    }),
+  ];
   const list = async () => names(await namedOf((await read('directoryGroups', root)).groups));
-  expect(await list()).toContain('Part 5');
+  return { list, connections, filter };
+}
+
+test('a payload brings the store up to date: renamed, created and deleted in the lists that are named', async () => {
+  const { team, tenantId, parts, requests } = tenant;
+  const { list, connections } = await listOfParts();
   const before = requests.length;
   await mutate('mutationsRenameGroupMutation', { input: { id: parts[5], name: 'Last part' } });
   expect(await list()).toContain('Last part');
-  await mutate('mutationsDeleteGroupMutation', { input: { id: parts[5], strategy: 'CASCADE' } });
-  const { groups } = await read('directoryGroups', root);
-  expect(groups.edges.filter(({ node }: Untyped) => node !== null).length).toBe(5);
-  expect(requests.length - before).toBe(2);
+  const input = { tenantId, parentGroupId: team, name: 'New part' };
+  await mutate('mutationsCreateGroupMutation', { input, connections });
+  expect(await list()).toEqual(['Part 0', 'Part 1', 'Part 2', 'Part 3', 'Part 4', 'Last part', 'New part']);
+  await mutate('mutationsDeleteGroupMutation', { input: { id: parts[5], strategy: 'CASCADE' }, connections });
+  // No edge is left with a node that is null, which its type says cannot be.
+  expect(await list()).toEqual(['Part 0', 'Part 1', 'Part 2', 'Part 3', 'Part 4', 'New part']);
+  expect(requests.length - before).toBe(3);
+});
+
+test('lists that are not named stay as they were, until the store is said to be out of date', async () => {
+  const { team, tenantId, parts } = tenant;
+  const { list, filter } = await listOfParts();
+  const operation = relay.createOperationDescriptor(await artifact('directoryGroupsPageQuery'), {
+    filter,
+    first: 100,
+  });
+  environment.retain(operation);
+  const stale = await list();
+  const input = { tenantId, parentGroupId: team, name: 'New part' };
+  await mutate('mutationsCreateGroupMutation', { input, connections: [] });
+  expect(await list()).toEqual(stale);
+  expect(environment.check(operation).status).toBe('available');
+  const updater = (store: relay.RecordSourceSelectorProxy) => store.invalidateStore();
+  await mutate(
+    'mutationsDeleteGroupMutation',
+    { input: { id: parts[5], strategy: 'CASCADE' }, connections: [] },
+    { updater },
+  );
+  // A screen that is shown with `store-or-network`, the default, asks again.
+  expect(environment.check(operation).status).toBe('stale');
+  await load('directoryGroupsPageQuery', { filter, first: 100 });
+  expect(await list()).toEqual(['New part', 'Part 0', 'Part 1', 'Part 2', 'Part 3', 'Part 4']);
 });

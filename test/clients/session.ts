@@ -11,6 +11,19 @@ export const GROUP = `query Group($id: ID!, $first: Int!, $after: String) {
   }
 }`;
 
+/** A list of which no payload selects anything. */
+export const GROUPS = `query Groups($filter: GroupFilter) {
+  groups(first: 100, filter: $filter) { totalCount edges { node { __typename id name } } }
+}`;
+
+export const CREATE = `mutation Create($input: CreateGroupInput!) {
+  createGroup(input: $input) {
+    __typename
+    ... on CreateGroupPayload { group { __typename id name } }
+    ... on Error { code message }
+  }
+}`;
+
 export const USER = `query User($id: ID!) {
   user(id: $id) { __typename id groups { totalCount edges { node { __typename id name } } } }
 }`;

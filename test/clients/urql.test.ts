@@ -1,12 +1,13 @@
-// urql with its normalised cache in a scripted session: the same changes, and nothing asked for again.
+// urql with its normalised cache in a scripted session: the same changes; lists that none of their payloads selects are
+// invalidated, and asked for again.
 import { Client, fetchExchange } from '@urql/core';
-import { cacheExchange } from '@urql/exchange-graphcache';
+import { type Cache, cacheExchange } from '@urql/exchange-graphcache';
 import { relayPagination } from '@urql/exchange-graphcache/extras';
 import { introspectionFromSchema } from 'graphql';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { schema } from '../../src/graphql/schema.ts';
 import { type Listening, startListening, type Tenant } from './listening.ts';
-import { ADD_MEMBERS, DELETE, GROUP, MOVE, NEST, RENAME, USER } from './session.ts';
+import { ADD_MEMBERS, CREATE, DELETE, GROUP, GROUPS, MOVE, NEST, RENAME, USER } from './session.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the shapes are those of session.ts.
 type Untyped = any;
@@ -33,9 +34,11 @@ beforeEach(async () => {
         resolvers: { Group: { children: relayPagination() } },
         updates: {
           Mutation: {
+            createGroup: (_result, _args, cache) => invalidateLists(cache),
             deleteGroup({ deleteGroup }: Untyped, _args, cache) {
               for (const id of deleteGroup.deletedGroupIds ?? [])
                 cache.invalidate({ __typename: 'Group', id });
+              invalidateLists(cache);
             },
           },
         },
@@ -50,11 +53,18 @@ beforeEach(async () => {
 afterEach(() => expect(warnings).toEqual([]));
 afterAll(() => listening.stop());
 
+/** Every page of every list of groups, whatever its arguments. */
+function invalidateLists(cache: Cache): void {
+  for (const { fieldName, arguments: args } of cache.inspectFields('Query'))
+    if (fieldName === 'groups') cache.invalidate('Query', fieldName, args);
+}
+
 /** What is part of another object and has no identity of its own. */
 const KEYLESS = Object.fromEntries(
   [
     'AddGroupMembersPayload',
     'AddNestedGroupsPayload',
+    'CreateGroupPayload',
     'DeleteGroupPayload',
     'UpdateGroupPayload',
     'GroupConnection',
@@ -131,4 +141,35 @@ test('deletes a group: gone from the cache, and its parent from the payload', as
   const { parent } = await change(DELETE, { id: tenant.parts[4], strategy: 'CASCADE' });
   expect(parent).toMatchObject({ id: tenant.team, nestedGroupCount: 5, children: { totalCount: 5 } });
   expect(await cached(GROUP, { id: tenant.parts[4], first: 4 })).toBeNull();
+});
+
+test('lists that no payload selects are invalidated: a screen that shows one asks again', async () => {
+  const { tenantId, team, parts } = tenant;
+  const shown: unknown[][] = [];
+  const { unsubscribe } = client
+    .query<Untyped>(GROUPS, { filter: { parentGroupId: team } })
+    .subscribe(({ data }) => {
+      const { totalCount, edges } = data.groups;
+      shown.push([totalCount, ...edges.map(({ node }: Untyped) => node.name)]);
+    });
+  await expect
+    .poll(() => shown.at(-1))
+    .toEqual([6, 'Part 0', 'Part 1', 'Part 2', 'Part 3', 'Part 4', 'Part 5']);
+  await client.mutation(CREATE, { input: { tenantId, parentGroupId: team, name: 'New part' } });
+  await expect
+    .poll(() => shown.at(-1))
+    .toEqual([7, 'New part', 'Part 0', 'Part 1', 'Part 2', 'Part 3', 'Part 4', 'Part 5']);
+  await client.mutation(DELETE, { input: { id: parts[0], strategy: 'CASCADE' } });
+  await expect
+    .poll(() => shown.at(-1))
+    .toEqual([6, 'New part', 'Part 1', 'Part 2', 'Part 3', 'Part 4', 'Part 5']);
+  unsubscribe();
+});
+
+test('what is counted through nesting is stale, until the network is asked beside the cache', async () => {
+  await client.query(GROUP, page());
+  await change(ADD_MEMBERS, { groupId: tenant.parts[0], userIds: [tenant.userIds[11]!] });
+  expect(await cached(GROUP, page())).toMatchObject({ effectiveMemberCount: 11 });
+  const { data } = await client.query<Untyped>(GROUP, page(), { requestPolicy: 'cache-and-network' });
+  expect(data.group.effectiveMemberCount).toBe(12);
 });

@@ -42,6 +42,13 @@ test.each(composers)('%s composes the three, without a hint', (composer) => {
   expect(supergraph).toContain('@join__graph(name: "directory"');
 });
 
+test("what the README has a neighbour require is what the neighbour's tests require", () => {
+  const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
+  const [, shape] = /```graphql\n(type Group[\s\S]*?)```/.exec(readme)!;
+  const collapse = (sdl: string) => sdl.replace(/\s+/g, ' ').trim();
+  expect(collapse(DOCUMENTS)).toContain(collapse(shape!));
+});
+
 test('both compose the same API', () => {
   const [one, other] = composers.map((composer) => shapeOf(COMPOSERS[composer](SUBGRAPHS).supergraph));
   expect(one).toEqual(other);

@@ -70,24 +70,24 @@ async function startSupergraphs() {
 const admin = (): Claims => ({ sub: 'usr_admin', role: 'tenant_admin', tenant_id: tenantId });
 const user = (at: number): Claims => ({ sub: userIds[at]!, tenant_id: tenantId });
 
+// biome-ignore lint/suspicious/noExplicitAny: the shape is the query's, which each test states.
+type Untyped = any;
+
 async function post(url: string, token: string | null, query: string, variables: object = {}) {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
     body: JSON.stringify({ query, variables }),
   });
-  // biome-ignore lint/suspicious/noExplicitAny: the shape is the query's, which each test states.
-  return (await response.json()) as { data: any; errors?: Answer['body']['errors'] };
+  return (await response.json()) as { data: Untyped; errors?: Answer['body']['errors'] };
 }
 
-// `viewerMayRead` stands apart: where the object that a field `@requires` is selected beside it, Hive Gateway (runtime
-// 2.12.1) may answer null for the field, although it asked for it rightly and was told. Apollo's answers it either way.
 const JOIN = `query ($first: Int!) {
-  readable: documents(first: $first) { viewerMayRead }
   documents(first: $first) {
+    id
     title
-    owner { email timeZone effectiveGroups(first: 2) { totalCount edges { node { name } } } }
-    allowedGroup { name type memberCount effectiveMemberCount tenant { name } }
+    owner { id email timeZone effectiveGroups(first: 2) { totalCount edges { node { name } } } }
+    allowedGroup { id name type memberCount effectiveMemberCount tenant { name } viewerMayReadDocuments }
   }
 }`;
 
@@ -99,11 +99,12 @@ describe.each(PAIRS)('%s over what %s composed', (router, composer) => {
   test('joins all three subgraphs, each field from the one that owns it', async () => {
     const { data, errors } = await ask(admin(), JOIN, { first: 1 });
     expect(errors).toBeUndefined();
-    expect(data.readable).toEqual([{ viewerMayRead: false }]);
     expect(data.documents).toEqual([
       {
+        id: documents[0]!.id,
         title: 'Document 0',
         owner: {
+          id: userIds[0],
           email: `${userIds[0]!.toLowerCase()}@example.org`,
           timeZone: 'Europe/Lisbon',
           effectiveGroups: {
@@ -112,11 +113,13 @@ describe.each(PAIRS)('%s over what %s composed', (router, composer) => {
           },
         },
         allowedGroup: {
+          id: documents[0]!.groupId,
           name: 'Readers 00',
           type: 'SECURITY',
           memberCount: 0,
           effectiveMemberCount: 1,
           tenant: { name: 'Tenant' },
+          viewerMayReadDocuments: false,
         },
       },
     ]);
@@ -142,35 +145,59 @@ describe.each(PAIRS)('%s over what %s composed', (router, composer) => {
   test("the caller's token decides: a reader sees its own group, and which document it may read", async () => {
     const { data } = await ask(
       user(3),
-      '{ me { timeZone effectiveGroups { edges { node { name } } } } documents(first: 5) { viewerMayRead allowedGroup { id name } } }',
+      '{ me { timeZone effectiveGroups { edges { node { name } } } } documents(first: 5) { id title allowedGroup { id name viewerMayReadDocuments } } }',
     );
     expect(data.me).toEqual({
       timeZone: 'Europe/Lisbon',
       effectiveGroups: { edges: [{ node: { name: 'Readers 03' } }, { node: { name: 'Team 3' } }] },
     });
-    expect(data.documents.map((each: { viewerMayRead: boolean }) => each.viewerMayRead === true)).toEqual([
-      false,
-      false,
-      false,
-      true,
-      false,
-    ]);
-    expect(data.documents[3].allowedGroup).toEqual({ id: documents[3]!.groupId, name: 'Readers 03' });
+    const mayRead = ({ allowedGroup }: Untyped) => allowedGroup?.viewerMayReadDocuments === true;
+    expect(data.documents.map(mayRead)).toEqual([false, false, false, true, false]);
+    expect(data.documents[3].allowedGroup).toEqual({
+      id: documents[3]!.groupId,
+      name: 'Readers 03',
+      viewerMayReadDocuments: true,
+    });
     expect(data.documents[0].allowedGroup?.name ?? null).toBeNull();
+  });
+
+  test('what a field requires of its own group is told, whatever is selected beside it', async () => {
+    const answerOf = async (selection: string) => {
+      const { data } = await ask(user(3), `{ documents(first: 4) { ${selection} } }`);
+      return data.documents[3].allowedGroup.viewerMayReadDocuments;
+    };
+    for (const selection of [
+      'allowedGroup { viewerMayReadDocuments }',
+      'id title allowedGroup { viewerMayReadDocuments id name }',
+      'allowedGroup { id name viewerMayReadDocuments hasEffectiveMember } title id',
+    ]) {
+      expect(await answerOf(selection), selection).toBe(true);
+    }
+  });
+
+  test('what a field requires of an object beside it is told alone, but not after a field by every router', async () => {
+    const answerOf = async (selection: string) => {
+      const { data } = await ask(user(3), `{ documents(first: 4) { ${selection} } }`);
+      return data.documents[3].viewerMayRead;
+    };
+    expect(await answerOf('viewerMayRead id')).toBe(true);
+    // Hive Gateway (runtime 2.12.1) asks the subgraph for it, is told, and answers null. Once it does not, the README
+    // need not warn of this shape.
+    expect(await answerOf('id viewerMayRead')).toBe(router === 'Hive Gateway' ? null : true);
   });
 
   test('an administrator of another tenant gets nothing of this one', async () => {
     const { data } = await ask(
       { sub: 'usr_other', role: 'tenant_admin', tenant_id: otherTenantId },
-      '{ documents(first: 2) { title viewerMayRead allowedGroup { memberCount } owner { tenant { name } } } }',
+      '{ documents(first: 2) { title allowedGroup { memberCount viewerMayReadDocuments } owner { tenant { name } } } }',
     );
     expect(data.documents).toMatchObject([{ title: 'Document 0' }, { title: 'Document 1' }]);
-    for (const { viewerMayRead, allowedGroup, owner } of data.documents) {
-      expect([viewerMayRead === true, allowedGroup?.memberCount ?? null, owner?.tenant ?? null]).toEqual([
-        false,
-        null,
-        null,
-      ]);
+    for (const { allowedGroup, owner } of data.documents) {
+      expect([
+        allowedGroup?.viewerMayReadDocuments === true,
+        allowedGroup?.memberCount ?? null,
+        owner?.tenant ?? null,
+      ]).toEqual([false, null, null]);
     }
   });
 
@@ -185,8 +212,8 @@ describe.each(PAIRS)('%s over what %s composed', (router, composer) => {
     expect(statements).toEqual([]);
     expect(errors?.length).toBeGreaterThan(0);
     expect(JSON.stringify(errors)).toContain('UNAUTHENTICATED');
-    for (const { viewerMayRead } of data?.readable ?? []) expect(viewerMayRead).not.toBe(true);
     for (const { allowedGroup, owner } of data?.documents ?? []) {
+      expect(allowedGroup?.viewerMayReadDocuments).not.toBe(true);
       expect([allowedGroup?.name ?? null, owner?.effectiveGroups ?? null]).toEqual([null, null]);
     }
   });

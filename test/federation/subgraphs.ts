@@ -21,7 +21,10 @@ export const ACCOUNTS = `${LINK}])
     timeZone: String!
   }`;
 
-/** A document is open to the effective members of one group: whether to you is what the directory says. */
+/**
+ * A document is open to the effective members of one group: whether to you is what the directory says. The field that
+ * requires it stands on the group; `viewerMayRead` asks the same through a document, which not every router can do.
+ */
 export const DOCUMENTS = `${LINK}, "@external", "@requires"])
   type Query { documents(first: Int! = 100): [Document!]! }
   type Document @key(fields: "id") {
@@ -31,9 +34,10 @@ export const DOCUMENTS = `${LINK}, "@external", "@requires"])
     allowedGroup: Group
     viewerMayRead: Boolean @requires(fields: "allowedGroup { hasEffectiveMember }")
   }
-  type Group @key(fields: "id", resolvable: false) {
+  type Group @key(fields: "id") {
     id: ID!
     hasEffectiveMember(userId: ID): Boolean @external
+    viewerMayReadDocuments: Boolean @requires(fields: "hasEffectiveMember")
   }
   type User @key(fields: "id", resolvable: false) { id: ID! }`;
 
@@ -60,7 +64,8 @@ export function startAccounts(): Promise<Listening> {
 }
 
 export type DocumentFixture = { id: string; title: string; ownerId: string; groupId: string };
-type Document = DocumentFixture & { allowedGroup?: { hasEffectiveMember?: boolean | null } | null };
+type Group = { hasEffectiveMember?: boolean | null };
+type Document = DocumentFixture & { allowedGroup?: Group | null };
 
 /** Serves these documents; what it required of their groups comes back in the representation. */
 export function startDocuments(documents: readonly DocumentFixture[]): Promise<Listening> {
@@ -77,6 +82,10 @@ export function startDocuments(documents: readonly DocumentFixture[]): Promise<L
           owner: ({ ownerId }: Document) => ({ id: ownerId }),
           allowedGroup: ({ groupId }: Document) => ({ id: groupId }),
           viewerMayRead: ({ allowedGroup }: Document) => allowedGroup?.hasEffectiveMember === true,
+        },
+        Group: {
+          __resolveReference: (representation: Group) => representation,
+          viewerMayReadDocuments: ({ hasEffectiveMember }: Group) => hasEffectiveMember === true,
         },
       } as never,
     }),

@@ -1,4 +1,4 @@
-// Changes as a Relay app sends them: the payload alone brings its store up to date.
+// Changes as a Relay app sends them: the payload brings objects up to date, and the lists that are named to it.
 import { graphql } from 'relay-runtime';
 
 export const RenameGroup = graphql`
@@ -11,12 +11,27 @@ export const RenameGroup = graphql`
   }
 `;
 
+export const CreateGroup = graphql`
+  mutation mutationsCreateGroupMutation($input: CreateGroupInput!, $connections: [ID!]!) {
+    createGroup(input: $input) {
+      __typename
+      ... on CreateGroupPayload {
+        group @appendNode(connections: $connections, edgeTypeName: "GroupEdge") {
+          id
+          ...directoryGroupRow
+        }
+      }
+      ... on Error { code message }
+    }
+  }
+`;
+
 export const DeleteGroup = graphql`
-  mutation mutationsDeleteGroupMutation($input: DeleteGroupInput!) {
+  mutation mutationsDeleteGroupMutation($input: DeleteGroupInput!, $connections: [ID!]!) {
     deleteGroup(input: $input) {
       __typename
       ... on DeleteGroupPayload {
-        deletedGroupIds @deleteRecord
+        deletedGroupIds @deleteEdge(connections: $connections)
         movedGroups { id parent { id } path }
       }
       ... on Error { code message }
