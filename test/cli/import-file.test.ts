@@ -462,6 +462,28 @@ describe('beside what a file names', () => {
     expect(await state()).toEqual(before);
   });
 
+  test('a group without a place is judged where it is stored', async () => {
+    const { sections, tenantId, word, b } = world();
+    await load({ ...sections, groups: [...sections.groups, { id: `grp_${word}C`, tenantId, name: 'Twin' }] });
+    const again = { ...sections, groups: [{ id: b, tenantId, name: 'Twin' }], memberships: [], nestings: [] };
+    expect((await load(again)).tenants[0]!.faults).toEqual([]);
+    const rootAgain = { ...again, groups: [{ id: b, tenantId, name: 'Twin', parentGroupId: null }] };
+    expect((await load(rootAgain)).tenants[0]!.faults).toHaveLength(1);
+  });
+
+  test('a type of null is the default one', async () => {
+    const { sections, tenantId, a, b } = world();
+    await load(sections);
+    const typed = (id: string) => ({
+      ...sections,
+      groups: [{ id, tenantId, name: 'N', groupType: null }],
+      memberships: [],
+      nestings: [],
+    });
+    expect((await load(typed(b))).tenants[0]!.faults).toEqual([]);
+    expect((await load(typed(a))).tenants[0]!.faults).toEqual([`group ${a}: its type is fixed at creation`]);
+  });
+
   test('a nesting that stands for a deleted group is one of its own as soon as a file has it', async () => {
     const { sections, tenantId, a, b } = world();
     await load(sections);
