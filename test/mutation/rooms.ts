@@ -68,9 +68,9 @@ export const ROOMS: Room[] = [
     ],
     tests: [
       ...DOMAIN_TESTS,
-      'test/graphql/statements.test.ts',
-      'test/rest/groups.test.ts',
-      'test/graphql/limits.test.ts',
+      'test/graphql/{limits,reads,statements}.test.ts',
+      'test/rest/{api,groups}.test.ts',
+      'test/parity.test.ts',
     ],
   },
   {

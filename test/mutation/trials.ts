@@ -8,7 +8,7 @@ import type { Coverage, Plan, Result, Trial } from './protocol.ts';
 import { runVitest } from './vitest.ts';
 
 /** What tests and their hooks may take to find one fault, in ms: those that reach it. */
-const BUDGET = 12_000;
+const BUDGET = 25_000;
 /** Longer tests, in ms, are not used: a race or a long random sequence is run for hours, not once a fault. */
 const LONGEST = 4_000;
 /** A worker that says nothing for so long, in ms, hangs: no single run of a test file takes it. */
