@@ -320,7 +320,9 @@ describe('the page', () => {
     });
     expect(defaultTabs.length).toBeGreaterThanOrEqual(4);
     for (const tab of defaultTabs) {
-      expect(tab).toEqual({ query: expect.any(String), headers });
+      const { query, variables } = tab;
+      expect(tab).toEqual({ query, variables, headers });
+      if (variables !== null) expect(JSON.parse(variables)).toEqual(expect.any(Object));
       expect(validate(schema, parse(tab.query)), tab.query).toEqual([]);
     }
   });
