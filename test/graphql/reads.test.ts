@@ -702,3 +702,38 @@ describe('the viewer', () => {
     expect((await ask(VIEWER, {}, claims())).viewer).toEqual(expected());
   });
 });
+
+test('what is selected by fragments is read as what is selected by name', async () => {
+  const by = (selection: string, fragments = '') =>
+    ask(`query ($id: ID!) { tenant(id: $id) { groups { ${selection} } } } ${fragments}`, {
+      id: rich.tenantId,
+    });
+  const fields = 'name description updatedAt nestedGroupCount members { edges { node { displayName } } }';
+  const { tenant: plain } = await by(`edges { node { ${fields} } }`);
+  expect(plain.groups.edges.map(({ node }: Data) => node.description)).toContain('Builds the product');
+  for (const [selection, fragments] of [
+    [`edges { node { ... { ${fields} } } }`],
+    [`edges { node { ... on Group { ... on Node { ... on Group { ${fields} } } } } }`],
+    [
+      `... on GroupConnection { edges { ... { node { ...Fields } } } }`,
+      `fragment Fields on Group { ${fields} }`,
+    ],
+  ] as const) {
+    expect(await by(selection, fragments), selection).toEqual({ tenant: plain });
+  }
+});
+
+test('the cursors of a page are those of its first and last edge', async () => {
+  const { tenant: found } = await ask(
+    'query ($id: ID!) { tenant(id: $id) { groups(first: 3) { edges { cursor } pageInfo { startCursor endCursor } } } }',
+    { id: rich.tenantId },
+  );
+  const cursors = found.groups.edges.map(({ cursor }: Data) => cursor);
+  expect(new Set(cursors).size).toBe(3);
+  expect(found.groups.pageInfo).toEqual({ startCursor: cursors[0], endCursor: cursors[2] });
+  const { tenant: none } = await ask(
+    'query ($id: ID!) { tenant(id: $id) { groups(first: 0) { pageInfo { startCursor endCursor } } } }',
+    { id: rich.tenantId },
+  );
+  expect(none.groups.pageInfo).toEqual({ startCursor: null, endCursor: null });
+});
