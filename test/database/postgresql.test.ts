@@ -183,7 +183,8 @@ describe('transactions', () => {
         await sql(Prisma.sql`update users set display_name = 'Renamed' where id = ${theirs}`);
       });
     await Promise.all([rename(first, second), rename(second, first)]);
-    expect(runs).toBe(3);
+    // Once more, unless the two met again.
+    expect(runs).toBeGreaterThanOrEqual(3);
     await close();
   });
 });
