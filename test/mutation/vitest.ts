@@ -4,7 +4,7 @@ import type { ViteUserConfig } from 'vitest/config';
 import { BaseSequencer, createVitest, ForksPoolWorker, type TestSpecification } from 'vitest/node';
 import ordinary from '../../vitest.config.ts';
 import type { Fault } from './faults.ts';
-import { instrument } from './instrument.ts';
+import { instrument, SWITCH } from './instrument.ts';
 import { PLAN_VARIABLE } from './protocol.ts';
 
 /** What a test that waits for something may take, in ms: longer than any does, shorter than a run of many such faults bears. */
@@ -37,6 +37,8 @@ export async function runVitest(
   const ids = new Map(faults.map((fault, id) => [fault, id]));
   const byFile = Map.groupBy(faults, ({ file }) => join(root, file));
   AsGiven.order = files;
+  // Set-up opens the template with the same source, in this process: as it is.
+  Object.assign(globalThis, { [SWITCH]: () => false });
   const { test, ...config } = ordinary as ViteUserConfig;
   const vitest = await createVitest(
     'test',
