@@ -2,7 +2,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { importDirectory } from '../src/cli/import/import-directory.ts';
 import { readImportFile } from '../src/cli/import/read-file.ts';
 import { Prisma } from '../src/database/database.ts';
@@ -181,4 +181,25 @@ test('numbers are read as JSON is, or are none', () => {
     b: [100000, '1e400'],
   });
   expect(() => parseJson('{"a": 9007199254740993')).toThrow(SyntaxError);
+});
+
+describe('a number that is written to keep the server busy', () => {
+  const zeros = `1${'0'.repeat(250_000)}`;
+  test.each([
+    ['zeros in the middle', `${zeros}1`],
+    ['a long fraction', `0.${zeros}1`],
+    ['a long exponent', `1e${zeros}`],
+    ['many long numbers', `[${Array.from({ length: 600 }, () => `1${'0'.repeat(390)}1`).join()}]`],
+  ])('%s is refused in a moment', (_name, text) => {
+    const startedAt = performance.now();
+    const read = JSON.stringify(parseJson(`{"n":${text}}`));
+    // Quadratic, one of them took half a minute.
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(read).toMatch(/^\{"n":(null|\[null(,null)*\])\}$/);
+  });
+
+  test('deep inside brackets is a fault of the text', () => {
+    const deep = `${'['.repeat(20_000)}1234567890123456${']'.repeat(20_000)}`;
+    expect(() => parseJson(deep)).toThrow(SyntaxError);
+  });
 });

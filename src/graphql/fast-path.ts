@@ -41,10 +41,12 @@ export function createFastPath(options: FastPathOptions) {
     log,
   }: PlainRequest): Promise<PlainAnswer | Response | null> => {
     const contentType = contentTypeFor(accept);
-    const parameters = contentType && readParameters(body);
-    if (!parameters) return null;
+    if (!contentType) return null;
     const caller = await authenticate(authorization);
     log.noteCaller(caller);
+    // Nothing is parsed before the token holds.
+    const parameters = readParameters(body);
+    if (!parameters) return null;
     const { query, variables, operationName } = parameters;
     if (deepestBracket(query) > limits.brackets) return null;
     const operation = prepared(query, operationName)?.withVariables(variables);

@@ -110,8 +110,8 @@ const refusalOf =
  * Whether a browser is shown this address, and not a program asked it: it accepts HTML, and sends no token of its own.
  * With a query in the address, which GraphiQL writes there, the page opens on that query.
  */
-function wantsPage({ method, url, headers }: Request): boolean {
+function wantsPage({ method, headers }: Request): boolean {
   if (method !== 'GET' && method !== 'HEAD') return false;
   if (!headers.get('accept')?.includes('text/html')) return false;
-  return !headers.has('authorization') || !new URL(url).searchParams.has('query');
+  return !/^bearer\s/i.test(headers.get('authorization') ?? '');
 }

@@ -58,15 +58,26 @@ const SUSPECT = /[\d.]{16}|\d[eE][+-]?\d{3}/;
 
 /** `JSON.parse`, but numbers that would change their value are NaN, which no rule of input accepts. */
 export function parseJson(text: string): unknown {
-  return SUSPECT.test(text) ? JSON.parse(text, exactNumber) : JSON.parse(text);
+  if (!SUSPECT.test(text)) return JSON.parse(text);
+  try {
+    return JSON.parse(text, exactNumber);
+  } catch (cause) {
+    // Values are revived recursively.
+    if (cause instanceof RangeError) throw new SyntaxError('The JSON is nested too deeply', { cause });
+    throw cause;
+  }
 }
 
 function exactNumber(_key: string, value: unknown, { source }: { source?: string } = {}): unknown {
   return typeof value === 'number' ? parseNumber(source ?? String(value)) : value;
 }
 
-/** The number that a JSON text stands for; NaN if double precision has only a neighbour of it. */
+/** The longest text of a number that is looked at: the largest double has 309 digits, and nobody writes as many. */
+const MAX_NUMBER_LENGTH = 400;
+
+/** The number that a JSON text stands for; NaN if double precision has only a neighbour of it, or its text is longer than any. */
 export function parseNumber(text: string): number {
+  if (text.length > MAX_NUMBER_LENGTH) return Number.NaN;
   const number = Number(text);
   return decimal(text) === decimal(String(number)) ? number : Number.NaN;
 }
