@@ -1,5 +1,5 @@
 // Finds out which tests reach which faults, and whether they notice them.
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -12,7 +12,7 @@ const BUDGET = 25_000;
 /** Longer tests, in ms, are not used: a race or a long random sequence is run for hours, not once a fault. */
 const LONGEST = 4_000;
 /** A worker that says nothing for so long, in ms, hangs: no single run of a test file takes it. */
-const SILENCE = 120_000;
+const SILENCE = 60_000;
 
 /** In place of a fault: a run of the tests as they are. */
 const NO_FAULT = -1;
@@ -137,18 +137,20 @@ function resultsIn(path: string): Result[] {
     .map((line) => JSON.parse(line) as Result);
 }
 
-/** Ends workers whose trial does not end. */
+/** Ends workers whose trial does not end: the fault was found, and no other file needs to try it. */
 function watchForSilence(path: string): NodeJS.Timeout {
   return setInterval(() => {
     if (Date.now() - statSync(path).mtimeMs < SILENCE) return;
-    const open = new Map<number, string>();
-    for (const result of resultsIn(path)) {
-      if (result.kind === 'started') open.set(result.pid, `${result.file} ${result.id}`);
+    const results = resultsIn(path);
+    const nameOf = ({ file, id }: { file: string; id: number }) => `${file} ${id}`;
+    const ended = new Set(results.flatMap((result) => (result.kind === 'tried' ? nameOf(result) : [])));
+    for (const result of results) {
+      if (result.kind !== 'started' || ended.has(nameOf(result))) continue;
+      const { file, id, pid } = result;
+      const found: Result = { kind: 'tried', file, id, killed: true, by: 'It does not end' };
+      appendFileSync(path, `${JSON.stringify(found)}\n`);
+      end(pid);
     }
-    const ended = new Set(
-      resultsIn(path).map((result) => (result.kind === 'tried' ? `${result.file} ${result.id}` : '')),
-    );
-    for (const [pid, name] of open) if (!ended.has(name)) end(pid);
   }, 5_000);
 }
 
