@@ -23,7 +23,7 @@ const USAGE = `npm run mutate -- [ROOM …] [--file TEXT] [--open] [--every N] [
 
 /** Tests that take long whatever they test: random sequences, races, whole organisations, other programs. */
 const LONG =
-  /\/(property|races|fuzz|executors|memory|kubernetes|routers|compatibility|commands|migrations|start|runner|mutation)\.test\.ts$/;
+  /\/(property|races|fuzz|memory|kubernetes|routers|compatibility|commands|migrations|start|runner|mutation)\.test\.ts$/;
 
 type Options = { file: string; open: boolean; every: number; workers: number };
 
