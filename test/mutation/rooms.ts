@@ -108,6 +108,7 @@ export const ROOMS: Room[] = [
     score: 80,
     source: ['src/model/{errors,groups,ids,input,json,members,nesting,text,users}.ts'],
     tests: [
+      'test/exact-input.test.ts',
       'test/rest/errors.test.ts',
       'test/parity.test.ts',
       'test/model/*',
