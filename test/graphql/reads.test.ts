@@ -737,3 +737,30 @@ test('the cursors of a page are those of its first and last edge', async () => {
   );
   expect(none.groups.pageInfo).toEqual({ startCursor: null, endCursor: null });
 });
+
+test('a deletion tells the parent, or null of a root; a restoration what could not come back', async () => {
+  const change = async (name: string, input: object, selection: string) => {
+    const type = `${name[0]!.toUpperCase()}${name.slice(1)}`;
+    const data = await ask(
+      `mutation ($input: ${type}Input!) { ${name}(input: $input) { ... on ${type}Payload { ${selection} } } }`,
+      { input },
+    );
+    return data[name];
+  };
+  const create = async (name: string, parentGroupId: string | null = null) =>
+    (await change('createGroup', { tenantId: rich.tenantId, name, parentGroupId }, 'group { id }')).group.id;
+  const root = await create('Root to delete');
+  const child = await create('Child to delete', root);
+  expect(await change('deleteGroup', { id: child }, 'parent { id }')).toEqual({ parent: { id: root } });
+  expect(await change('deleteGroup', { id: root }, 'parent { id }')).toEqual({ parent: null });
+  expect(await change('restoreGroup', { id: child }, 'notRestored { kind objectId reason }')).toEqual({
+    notRestored: [
+      {
+        kind: 'PARENT',
+        objectId: root,
+        reason: 'The parent group is deleted; the group came back as a root',
+      },
+    ],
+  });
+  await change('deleteGroup', { id: child }, 'deletedGroupIds');
+});
