@@ -29,7 +29,7 @@ const JWKS_TIMEOUT = 2_000;
 const JWKS_RETRY = 1_000;
 /** A token that held is believed this long, in ms: a key that is withdrawn must not be honoured much longer. */
 const KEPT_FOR = 60_000;
-/** Bytes of all tokens that are believed at once, with what they say: thousands of usual ones. */
+/** Most bytes of the cache of verified tokens and their callers: thousands of ordinary tokens. */
 const MAX_BYTES = 16_000_000;
 /** What an entry was found to take beside its texts. */
 const ENTRY_BYTES = 1_000;

@@ -30,7 +30,7 @@ export function statements(): Statements {
 const MAX_CHARACTERS = 128 * 1_024;
 const MAX_TEXT_LENGTH = 4_096;
 
-/** Seconds after which names are given anew and connections are replaced: no odd set of statements stays for longer. */
+/** Seconds after which connections are replaced and names are assigned from the start: an unusual set of statements stays no longer. */
 export const NAMES_LIFETIME = 1_800;
 
 /**
