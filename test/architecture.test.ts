@@ -1,7 +1,7 @@
 // Holds the rooms of src/ to the arrows between them: imports follow the data downward.
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readSources } from './architecture/imports.ts';
 
 const SRC = join(import.meta.dirname, '../src');
 
@@ -39,31 +39,12 @@ const KEPT_IN: [package_: RegExp, rooms: readonly string[]][] = [
   [/^(hono$|hono\/|@hono\/|swagger-ui-dist$)/, ['rest', 'http']],
 ];
 
-type Import = { file: string; target: string };
+const files = readSources(SRC);
+const inside = files.flatMap(({ path, inside }) => inside.map((target) => ({ file: path, target })));
+const packages = files.flatMap(({ path, packages }) => packages.map((target) => ({ file: path, target })));
 
-const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
-  .map((file) => file.replaceAll('\\', '/'))
-  .filter((file) => file.endsWith('.ts') && !file.startsWith('database/generated/'));
-
-const source = (file: string) => readFileSync(join(SRC, file), 'utf8');
-const code = (file: string) => source(file).replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
+const show = ({ file, target }: { file: string; target: string }) => `src/${file} imports ${target}`;
 const roomOf = (path: string) => path.split('/')[0]!.replace(/\.ts$/, '');
-
-const SPECIFIER =
-  /(?:^|[;\s])(?:import|export)\b[^;'"`]*?\bfrom\s*['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]/gm;
-
-const imports: Import[] = files.flatMap((file) =>
-  [...code(file).matchAll(SPECIFIER)].map((match) => ({ file, target: (match[1] ?? match[2])! })),
-);
-const inside = imports
-  .filter(({ target }) => target.startsWith('.'))
-  .map(({ file, target }) => ({
-    file,
-    target: relative(SRC, join(SRC, dirname(file), target)).replaceAll('\\', '/'),
-  }));
-const packages = imports.filter(({ target }) => !target.startsWith('.') && !target.startsWith('node:'));
-
-const show = ({ file, target }: Import) => `src/${file} imports ${target}`;
 
 test('the imports are found', () => {
   expect(inside.length).toBeGreaterThan(50);
@@ -71,7 +52,7 @@ test('the imports are found', () => {
 });
 
 test('every room is known', () => {
-  expect([...new Set(files.map(roomOf))].filter((room) => !(room in ARROWS))).toEqual([]);
+  expect([...new Set(files.map(({ path }) => roomOf(path)))].filter((room) => !(room in ARROWS))).toEqual([]);
 });
 
 test('rooms import only what lies below them', () => {
@@ -90,11 +71,13 @@ test.each(KEPT_IN)('packages like %s stay in %s', (pattern, rooms) => {
 });
 
 test('only config.ts reads the environment', () => {
-  const readers = files.filter((file) => /\bprocess\s*\.\s*env\b|\bprocess\[/.test(code(file)));
-  expect(readers.filter((file) => file !== 'config.ts')).toEqual([]);
+  const readers = files
+    .filter(({ code }) => /\bprocess\s*\.\s*env\b|\bprocess\[/.test(code))
+    .map(({ path }) => path);
+  expect(readers).toEqual(['config.ts']);
 });
 
 test('every file begins with its purpose', () => {
-  const silent = files.filter((file) => !/^(#!.*\n)?\/\/ \S/.test(source(file)));
+  const silent = files.filter(({ text }) => !/^(#!.*\n)?\/\/ \S/.test(text)).map(({ path }) => path);
   expect(silent).toEqual([]);
 });
