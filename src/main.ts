@@ -1,12 +1,12 @@
 // Starts and stops the server: configuration, database, demo directory, listening, draining.
 import pino from 'pino';
 import { type App, createApp } from './app.ts';
-import { demoCallers, seedDemo } from './cli/demo.ts';
-import { isWhole, printReport } from './cli/import/report.ts';
 import { type Config, readConfig } from './config.ts';
 import { type Database, Prisma } from './database/database.ts';
 import { openDatabase } from './database/open.ts';
+import { demoCallers, seedDemo } from './demo/demo.ts';
 import { listen } from './http/server.ts';
+import { isWhole, printReport } from './import/report.ts';
 
 /** How long a stop waits for open requests, in ms: longer than an operation may take. */
 const DRAIN = 12_000;

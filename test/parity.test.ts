@@ -2,8 +2,8 @@
 // same words. Each case starts from the same directory in a tenant of its own; ids are read as the names they stand for.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Prisma } from '../src/database/database.ts';
+import { createGroup } from '../src/domain/commands/create-group.ts';
 import { openDirectory } from '../src/domain/directory.ts';
-import { createGroup } from '../src/domain/group-changes.ts';
 import { createTenant, tenantAdmin } from './support/directories.ts';
 import { type Args, type Face, graphqlFace, type Outcome, restFace } from './support/parity-faces.ts';
 import { createWorld, readable, type World } from './support/parity-world.ts';

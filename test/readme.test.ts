@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { seedDemo } from '../src/cli/demo.ts';
-import { ROLES } from '../src/graphql/viewer.ts';
+import { seedDemo } from '../src/demo/demo.ts';
+import { ROLES } from '../src/graphql/schema/viewer.ts';
 import { openTestDatabase, type TestDatabase } from './support/postgresql.ts';
 import { SUPER_ADMIN, startApp, type TestApp } from './support/server.ts';
 

@@ -14,8 +14,8 @@ import {
   print,
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
-import { printPossibleTypes, printSchema } from '../src/graphql/print-schema.ts';
-import { schema } from '../src/graphql/schema.ts';
+import { printPossibleTypes, printSchema } from '../src/graphql/schema/print.ts';
+import { schema } from '../src/graphql/schema/schema.ts';
 
 test('schema.graphql is what the code defines', async () => {
   const committed = await readFile(new URL('../schema.graphql', import.meta.url), 'utf8').catch(() => '');

@@ -1,6 +1,6 @@
 // `npm run check-directory [-- --repair]`: prints each fault of the directory, exits 1 if there is one.
 import { parseArgs } from 'node:util';
-import { checkDirectory, repairDirectory } from '../domain/check.ts';
+import { checkDirectory, repairDirectory } from '../domain/integrity/check.ts';
 import { withDatabase } from './with-database.ts';
 
 await withDatabase(async (database) => {

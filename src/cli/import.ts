@@ -1,9 +1,9 @@
 // `npm run import -- FILE`: loads a directory file, shows how far it is, and reports what it did.
 import { stat } from 'node:fs/promises';
 import { SingleBar } from 'cli-progress';
-import { importDirectory } from './import/import-directory.ts';
-import { readImportFile } from './import/read-file.ts';
-import { printReport } from './import/report.ts';
+import { importDirectory } from '../import/import-directory.ts';
+import { readImportFile } from '../import/read-file.ts';
+import { printReport } from '../import/report.ts';
 import { withDatabase } from './with-database.ts';
 
 const [path] = process.argv.slice(2);

@@ -3,7 +3,7 @@
 // needs of it, as JSON: each alone on stdout.
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { printClientSchema, printPossibleTypes, printSchema } from '../graphql/print-schema.ts';
+import { printClientSchema, printPossibleTypes, printSchema } from '../graphql/schema/print.ts';
 
 const { values } = parseArgs({
   options: { client: { type: 'boolean' }, 'possible-types': { type: 'boolean' } },

@@ -1,6 +1,6 @@
 // `npm run seed`: loads the demo directory into the configured database.
-import { seedDemo } from './demo.ts';
-import { printReport } from './import/report.ts';
+import { seedDemo } from '../demo/demo.ts';
+import { printReport } from '../import/report.ts';
 import { withDatabase } from './with-database.ts';
 
 await withDatabase(async (database) => {

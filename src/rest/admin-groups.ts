@@ -1,9 +1,9 @@
 // Groups of every tenant in sight: listed, created, read, updated and deleted.
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
-import { deleteGroup } from '../domain/deletion.ts';
-import { createGroup, updateGroup } from '../domain/group-changes.ts';
-import { countGroups, listGroups } from '../domain/groups.ts';
-import { requireGroup } from '../domain/targets.ts';
+import { createGroup, updateGroup } from '../domain/commands/create-group.ts';
+import { deleteGroup } from '../domain/commands/delete-group.ts';
+import { requireGroup } from '../domain/commands/rules/targets.ts';
+import { countGroups, listGroups } from '../domain/queries/groups.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, deleteRefusals, listRefusals, readRefusals } from './errors.ts';

@@ -1,5 +1,6 @@
 // Nesting around a group in sight: what is nested in it, what it is nested in, and changes of the former.
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { requireGroup } from '../domain/commands/rules/targets.ts';
 import {
   addNestedGroups,
   countNestedGroups,
@@ -7,8 +8,7 @@ import {
   listNestedGroups,
   listParentGroups,
   removeNestedGroup,
-} from '../domain/nesting.ts';
-import { requireGroup } from '../domain/targets.ts';
+} from '../domain/queries/nesting.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, readRefusals } from './errors.ts';

@@ -1,11 +1,11 @@
 // Rows of the domain as bodies of the reference. Counts come from loaders: a list needs one statement for all of its.
 import type { z } from '@hono/zod-openapi';
 import { type Directory, plainUser } from '../domain/directory.ts';
-import { countEffectiveMembers } from '../domain/effective-members.ts';
-import { groupPath } from '../domain/hierarchy.ts';
-import { countMembers, listAllMembers } from '../domain/members.ts';
-import { countNestedGroups, listAllNestedGroups } from '../domain/nesting.ts';
-import type { GroupRow, MemberRow } from '../domain/rows.ts';
+import { countEffectiveMembers } from '../domain/queries/effective-members.ts';
+import { groupPath } from '../domain/queries/hierarchy.ts';
+import { countMembers, listAllMembers } from '../domain/queries/members.ts';
+import { countNestedGroups, listAllNestedGroups } from '../domain/queries/nesting.ts';
+import type { GroupRow, MemberRow } from '../domain/rows/rows.ts';
 import type {
   AdminGroupListItem,
   AdminGroupResponse,

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
-import type { GroupRow } from '../domain/rows.ts';
+import type { GroupRow } from '../domain/rows/rows.ts';
 import type { RestEnv } from './context.ts';
 
 /** Characters of a digest: 66 bits, so that two representations of one version do not share a tag. */

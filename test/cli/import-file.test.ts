@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { importDirectory } from '../../src/cli/import/import-directory.ts';
-import { readImportFile } from '../../src/cli/import/read-file.ts';
 import { type Database, Prisma } from '../../src/database/database.ts';
-import { checkDirectory } from '../../src/domain/check.ts';
+import { checkDirectory } from '../../src/domain/integrity/check.ts';
+import { importDirectory } from '../../src/import/import-directory.ts';
+import { readImportFile } from '../../src/import/read-file.ts';
 import { newId } from '../../src/model/ids.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 

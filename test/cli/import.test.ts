@@ -1,12 +1,12 @@
 // Import: whole tenants or nothing of them, each reason named, and nothing twice.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { demoRows, seedDemo } from '../../src/cli/demo.ts';
-import { importDirectory } from '../../src/cli/import/import-directory.ts';
-import type { SourceRow } from '../../src/cli/import/rows.ts';
 import { Prisma } from '../../src/database/database.ts';
-import { checkDirectory, repairDirectory } from '../../src/domain/check.ts';
-import { findGroup } from '../../src/domain/groups.ts';
-import { listMembers } from '../../src/domain/members.ts';
+import { demoRows, seedDemo } from '../../src/demo/demo.ts';
+import { checkDirectory, repairDirectory } from '../../src/domain/integrity/check.ts';
+import { findGroup } from '../../src/domain/queries/groups.ts';
+import { listMembers } from '../../src/domain/queries/members.ts';
+import { importDirectory } from '../../src/import/import-directory.ts';
+import type { SourceRow } from '../../src/import/rows.ts';
 import type { TenantId } from '../../src/model/ids.ts';
 import { openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';

@@ -6,7 +6,7 @@ import { type ApolloCache, ApolloClient, gql, HttpLink, InMemoryCache } from '@a
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
 import { relayStylePagination } from '@apollo/client/utilities';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { printPossibleTypes } from '../../src/graphql/print-schema.ts';
+import { printPossibleTypes } from '../../src/graphql/schema/print.ts';
 import { type Listening, startListening, type Tenant } from './listening.ts';
 import { ADD_MEMBERS, CREATE, DELETE, GROUP, GROUPS, MOVE, NEST, RENAME, USER } from './session.ts';
 

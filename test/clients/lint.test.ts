@@ -3,8 +3,8 @@ import graphqlEslint from '@graphql-eslint/eslint-plugin';
 import { ESLint, type Linter } from 'eslint';
 import { isObjectType } from 'graphql';
 import { expect, test } from 'vitest';
-import { printClientSchema } from '../../src/graphql/print-schema.ts';
-import { schema } from '../../src/graphql/schema.ts';
+import { printClientSchema } from '../../src/graphql/schema/print.ts';
+import { schema } from '../../src/graphql/schema/schema.ts';
 
 /** All of graphql-eslint's rules for Relay schemas, but for two options that ask for more than the specification does. */
 const RULES: Linter.RulesRecord = {

@@ -7,8 +7,8 @@ import { minifyIntrospection, outputIntrospectionFile } from '@gql.tada/internal
 import { introspectionFromSchema } from 'graphql';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
-import { printPossibleTypes } from '../../src/graphql/print-schema.ts';
-import { schema } from '../../src/graphql/schema.ts';
+import { printPossibleTypes } from '../../src/graphql/schema/print.ts';
+import { schema } from '../../src/graphql/schema/schema.ts';
 import { listenTo } from '../federation/subgraphs.ts';
 import { type Listening, startListening, type Tenant } from './listening.ts';
 

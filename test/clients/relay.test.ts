@@ -8,8 +8,8 @@ import { promisify } from 'node:util';
 import { parse, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
 import relay from 'relay-runtime';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { printClientSchema } from '../../src/graphql/print-schema.ts';
-import { schema } from '../../src/graphql/schema.ts';
+import { printClientSchema } from '../../src/graphql/schema/print.ts';
+import { schema } from '../../src/graphql/schema/schema.ts';
 import { type Listening, startListening, type Tenant } from './listening.ts';
 
 const COMPILER = createRequire(import.meta.url).resolve('relay-compiler/cli.js');

@@ -5,7 +5,7 @@ import { type Cache, cacheExchange } from '@urql/exchange-graphcache';
 import { relayPagination } from '@urql/exchange-graphcache/extras';
 import { introspectionFromSchema } from 'graphql';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { schema } from '../../src/graphql/schema.ts';
+import { schema } from '../../src/graphql/schema/schema.ts';
 import { type Listening, startListening, type Tenant } from './listening.ts';
 import { ADD_MEMBERS, CREATE, DELETE, GROUP, GROUPS, MOVE, NEST, RENAME, USER } from './session.ts';
 

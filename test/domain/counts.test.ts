@@ -2,18 +2,23 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
-import { checkDirectory } from '../../src/domain/check.ts';
-import { deleteGroup } from '../../src/domain/deletion.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
+import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
 import type { Directory } from '../../src/domain/directory.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
-import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/effective-members.ts';
-import { createGroup } from '../../src/domain/group-changes.ts';
-import { findGroup } from '../../src/domain/groups.ts';
-import { addGroupMembers, countMembers, listMembers, removeGroupMembers } from '../../src/domain/members.ts';
-import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
-import { restoreGroup } from '../../src/domain/restore.ts';
-import type { MemberRow } from '../../src/domain/rows.ts';
-import { removeUsers, upsertUsers } from '../../src/domain/users.ts';
+import { checkDirectory } from '../../src/domain/integrity/check.ts';
+import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
+import { findGroup } from '../../src/domain/queries/groups.ts';
+import {
+  addGroupMembers,
+  countMembers,
+  listMembers,
+  removeGroupMembers,
+} from '../../src/domain/queries/members.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/queries/nesting.ts';
+import { removeUsers, upsertUsers } from '../../src/domain/queries/users.ts';
+import type { MemberRow } from '../../src/domain/rows/rows.ts';
 import type { TenantId } from '../../src/model/ids.ts';
 import type { Page } from '../../src/model/page.ts';
 import { createTenant, openAsAdmin, plainUser } from '../support/directories.ts';

@@ -1,11 +1,11 @@
 // Deletion: what each strategy refuses, takes, moves and leaves, down to every version, edge and event.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
-import { deleteGroup } from '../../src/domain/deletion.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
+import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
-import { listEffectiveMembers } from '../../src/domain/effective-members.ts';
-import { createGroup } from '../../src/domain/group-changes.ts';
-import { findGroup } from '../../src/domain/groups.ts';
+import { listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
+import { findGroup } from '../../src/domain/queries/groups.ts';
 import type { DeleteStrategy } from '../../src/model/groups.ts';
 import type { TenantId } from '../../src/model/ids.ts';
 import {

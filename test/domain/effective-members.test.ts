@@ -1,13 +1,19 @@
 // Who is an effective member: after every kind of write, in the process that wrote and in another that knew better before;
 // the same seen from the user; and how far what is known may be carried forward.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { importDirectory } from '../../src/cli/import/import-directory.ts';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
-import { changesSince, notNewer, parseSnapshot, wasVisible } from '../../src/domain/changes-since.ts';
-import { repairDirectory } from '../../src/domain/check.ts';
-import { deleteGroup } from '../../src/domain/deletion.ts';
+import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
+import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
 import { change, type Directory, openDirectory } from '../../src/domain/directory.ts';
+import {
+  changesSince,
+  notNewer,
+  parseSnapshot,
+  wasVisible,
+} from '../../src/domain/effective-membership/change-feed.ts';
+import { repairDirectory } from '../../src/domain/integrity/check.ts';
 import {
   countEffectiveGroups,
   countEffectiveMembers,
@@ -17,13 +23,12 @@ import {
   listEffectiveMembers,
   listUserGroups,
   visibleGroupIds,
-} from '../../src/domain/effective-members.ts';
-import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
-import { countMembers, listMembers, updateGroupMembers } from '../../src/domain/members.ts';
-import { endMemberships, insertMemberships } from '../../src/domain/memberships.ts';
-import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
-import { restoreGroup } from '../../src/domain/restore.ts';
-import { removeUsers, upsertUsers } from '../../src/domain/users.ts';
+} from '../../src/domain/queries/effective-members.ts';
+import { countMembers, listMembers, updateGroupMembers } from '../../src/domain/queries/members.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/queries/nesting.ts';
+import { removeUsers, upsertUsers } from '../../src/domain/queries/users.ts';
+import { endMemberships, insertMemberships } from '../../src/domain/writes/edges.ts';
+import { importDirectory } from '../../src/import/import-directory.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { DirectoryError } from '../../src/model/errors.ts';
 import { type GroupId, newId, type TenantId, type UserId } from '../../src/model/ids.ts';

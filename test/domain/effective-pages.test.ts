@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
-import { deleteGroup } from '../../src/domain/deletion.ts';
+import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import {
   countEffectiveGroups,
@@ -11,10 +11,10 @@ import {
   hasEffectiveMember,
   listEffectiveMembers,
   visibleGroupIds,
-} from '../../src/domain/effective-members.ts';
-import { addGroupMembers, removeGroupMembers } from '../../src/domain/members.ts';
-import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
-import { removeUsers, upsertUsers } from '../../src/domain/users.ts';
+} from '../../src/domain/queries/effective-members.ts';
+import { addGroupMembers, removeGroupMembers } from '../../src/domain/queries/members.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/queries/nesting.ts';
+import { removeUsers, upsertUsers } from '../../src/domain/queries/users.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { newId, type PartnerId } from '../../src/model/ids.ts';
 import type { MembershipType } from '../../src/model/members.ts';

@@ -1,10 +1,10 @@
 // Groups: what creating and changing them stores, raises, writes down and refuses, at every bound of their fields.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma, type Sql } from '../../src/database/database.ts';
-import { deleteGroup } from '../../src/domain/deletion.ts';
+import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
+import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
-import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
-import { findGroup, listGroups } from '../../src/domain/groups.ts';
+import { findGroup, listGroups } from '../../src/domain/queries/groups.ts';
 import {
   createTenant,
   openAsAdmin,

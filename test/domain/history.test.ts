@@ -1,13 +1,13 @@
 // What is written down: each change leaves its events, and each ended edge its interval, in the same transaction.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
-import { deleteGroup } from '../../src/domain/deletion.ts';
+import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
+import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
-import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
-import { addGroupMembers, removeGroupMembers, updateGroupMembers } from '../../src/domain/members.ts';
-import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
-import { restoreGroup } from '../../src/domain/restore.ts';
-import { removeUsers } from '../../src/domain/users.ts';
+import { addGroupMembers, removeGroupMembers, updateGroupMembers } from '../../src/domain/queries/members.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/queries/nesting.ts';
+import { removeUsers } from '../../src/domain/queries/users.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import type { PartnerId, TenantId, UserId } from '../../src/model/ids.ts';
 import {

@@ -1,13 +1,14 @@
 // Nesting: what is nested and taken out, what is refused with which path, and what is written down.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
-import { checkDirectory } from '../../src/domain/check.ts';
-import { deleteGroup } from '../../src/domain/deletion.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
+import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { NestingGraph } from '../../src/domain/commands/rules/nesting-graph.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
-import { listEffectiveMembers } from '../../src/domain/effective-members.ts';
-import { createGroup } from '../../src/domain/group-changes.ts';
-import { findGroup } from '../../src/domain/groups.ts';
-import { addGroupMembers } from '../../src/domain/members.ts';
+import { checkDirectory } from '../../src/domain/integrity/check.ts';
+import { listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
+import { findGroup } from '../../src/domain/queries/groups.ts';
+import { addGroupMembers } from '../../src/domain/queries/members.ts';
 import {
   addNestedGroups,
   countNestedGroups,
@@ -17,8 +18,7 @@ import {
   listNestedGroups,
   listParentGroups,
   removeNestedGroup,
-} from '../../src/domain/nesting.ts';
-import { NestingGraph } from '../../src/domain/nesting-graph.ts';
+} from '../../src/domain/queries/nesting.ts';
 import { newId, type TenantId } from '../../src/model/ids.ts';
 import {
   createTenant,

@@ -1,7 +1,8 @@
 // Pages of every list: walked from both ends at every size, cut by two cursors, and refused a cursor that is not theirs.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
-import { deleteGroup } from '../../src/domain/deletion.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
+import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import {
   countEffectiveGroups,
@@ -10,11 +11,15 @@ import {
   listEffectiveGroups,
   listEffectiveMembers,
   listUserGroups,
-} from '../../src/domain/effective-members.ts';
-import { createGroup } from '../../src/domain/group-changes.ts';
-import { countGroups, listGroups } from '../../src/domain/groups.ts';
-import { countChildren, listChildren } from '../../src/domain/hierarchy.ts';
-import { addGroupMembers, countMembers, listAllMembers, listMembers } from '../../src/domain/members.ts';
+} from '../../src/domain/queries/effective-members.ts';
+import { countGroups, listGroups } from '../../src/domain/queries/groups.ts';
+import { countChildren, listChildren } from '../../src/domain/queries/hierarchy.ts';
+import {
+  addGroupMembers,
+  countMembers,
+  listAllMembers,
+  listMembers,
+} from '../../src/domain/queries/members.ts';
 import {
   addNestedGroups,
   countNestedGroups,
@@ -22,9 +27,9 @@ import {
   listAllNestedGroups,
   listNestedGroups,
   listParentGroups,
-} from '../../src/domain/nesting.ts';
-import { countTenants, listTenants } from '../../src/domain/tenants.ts';
-import { countUsers, listUsers } from '../../src/domain/users.ts';
+} from '../../src/domain/queries/nesting.ts';
+import { countTenants, listTenants } from '../../src/domain/queries/tenants.ts';
+import { countUsers, listUsers } from '../../src/domain/queries/users.ts';
 import type { GroupId, PartnerId, TenantId, UserId } from '../../src/model/ids.ts';
 import { newId } from '../../src/model/ids.ts';
 import { numberedPage, type Page, type PageArgs, pageRequest } from '../../src/model/page.ts';

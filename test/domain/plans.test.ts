@@ -2,9 +2,9 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
-import { countEffectiveMembers } from '../../src/domain/effective-members.ts';
-import { createGroup } from '../../src/domain/group-changes.ts';
-import { findGroup } from '../../src/domain/groups.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
+import { countEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
+import { findGroup } from '../../src/domain/queries/groups.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 

@@ -3,16 +3,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
-import { checkDirectory } from '../../src/domain/check.ts';
-import { deleteGroup } from '../../src/domain/deletion.ts';
+import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
+import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
-import { hasEffectiveMember } from '../../src/domain/effective-members.ts';
-import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
-import { findGroup } from '../../src/domain/groups.ts';
-import { removeGroupMembers } from '../../src/domain/members.ts';
-import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
-import { restoreGroup } from '../../src/domain/restore.ts';
-import { removeUsers, upsertUsers } from '../../src/domain/users.ts';
+import { checkDirectory } from '../../src/domain/integrity/check.ts';
+import { hasEffectiveMember } from '../../src/domain/queries/effective-members.ts';
+import { findGroup } from '../../src/domain/queries/groups.ts';
+import { removeGroupMembers } from '../../src/domain/queries/members.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/queries/nesting.ts';
+import { removeUsers, upsertUsers } from '../../src/domain/queries/users.ts';
 import type { GroupId, TenantId } from '../../src/model/ids.ts';
 import {
   createTenant,

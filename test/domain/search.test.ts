@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma, type Sql } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
-import { createGroup } from '../../src/domain/group-changes.ts';
-import { countGroups, listGroups } from '../../src/domain/groups.ts';
-import { countUsers, listUsers, upsertUsers } from '../../src/domain/users.ts';
+import { countGroups, listGroups } from '../../src/domain/queries/groups.ts';
+import { countUsers, listUsers, upsertUsers } from '../../src/domain/queries/users.ts';
 import type { TenantId, UserId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, superAdmin, tenantAdmin } from '../support/directories.ts';
 import { openTestDatabase } from '../support/postgresql.ts';

@@ -1,6 +1,6 @@
 // Cycles and depth of graphs, known beforehand.
 import { expect, test } from 'vitest';
-import { type GraphEdge, topology } from '../../src/domain/topology.ts';
+import { type GraphEdge, topology } from '../../src/domain/integrity/topology.ts';
 
 /** Edges written as `ab`: b below a. */
 const edges = (text: string): GraphEdge[] =>

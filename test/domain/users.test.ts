@@ -1,11 +1,10 @@
 // Users and tenants: kept in step with the identity provider, found, listed, and removed with their memberships.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
-import { checkDirectory } from '../../src/domain/check.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
-import { createGroup } from '../../src/domain/group-changes.ts';
-import { countMembers, listMembers } from '../../src/domain/members.ts';
-import type { TenantRow } from '../../src/domain/rows.ts';
+import { checkDirectory } from '../../src/domain/integrity/check.ts';
+import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
 import {
   countTenants,
   findPartner,
@@ -13,7 +12,7 @@ import {
   findTenants,
   listTenants,
   requireTenantOfGroups,
-} from '../../src/domain/tenants.ts';
+} from '../../src/domain/queries/tenants.ts';
 import {
   countUsers,
   findUser,
@@ -21,7 +20,8 @@ import {
   listUsers,
   removeUsers,
   upsertUsers,
-} from '../../src/domain/users.ts';
+} from '../../src/domain/queries/users.ts';
+import type { TenantRow } from '../../src/domain/rows/rows.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { newId, type TenantId } from '../../src/model/ids.ts';
 import type { Page } from '../../src/model/page.ts';

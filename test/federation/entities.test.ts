@@ -1,7 +1,7 @@
 // What a router may ask of us: entities in order, batched, null where hidden; and in production nothing without a token.
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createGroup } from '../../src/domain/group-changes.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { type Claims, startApp, type TestApp } from '../support/server.ts';

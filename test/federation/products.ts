@@ -3,7 +3,7 @@ import SchemaBuilder from '@pothos/core';
 import DirectivesPlugin from '@pothos/plugin-directives';
 import { DirectiveLocation, GraphQLDirective } from 'graphql';
 import { createYoga } from 'graphql-yoga';
-import { toSubgraphSchema } from '../../src/graphql/federation.ts';
+import { toSubgraphSchema } from '../../src/graphql/schema/federation.ts';
 import { type Listening, listenTo } from './subgraphs.ts';
 
 type ProductRow = {

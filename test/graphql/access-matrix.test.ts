@@ -3,10 +3,10 @@
 import { type GraphQLField, isNonNullType } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
-import { createGroup } from '../../src/domain/group-changes.ts';
-import { addGroupMembers } from '../../src/domain/members.ts';
-import { addNestedGroups } from '../../src/domain/nesting.ts';
-import { schema } from '../../src/graphql/schema.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
+import { addGroupMembers } from '../../src/domain/queries/members.ts';
+import { addNestedGroups } from '../../src/domain/queries/nesting.ts';
+import { schema } from '../../src/graphql/schema/schema.ts';
 import { newId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { ID_INPUTS, type IdPlace, idPlaces, selectAll } from '../support/operations.ts';

@@ -1,7 +1,7 @@
 // The short way of plain operations answers as the long way does, compiled or not, and leaves to it what it cannot do.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { seedDemo } from '../../src/cli/demo.ts';
-import { contentTypeFor } from '../../src/graphql/fast-path.ts';
+import { seedDemo } from '../../src/demo/demo.ts';
+import { contentTypeFor } from '../../src/graphql/server/fast-path.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
 

@@ -1,9 +1,9 @@
 // What GraphiQL starts from: an operation a tab, each mutation with variables, which the demo directory answers at once.
 import { type FieldNode, Kind, type OperationDefinitionNode, parse } from 'graphql';
 import { expect, test } from 'vitest';
-import { seedDemo } from '../../src/cli/demo.ts';
-import { EXAMPLES } from '../../src/graphql/graphiql.ts';
-import { schema } from '../../src/graphql/schema.ts';
+import { seedDemo } from '../../src/demo/demo.ts';
+import { schema } from '../../src/graphql/schema/schema.ts';
+import { EXAMPLES } from '../../src/graphql/server/graphiql.ts';
 import { openTestDatabase } from '../support/postgresql.ts';
 import { SUPER_ADMIN, startApp } from '../support/server.ts';
 

@@ -2,10 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { importDirectory } from '../../src/cli/import/import-directory.ts';
-import { readImportFile } from '../../src/cli/import/read-file.ts';
 import { openDatabase } from '../../src/database/open.ts';
-import { checkDirectory } from '../../src/domain/check.ts';
+import { checkDirectory } from '../../src/domain/integrity/check.ts';
+import { importDirectory } from '../../src/import/import-directory.ts';
+import { readImportFile } from '../../src/import/read-file.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
 

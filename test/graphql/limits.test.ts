@@ -3,7 +3,7 @@ import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
-import { deepestBracket } from '../../src/graphql/limits.ts';
+import { deepestBracket } from '../../src/graphql/server/limits.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { type Answer, SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
 

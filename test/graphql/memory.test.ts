@@ -9,7 +9,7 @@ import { signDevelopmentToken } from '../../src/auth/development-key.ts';
 import { readConfig } from '../../src/config.ts';
 import { Prisma } from '../../src/database/database.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
-import { createGraphQLHandler } from '../../src/graphql/handler.ts';
+import { createGraphQLHandler } from '../../src/graphql/server/handler.ts';
 import { RequestLog } from '../../src/model/request-log.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { randomFrom } from '../support/random.ts';

@@ -1,8 +1,8 @@
 // What each mutation answers, whole: its payload, and each typed error that it can be refused with.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
-import { createGroup } from '../../src/domain/group-changes.ts';
-import { addNestedGroups } from '../../src/domain/nesting.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
+import { addNestedGroups } from '../../src/domain/queries/nesting.ts';
 import { newId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { mutation } from '../support/mutations.ts';

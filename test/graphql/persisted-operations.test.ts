@@ -4,7 +4,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { boundedStore } from '../../src/graphql/persisted-operations.ts';
+import { boundedStore } from '../../src/graphql/server/persisted-operations.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { type Answer, SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
 

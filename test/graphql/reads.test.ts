@@ -1,7 +1,7 @@
 // Every field of every type, whole: a rich directory read through each query, by every way that leads to an object.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
-import { createGroup } from '../../src/domain/group-changes.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { newId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';

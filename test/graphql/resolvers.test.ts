@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
-import { schema } from '../../src/graphql/schema.ts';
+import { schema } from '../../src/graphql/schema/schema.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import type { TenantId, UserId } from '../../src/model/ids.ts';
 import { superAdmin } from '../support/directories.ts';

@@ -64,7 +64,7 @@ export const ROOMS: Room[] = [
         'shared-loads',
       ),
       'src/model/page.ts',
-      'src/graphql/pagination.ts',
+      'src/graphql/schema/connections.ts',
     ],
     tests: [
       ...DOMAIN_TESTS,

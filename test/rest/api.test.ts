@@ -1,8 +1,8 @@
 // Every answer of REST, whole: bodies, headers, pages and faults of all its operations, over one rich directory.
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createGroup } from '../../src/domain/group-changes.ts';
-import { addNestedGroups } from '../../src/domain/nesting.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
+import { addNestedGroups } from '../../src/domain/queries/nesting.ts';
 import { newId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';

@@ -1,7 +1,7 @@
 // The document's examples alone are a collection that works: sent in its order to the demo directory, each succeeds.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
-import { seedDemo } from '../../src/cli/demo.ts';
+import { seedDemo } from '../../src/demo/demo.ts';
 import { openApiDocument } from '../../src/rest/openapi.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';

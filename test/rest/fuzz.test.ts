@@ -4,7 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createGroup } from '../../src/domain/group-changes.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { openApiDocument } from '../../src/rest/openapi.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { anything, damaged, type Kind, nearly, type Schema, valid } from '../support/openapi-arbitraries.ts';

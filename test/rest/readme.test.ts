@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { seedDemo } from '../../src/cli/demo.ts';
+import { seedDemo } from '../../src/demo/demo.ts';
 import { type Listening, listen } from '../../src/http/server.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { startApp } from '../support/server.ts';

@@ -1,7 +1,7 @@
 // A real browser whose network ends at this machine, over a server with the demo directory.
 import { existsSync } from 'node:fs';
 import { chromium, type Page } from 'playwright-core';
-import { seedDemo } from '../../src/cli/demo.ts';
+import { seedDemo } from '../../src/demo/demo.ts';
 import { openTestDatabase } from './postgresql.ts';
 import { startApp } from './server.ts';
 

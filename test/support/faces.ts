@@ -1,13 +1,13 @@
 // One set of verbs over each face, so that a scenario can be run through all of them.
 import type { Database } from '../../src/database/database.ts';
-import { deleteGroup } from '../../src/domain/deletion.ts';
+import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
+import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
 import type { Directory } from '../../src/domain/directory.ts';
-import { listEffectiveMembers } from '../../src/domain/effective-members.ts';
-import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
-import { findGroup } from '../../src/domain/groups.ts';
-import { groupPath } from '../../src/domain/hierarchy.ts';
-import { addNestedGroups, removeNestedGroup } from '../../src/domain/nesting.ts';
-import { restoreGroup } from '../../src/domain/restore.ts';
+import { listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
+import { findGroup } from '../../src/domain/queries/groups.ts';
+import { groupPath } from '../../src/domain/queries/hierarchy.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/queries/nesting.ts';
 import type { ErrorCode } from '../../src/model/errors.ts';
 import type { DeleteStrategy } from '../../src/model/groups.ts';
 import { type RestAnswer, startApp } from './server.ts';

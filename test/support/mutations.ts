@@ -1,6 +1,6 @@
 // Mutations asked for their payload, or for everything that the refusal they answer with carries.
 import type { GraphQLUnionType } from 'graphql';
-import { schema } from '../../src/graphql/schema.ts';
+import { schema } from '../../src/graphql/schema/schema.ts';
 
 /** What each typed error holds beside message and code; one that is not here fails the first test that could meet it. */
 const DETAILS: Record<string, string> = {

@@ -12,7 +12,7 @@ import {
   isObjectType,
   isRequiredArgument,
 } from 'graphql';
-import { schema } from '../../src/graphql/schema.ts';
+import { schema } from '../../src/graphql/schema/schema.ts';
 
 /** What an input of type ID names, by the input's name; a new name must be added here before its field is tested. */
 export const ID_INPUTS: Record<string, 'group' | 'user' | 'tenant' | 'partner' | 'any'> = {

@@ -1,0 +1,115 @@
+// Checks the whole directory against its own rules: what the domain promises, read back from the tables.
+import { findClashes, findStaleKeys, rewriteStaleKeys } from '../../database/case-keys.ts';
+import { type Database, Prisma, type Query } from '../../database/database.ts';
+import { MAX_DEPTH } from '../../model/groups.ts';
+import { type GraphEdge, topology } from './topology.ts';
+
+export type FaultKind =
+  | 'nesting-cycle'
+  | 'nesting-depth'
+  | 'hierarchy-cycle'
+  | 'hierarchy-depth'
+  | 'edge-across-tenants'
+  | 'edge-at-deleted-group'
+  | 'sibling-names'
+  | 'derived-column';
+
+/** One breach: what rule, and where. Derived columns alone can be repaired. */
+export type Fault = { kind: FaultKind; message: string };
+
+/** Every fault of the directory, or of one tenant; empty when it keeps its rules. */
+export async function checkDirectory(db: Database, tenantId: string | null = null): Promise<Fault[]> {
+  const inTenant = (column: string) =>
+    tenantId === null ? Prisma.sql`true` : Prisma.sql`${Prisma.raw(column)} = ${tenantId}`;
+  const { sql } = db;
+  const edges = await sql<{ kind: FaultKind; message: string }>(Prisma.sql`
+    select 'edge-across-tenants' as kind, 'membership of ' || m.user_id || ' in ' || m.group_id as message
+    from memberships m join groups g on g.id = m.group_id join users u on u.id = m.user_id
+    where (g.tenant_id <> m.tenant_id or u.tenant_id <> m.tenant_id) and ${inTenant('m.tenant_id')}
+    union all
+    select 'edge-across-tenants', 'nesting of ' || n.child_group_id || ' in ' || n.parent_group_id
+    from nestings n join groups p on p.id = n.parent_group_id join groups c on c.id = n.child_group_id
+    where (p.tenant_id <> n.tenant_id or c.tenant_id <> n.tenant_id) and ${inTenant('n.tenant_id')}
+    union all
+    select 'edge-across-tenants', g.id || ' is filed under ' || p.id from groups g join groups p on p.id = g.parent_group_id
+    where p.tenant_id <> g.tenant_id and ${inTenant('g.tenant_id')}
+    union all
+    select 'edge-at-deleted-group', 'membership of ' || m.user_id || ' in ' || m.group_id
+    from memberships m join groups g on g.id = m.group_id
+    where g.deleted_at is not null and ${inTenant('m.tenant_id')}
+    union all
+    select 'edge-at-deleted-group', 'nesting of ' || n.child_group_id || ' in ' || n.parent_group_id
+    from nestings n join groups p on p.id = n.parent_group_id join groups c on c.id = n.child_group_id
+    where (p.deleted_at is not null or c.deleted_at is not null) and ${inTenant('n.tenant_id')}
+    union all
+    select 'edge-at-deleted-group', g.id || ' is filed under ' || p.id from groups g join groups p on p.id = g.parent_group_id
+    where g.deleted_at is null and p.deleted_at is not null and ${inTenant('g.tenant_id')}`);
+  const nesting = await sql<GraphEdge>(Prisma.sql`
+    select parent_group_id as parent, child_group_id as child from nestings where ${inTenant('tenant_id')}`);
+  const hierarchy = await sql<GraphEdge>(Prisma.sql`
+    select parent_group_id as parent, id as child from groups
+    where parent_group_id is not null and deleted_at is null and ${inTenant('tenant_id')}`);
+  const clashes = await findClashes(sql, tenantId);
+  const derived = await findStaleKeys(sql, tenantId);
+  const counts = await staleCounts(sql, tenantId);
+  return [
+    ...shape('nesting', nesting),
+    ...shape('hierarchy', hierarchy),
+    ...edges,
+    ...clashes.map((message) => ({ kind: 'sibling-names' as const, message })),
+    ...derived.map(({ table, id }) => ({
+      kind: 'derived-column' as const,
+      message: `${table} ${id}: the keys for names and search do not match its text`,
+    })),
+    ...counts.map(({ id, stored, counted }) => ({
+      kind: 'derived-column' as const,
+      message: `group ${id}: its member count is ${stored}, and it has ${counted} members`,
+    })),
+  ];
+}
+
+/** Rewrites derived columns from what they derive from; gives the number of rows. Other faults need a decision. */
+export async function repairDirectory(db: Database): Promise<number> {
+  const tenants = await db.sql<{ id: string }>(Prisma.sql`select id from tenants order by id`);
+  let keys = 0;
+  for (const { id } of tenants) keys += await rewriteStaleKeys(db, id);
+  // Under the lock of its row no member comes or goes between counting and storing.
+  const counts = await staleCounts(db.sql, null);
+  await db.transaction(async (sql) => {
+    for (const { id } of counts) {
+      await sql(Prisma.sql`select id from groups where id = ${id} for update`);
+      await sql(Prisma.sql`
+        update groups set membership_version = membership_version + 1,
+          member_count = (select count(*)::int from memberships m where m.group_id = groups.id)
+        where id = ${id}`);
+      await sql(Prisma.sql`
+        insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
+        select 'group.repaired', tenant_id, id, 'check-directory', 'service', '{}' from groups where id = ${id}`);
+    }
+  });
+  return keys + counts.length;
+}
+
+async function staleCounts(sql: Query, tenantId: string | null) {
+  const scoped = tenantId === null ? Prisma.empty : Prisma.sql`where tenant_id = ${tenantId}`;
+  return sql<{ id: string; stored: number; counted: number }>(Prisma.sql`
+    select g.id, g.member_count as stored, coalesce(m.n, 0) as counted
+    from (select id, member_count from groups ${scoped}) g
+    left join (select group_id, count(*)::int as n from memberships ${scoped} group by group_id) m on m.group_id = g.id
+    where g.member_count <> coalesce(m.n, 0) order by g.id`);
+}
+
+function shape(relation: 'nesting' | 'hierarchy', edges: GraphEdge[]): Fault[] {
+  const { depth, cyclic } = topology(edges);
+  const faults: Fault[] = [];
+  if (cyclic.length > 0) {
+    faults.push({ kind: `${relation}-cycle`, message: `on a cycle or below one: ${cyclic.join(', ')}` });
+  }
+  if (depth > MAX_DEPTH) {
+    faults.push({
+      kind: `${relation}-depth`,
+      message: `a path of ${depth} groups; at most ${MAX_DEPTH} are allowed`,
+    });
+  }
+  return faults;
+}

@@ -1,0 +1,166 @@
+// Work of several requests that are waiting at the same time, done by one statement: a round trip costs both of its ends
+// more than most statements do.
+import { setImmediate as immediate } from 'node:timers/promises';
+import DataLoader from 'dataloader';
+import { perDatabase, perDirectory, type Seeing, seeing } from '../directory.ts';
+
+/** Statements of one kind that are under way at once for one sight: who comes later shares the next one. */
+const AT_ONCE = 2;
+/** Milliseconds after which a statement no longer keeps others of its kind waiting. */
+const PATIENCE = 25;
+/** Keys of one statement, unless one request alone has more. */
+const MAX_KEYS = 1_000;
+
+/** Reads what keys stand for, in their order; an Error in place of a value is that key's alone. */
+export type Read<Key, Value> = (directory: Seeing, keys: readonly Key[]) => Promise<(Value | Error)[]>;
+type KeyOf<Key> = (key: Key) => string;
+
+/**
+ * A DataLoader for each directory, which caches as it does and reads its batches together with those of other requests
+ * whose callers see the same tenants. `read` gets each key once.
+ */
+export function loader<Key, Value>(read: Read<Key, Value>, keyOf: KeyOf<Key> = String) {
+  const together = sharedReads(read, keyOf);
+  return perDirectory(
+    (directory) =>
+      new DataLoader<Key, Value, string>((keys) => together(directory, keys), { cacheKeyFn: keyOf }),
+  );
+}
+
+/**
+ * Reads keys together with those that other requests want at the same time, where callers see the same tenants and
+ * `kind` is the same. Nothing is kept: what a request is given was read after it had asked, so it holds every change
+ * that was acknowledged by then.
+ */
+export function sharedReads<Key, Value>(read: Read<Key, Value>, keyOf: KeyOf<Key> = String) {
+  const turns = sharedTurns<readonly Key[], (Value | Error)[]>((directory, batches) =>
+    inChunks(
+      batches,
+      (batch) => batch.length,
+      (chunk) => readTogether(directory, chunk, read, keyOf),
+    ),
+  );
+  return (directory: Seeing, keys: readonly Key[], kind?: string): Promise<(Value | Error)[]> =>
+    turns(directory, kind).load(keys);
+}
+
+/** The results of items in their order; `work` is given as many at a time as are not larger than `MAX_KEYS` together. */
+export async function inChunks<Item, Result>(
+  items: readonly Item[],
+  sizeOf: (item: Item) => number,
+  work: (chunk: readonly Item[]) => Promise<Result[]>,
+): Promise<Result[]> {
+  const chunks: Item[][] = [];
+  let room = -1;
+  for (const item of items) {
+    room -= sizeOf(item);
+    if (room < 0) {
+      room = MAX_KEYS - sizeOf(item);
+      chunks.push([]);
+    }
+    chunks.at(-1)!.push(item);
+  }
+  return (await Promise.all(chunks.map(work))).flat() as Result[];
+}
+
+async function readTogether<Key, Value>(
+  directory: Seeing,
+  batches: readonly (readonly Key[])[],
+  read: Read<Key, Value>,
+  keyOf: KeyOf<Key>,
+): Promise<(Value | Error)[][]> {
+  if (batches.length === 1) return [await read(directory, batches[0]!)];
+  const unique = new Map<string, Key>();
+  for (const batch of batches) for (const key of batch) unique.set(keyOf(key), key);
+  const values = await read(directory, [...unique.values()]).catch(() => null);
+  // What one request asks for may be too much for a statement: the others do not fail with it.
+  if (!values)
+    return Promise.all(
+      batches.map((batch) => read(directory, batch).catch((error) => batch.map(() => error))),
+    );
+  const byKey = new Map([...unique.keys()].map((key, at) => [key, values[at]!]));
+  return batches.map((batch) => batch.map((key) => byKey.get(keyOf(key))!));
+}
+
+/**
+ * Gives the DataLoader of a database, a sight and a kind, which collects what arrives until one of `atOnce` turns is
+ * free. Nothing is answered from before: it has no cache, and is forgotten as soon as nothing waits.
+ */
+export function sharedTurns<Item, Result>(
+  work: (directory: Seeing, items: readonly Item[]) => Promise<(Result | Error)[]>,
+  atOnce = AT_ONCE,
+) {
+  type Collected = DataLoader<Item, Result>;
+  const collecting = perDatabase(() => new Map<string, Collected>());
+  return ({ db, sight }: Seeing, kind = ''): Collected => {
+    const open = collecting(db);
+    const name = `${Object.values(sight).join(' ')}\n${kind}`;
+    const known = open.get(name);
+    if (known) return known;
+    const turns = new Turns(atOnce, () => open.delete(name));
+    const made: Collected = new DataLoader((items) => turns.take(work(seeing(db, sight), items)), {
+      cache: false,
+      batchScheduleFn: (dispatch) => turns.ask(dispatch),
+    });
+    open.set(name, made);
+    return made;
+  };
+}
+
+/** Lets so many works run at once, and the others wait in their order. */
+class Turns {
+  readonly #atOnce: number;
+  readonly #idle: () => void;
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+  #asked = 0;
+
+  /** `idle` is called when none runs or waits. */
+  constructor(atOnce: number, idle: () => void) {
+    this.#atOnce = atOnce;
+    this.#idle = idle;
+  }
+
+  /** Calls `start` in its turn, and not before everything was read that has arrived by now. */
+  ask(start: () => void): void {
+    this.#asked += 1;
+    setImmediate(() => {
+      this.#waiting.push(start);
+      this.#next();
+    });
+  }
+
+  /**
+   * Gives the turn back when the work is done, or is taking long. What comes next is on its way before the result is
+   * given: the database works on it while requests are answered.
+   */
+  async take<Result>(work: Promise<Result>): Promise<Result> {
+    let held = true;
+    const giveBack = () => {
+      if (held) this.#running -= 1;
+      held = false;
+      return this.#next();
+    };
+    const impatience = setTimeout(giveBack, PATIENCE);
+    try {
+      return await work;
+    } finally {
+      clearTimeout(impatience);
+      const started = giveBack();
+      this.#asked -= 1;
+      if (this.#asked === 0) this.#idle();
+      // The pool sends in its own tick, which would come after all that the result sets off.
+      if (started) await immediate();
+    }
+  }
+
+  /** Whether another one could start. */
+  #next(): boolean {
+    if (this.#running === this.#atOnce) return false;
+    const start = this.#waiting.shift();
+    if (!start) return false;
+    this.#running += 1;
+    start();
+    return true;
+  }
+}

@@ -1,0 +1,201 @@
+// Effective members: who is in a group directly or through nesting, and the same in reverse.
+import { Prisma, type Sql } from '../../database/database.ts';
+import { type GroupId, isIdOf } from '../../model/ids.ts';
+import type { MembershipType } from '../../model/members.ts';
+import type { Page, PageArgs } from '../../model/page.ts';
+import { type Directory, plainUser, type Seeing } from '../directory.ts';
+import { reachCounts } from '../effective-membership/closure.ts';
+import { BY_USER, effectivePage } from '../effective-membership/pages.ts';
+import { loader } from '../loading/batching.ts';
+import { withRows } from '../loading/keyset-page.ts';
+import { list } from '../loading/list.ts';
+import { matching, searchPattern } from '../loading/search.ts';
+import { groupOrdering, listColumns, redact, toGroupRow } from '../rows/groups.ts';
+import { memberUserColumns, toMemberRow } from '../rows/members.ts';
+import type { GroupExtras, GroupRow, MemberRow } from '../rows/rows.ts';
+
+type ListArgs = { search?: string | null | undefined; membershipType?: MembershipType | null | undefined };
+
+/**
+ * The distinct users of the group `k.id` and of all it reaches by nesting, as (user_id, added_at of the direct
+ * membership or null). `union`, never `union all`: a diamond is walked once, and the walk ends on any graph.
+ */
+const reachedUsers = (directory: Seeing): Sql => Prisma.sql`(
+  with recursive reach(id) as (
+    select k.id collate "C"
+    union
+    select n.child_group_id from reach join nestings n on n.parent_group_id = reach.id
+    where ${directory.scope(Prisma.sql`n.tenant_id`)})
+  select m.user_id, min(m.added_at) filter (where m.group_id = k.id) as added_at
+  from reach join memberships m on m.group_id = reach.id
+  where ${directory.scope(Prisma.sql`m.tenant_id`)}
+  group by m.user_id)`;
+
+const ofType = (membershipType: MembershipType | null | undefined): Sql => {
+  if (membershipType == null) return Prisma.empty;
+  return membershipType === 'DIRECT'
+    ? Prisma.sql` and e.added_at is not null`
+    : Prisma.sql` and e.added_at is null`;
+};
+
+const effectiveMembers = list<ListArgs, MemberRow>({
+  columns: () => Prisma.sql`${memberUserColumns}, e.added_at as "addedAt",
+    case when e.added_at is null then 'INHERITED' else 'DIRECT' end as "membershipType"`,
+  order: () => BY_USER,
+  toRow: toMemberRow,
+  from: (directory, { search, membershipType }) => Prisma.sql`from ${reachedUsers(directory)} e
+    join users u on u.id = e.user_id
+    where ${directory.scope(Prisma.sql`u.tenant_id`)}${ofType(membershipType)}${matching(Prisma.sql`u.search_key`, search)}`,
+  fromForCount: (directory, { search, membershipType }) => Prisma.sql`from ${reachedUsers(directory)} e
+    ${search == null ? Prisma.empty : Prisma.sql`join users u on u.id = e.user_id`}
+    where true${ofType(membershipType)}${matching(Prisma.sql`u.search_key`, search)}`,
+});
+
+/** Effective members by user id, each once. Null for a plain user. */
+export async function listEffectiveMembers(
+  directory: Directory,
+  groupId: string,
+  { search, membershipType, page }: ListArgs & { page: PageArgs },
+): Promise<Page<MemberRow> | null> {
+  if (plainUser(directory)) return null;
+  const args = { search: searchPattern(search), membershipType: membershipType ?? null };
+  // A page by its number skips rows, for which all of them must be gathered.
+  const known = isFiltered(args) || page.offset ? null : await effectivePage(directory, groupId, page);
+  return known ?? effectiveMembers.page(directory, groupId, args, page);
+}
+
+/** How many effective members there are. Null for a plain user. */
+export async function countEffectiveMembers(
+  directory: Directory,
+  groupId: string,
+  { search, membershipType }: ListArgs = {},
+): Promise<number | null> {
+  if (plainUser(directory)) return null;
+  const args = { search: searchPattern(search), membershipType: membershipType ?? null };
+  return isFiltered(args)
+    ? effectiveMembers.count(directory, groupId, args)
+    : effectiveCounts(directory).load(groupId);
+}
+
+const isFiltered = ({ search, membershipType }: ListArgs) => search !== null || membershipType !== null;
+
+const effectiveCounts = loader<string, number>(reachCounts);
+
+type Pair = { groupId: string; userId: string };
+
+const membershipTests = loader<Pair, boolean>(
+  async (directory, pairs) => {
+    const rows = await directory.sql<{ bucket: number }>(Prisma.sql`
+      select p.o::int as bucket
+      from unnest(${pairs.map((pair) => pair.groupId)}::text[], ${pairs.map((pair) => pair.userId)}::text[])
+        with ordinality p(group_id, user_id, o)
+      where exists (
+        with recursive up(id) as (
+          select m.group_id from memberships m
+          where m.user_id = p.user_id and ${directory.scope(Prisma.sql`m.tenant_id`)}
+          union
+          select n.parent_group_id from up join nestings n on n.child_group_id = up.id
+          where ${directory.scope(Prisma.sql`n.tenant_id`)})
+        select 1 from up where up.id = p.group_id)`);
+    const held = new Set(rows.map((row) => row.bucket));
+    return pairs.map((_, at) => held.has(at + 1));
+  },
+  ({ groupId, userId }) => `${groupId}\n${userId}`,
+);
+
+/** Whether the user is an effective member; false for users not in sight, and for others when a plain user asks. */
+export async function hasEffectiveMember(
+  directory: Directory,
+  groupId: string,
+  userId: string,
+): Promise<boolean> {
+  const user = plainUser(directory);
+  if (user && user.userId !== userId) return false;
+  if (!isIdOf('group', groupId) || !isIdOf('user', userId)) return false;
+  return membershipTests(directory).load({ groupId, userId });
+}
+
+/** The groups that the user `k.id` is an effective member of, as (id). */
+const reachedGroups = (directory: Seeing): Sql => Prisma.sql`(
+  with recursive up(id) as (
+    select m.group_id from memberships m where m.user_id = k.id and ${directory.scope(Prisma.sql`m.tenant_id`)}
+    union
+    select n.parent_group_id from up join nestings n on n.child_group_id = up.id
+    where ${directory.scope(Prisma.sql`n.tenant_id`)})
+  select id from up)`;
+
+const reachedByUser = loader<string, Set<GroupId>>(async (directory, userIds) => {
+  const rows = await directory.sql<{ bucket: number; id: GroupId }>(Prisma.sql`
+    select k.o::int as bucket, e.id from unnest(${userIds}::text[]) with ordinality k(id, o)
+    cross join lateral ${reachedGroups(directory)} e`);
+  const reached = userIds.map(() => new Set<GroupId>());
+  for (const { bucket, id } of rows) reached[bucket - 1]!.add(id);
+  return reached;
+});
+
+/** Ids of all groups that a plain user sees: those it is an effective member of. */
+export async function visibleGroupIds(directory: Directory): Promise<ReadonlySet<string>> {
+  const user = plainUser(directory);
+  return user ? reachedByUser(directory).load(user.userId) : new Set();
+}
+
+const effectiveGroups = list<GroupExtras, GroupRow>({
+  columns: listColumns,
+  toRow: toGroupRow,
+  order: () => groupOrdering({}),
+  from: (directory) => Prisma.sql`from ${reachedGroups(directory)} e join groups g on g.id = e.id
+    where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`,
+});
+
+const directGroups = list<GroupExtras, GroupRow>({
+  columns: listColumns,
+  toRow: toGroupRow,
+  order: () => groupOrdering({}),
+  from: (directory) => Prisma.sql`from memberships m join groups g on g.id = m.group_id
+    where m.user_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`m.tenant_id`)}
+      and ${directory.scope(Prisma.sql`g.tenant_id`)}`,
+});
+
+type GroupList = typeof effectiveGroups;
+
+/** Groups that the user is an effective member of, by name. Null when a plain user asks about somebody else. */
+export async function listEffectiveGroups(
+  directory: Directory,
+  userId: string,
+  args: { page: PageArgs; extras?: GroupExtras },
+) {
+  return pageOfUser(effectiveGroups, directory, userId, args);
+}
+
+export async function countEffectiveGroups(directory: Directory, userId: string): Promise<number | null> {
+  return isHiddenUser(directory, userId) ? null : effectiveGroups.count(directory, userId, {});
+}
+
+/** Groups that the user is a direct member of, by name. Null when a plain user asks about somebody else. */
+export async function listUserGroups(
+  directory: Directory,
+  userId: string,
+  args: { page: PageArgs; extras?: GroupExtras },
+) {
+  return pageOfUser(directGroups, directory, userId, args);
+}
+
+export async function countUserGroups(directory: Directory, userId: string): Promise<number | null> {
+  return isHiddenUser(directory, userId) ? null : directGroups.count(directory, userId, {});
+}
+
+async function pageOfUser(
+  groups: GroupList,
+  directory: Directory,
+  userId: string,
+  { page: pageArgs, extras = {} }: { page: PageArgs; extras?: GroupExtras },
+): Promise<Page<GroupRow> | null> {
+  if (isHiddenUser(directory, userId)) return null;
+  const page = await groups.page(directory, userId, extras, pageArgs);
+  return plainUser(directory) ? withRows(page, page.rows.map(redact)) : page;
+}
+
+function isHiddenUser(directory: Directory, userId: string): boolean {
+  const user = plainUser(directory);
+  return user !== null && user.userId !== userId;
+}

@@ -1,0 +1,126 @@
+// Groups: found by id and listed by filter. See group-changes.ts for what changes them.
+import type { z } from 'zod';
+import { CLASH } from '../../database/case-keys.ts';
+import { Prisma, type Sql } from '../../database/database.ts';
+import { type GroupFilter, type GroupOrder, groupFilter } from '../../model/groups.ts';
+import { isIdOf } from '../../model/ids.ts';
+import { readInput } from '../../model/input.ts';
+import type { Page, PageArgs } from '../../model/page.ts';
+import { type Directory, plainUser } from '../directory.ts';
+import { loader } from '../loading/batching.ts';
+import { withRows } from '../loading/keyset-page.ts';
+import { list, NO_PARENT } from '../loading/list.ts';
+import { matching, searchPattern } from '../loading/search.ts';
+import {
+  groupColumns,
+  groupOrdering,
+  listColumns,
+  membersVersion,
+  redact,
+  toGroupRow,
+} from '../rows/groups.ts';
+import type { GroupExtras, GroupRow } from '../rows/rows.ts';
+import { visibleGroupIds } from './effective-members.ts';
+
+const groupsById = loader<string, GroupRow | null>(async (directory, ids) => {
+  const rows = await directory.sql<GroupRow>(Prisma.sql`
+    select ${groupColumns}, ${membersVersion(directory)} from groups g
+    where g.id = any(${ids}::text[]) and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
+  const byId = new Map<string, GroupRow>(rows.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id) ?? null);
+});
+
+/** The live group with that id, or null if it is not in sight. */
+export async function findGroup(directory: Directory, id: string): Promise<GroupRow | null> {
+  if (!isIdOf('group', id)) return null;
+  if (!plainUser(directory)) return groupsById(directory).load(id);
+  const visible = await visibleGroupIds(directory);
+  if (!visible.has(id)) return null;
+  const group = await groupsById(directory).load(id);
+  return group && redact(group);
+}
+
+/** The live groups with these ids, in their order; null for each that is not in sight. One statement a batch. */
+export async function findGroups(directory: Directory, ids: readonly string[]): Promise<(GroupRow | null)[]> {
+  return Promise.all(ids.map((id) => findGroup(directory, id)));
+}
+
+type ListArgs = {
+  filter?: GroupFilter | null | undefined;
+  orderBy?: GroupOrder | null | undefined;
+  extras?: GroupExtras;
+};
+type Filter = Omit<ReadFilter, 'search'> & { search: string | null };
+
+type GroupsArgs = {
+  filter: Filter;
+  orderBy?: GroupOrder | null | undefined;
+  extras?: GroupExtras;
+  visible?: readonly string[];
+};
+
+const groups = list<GroupsArgs, GroupRow>({
+  columns: (directory, { extras }) => listColumns(directory, extras ?? {}),
+  toRow: toGroupRow,
+  order: groupOrdering,
+  from(directory, { filter, visible }) {
+    const { search, tenantId, partnerId, type, parentGroupId, memberUserId } = filter;
+    return Prisma.sql`from groups g where g.deleted_at is null and ${directory[visible ? 'scope' : 'within'](Prisma.sql`g.tenant_id`)}
+      ${visible ? Prisma.sql`and g.id = any(${visible}::text[])` : Prisma.empty}
+      ${tenantId ? Prisma.sql`and g.tenant_id = ${tenantId}` : Prisma.empty}
+      ${partnerId ? Prisma.sql`and g.tenant_id in (select id from tenants where partner_id = ${partnerId})` : Prisma.empty}
+      ${type ? Prisma.sql`and g.type = ${type}::"GroupType"` : Prisma.empty}
+      ${parentGroupId === undefined ? Prisma.empty : parentGroupId === null ? Prisma.sql`and g.parent_group_id is null` : Prisma.sql`and g.parent_group_id = ${parentGroupId}`}
+      ${memberUserId ? Prisma.sql`and exists (select 1 from memberships m where m.user_id = ${memberUserId} and m.group_id = g.id)` : Prisma.empty}
+      ${visible ? matchingName(search) : matching(Prisma.sql`g.search_key`, search)}`;
+  },
+});
+
+/** The index knows the whole key; what may follow the name in it is no part of the name. */
+const matchingName = (search: string | null): Sql =>
+  Prisma.sql`${matching(Prisma.sql`g.name_key`, search)}${matching(Prisma.sql`split_part(g.name_key, ${CLASH}, 1)`, search)}`;
+
+/** Groups in sight; a plain user sees those it is an effective member of, and can filter them by name and type alone. */
+export async function listGroups(
+  directory: Directory,
+  { filter, orderBy, extras, page }: ListArgs & { page: PageArgs },
+): Promise<Page<GroupRow>> {
+  const args = await visibleTo(directory, {
+    filter: filterOf(filter),
+    orderBy: orderBy ?? null,
+    extras: extras ?? {},
+  });
+  const found = await groups.page(directory, NO_PARENT, args, page);
+  return plainUser(directory) ? withRows(found, found.rows.map(redact)) : found;
+}
+
+/** How many groups `listGroups` would list. */
+export async function countGroups(
+  directory: Directory,
+  { filter }: Pick<ListArgs, 'filter'>,
+): Promise<number> {
+  return groups.count(directory, NO_PARENT, await visibleTo(directory, { filter: filterOf(filter) }));
+}
+
+function filterOf(filter: GroupFilter | null | undefined): Filter {
+  if (filter == null) return NO_FILTER;
+  const { search, ...rest }: ReadFilter = readInput(groupFilter, filter);
+  return { ...rest, search: searchPattern(search) };
+}
+
+type ReadFilter = z.output<typeof groupFilter>;
+const NO_FILTER: Filter = { search: null };
+
+async function visibleTo(directory: Directory, args: Omit<GroupsArgs, 'visible'>): Promise<GroupsArgs> {
+  const user = plainUser(directory);
+  if (!user) return args;
+  const { filter } = args;
+  // Filing, description and other people's memberships are hidden from a plain user, so nothing may be learnt by filtering on them.
+  const hidden =
+    filter.parentGroupId !== undefined ||
+    filter.partnerId != null ||
+    (filter.tenantId != null && filter.tenantId !== user.tenantId) ||
+    (filter.memberUserId != null && filter.memberUserId !== user.userId) ||
+    args.orderBy?.field === 'CREATED_AT';
+  return { ...args, extras: {}, visible: hidden ? [] : [...(await visibleGroupIds(directory))] };
+}

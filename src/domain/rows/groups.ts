@@ -1,0 +1,91 @@
+// Rows of groups: their columns, their order, their lock, and what of them a plain user sees.
+import { Prisma, type Query, type Sql } from '../../database/database.ts';
+import { refuse } from '../../model/errors.ts';
+import type { GroupOrder } from '../../model/groups.ts';
+import type { GroupId, TenantId } from '../../model/ids.ts';
+import type { Seeing } from '../directory.ts';
+import type { Ordering } from '../loading/keyset-page.ts';
+import type { GroupExtras, GroupRow } from './rows.ts';
+
+/** Columns of a group under the alias `g`, named as in GroupRow. */
+export const groupColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.description,
+  g.parent_group_id as "parentGroupId", g.custom_attributes as "customAttributes", g.version,
+  g.created_at as "createdAt", g.updated_at as "updatedAt", g.member_count as "memberCount"`;
+
+/** The column `membersVersion`. */
+export function membersVersion({ sight }: Seeing): Sql {
+  // A tenant that is known beforehand is looked up once, not for each row.
+  const tenantId = sight.kind === 'tenant' ? Prisma.sql`${sight.tenantId}` : Prisma.sql`g.tenant_id`;
+  return Prisma.sql`g.membership_version || '.' || (select user_version from tenants where id = ${tenantId}) as "membersVersion"`;
+}
+
+/** The columns of a list, with what is asked for beside them. */
+export function listColumns(directory: Seeing, extras: GroupExtras): Sql {
+  const columns = extras.brief
+    ? Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.version, g.member_count as "memberCount"`
+    : groupColumns;
+  const versioned = extras.membersVersion ? Prisma.sql`${columns}, ${membersVersion(directory)}` : columns;
+  if (!extras.nestedGroupCount) return versioned;
+  return Prisma.sql`${versioned}, (select count(*)::int from nestings n
+    where n.parent_group_id = g.id and ${directory.scope(Prisma.sql`n.tenant_id`)}) as "nestedGroupCount"`;
+}
+
+/** A group of a list, without what the list needed beside it. */
+export function toGroupRow(raw: GroupRow): GroupRow {
+  return {
+    id: raw.id,
+    tenantId: raw.tenantId,
+    name: raw.name,
+    type: raw.type,
+    description: raw.description ?? null,
+    parentGroupId: raw.parentGroupId ?? null,
+    customAttributes: raw.customAttributes ?? null,
+    version: raw.version,
+    createdAt: raw.createdAt ?? null,
+    updatedAt: raw.updatedAt ?? null,
+    memberCount: raw.memberCount,
+    membersVersion: raw.membersVersion,
+    nestedGroupCount: raw.nestedGroupCount,
+  };
+}
+
+/** The row as it must be given back by a change that may have counted anew. */
+export const uncounted = (group: GroupRow): GroupRow => ({
+  ...group,
+  memberCount: null,
+  membersVersion: null,
+});
+
+/** The sort order of lists of groups; by name unless told otherwise. */
+export function groupOrdering({ orderBy }: { orderBy?: GroupOrder | null | undefined }): Ordering {
+  const descending = orderBy?.direction === 'DESC';
+  const id = { column: Prisma.sql`g.id`, type: 'text' as const, alias: 'id' };
+  return orderBy?.field === 'CREATED_AT'
+    ? { tag: 'created', descending, keys: [{ column: Prisma.sql`g.created_at`, type: 'timestamptz' }, id] }
+    : { tag: 'name', descending, keys: [{ column: Prisma.sql`g.name_key`, type: 'text' }, id] };
+}
+
+/** What a plain user sees of a group it belongs to: id, name and type. */
+export function redact(group: GroupRow): GroupRow {
+  return {
+    ...group,
+    description: null,
+    parentGroupId: null,
+    customAttributes: null,
+    version: null,
+    createdAt: null,
+    updatedAt: null,
+    memberCount: null,
+    membersVersion: null,
+    nestedGroupCount: undefined,
+  };
+}
+
+/** The live group's row, locked against deletion and other updates; refused as not found if it is gone. */
+export async function lockGroup(sql: Query, tenantId: TenantId, id: GroupId): Promise<GroupRow> {
+  const [row] = await sql<GroupRow>(Prisma.sql`
+    select ${groupColumns} from groups g where g.tenant_id = ${tenantId} and g.id = ${id} and g.deleted_at is null
+    for no key update`);
+  if (!row) throw refuse.notFound(id);
+  return row;
+}

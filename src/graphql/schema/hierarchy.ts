@@ -1,0 +1,45 @@
+// Where a group is filed: its parent, path, ancestors and children. The hierarchy gives no membership.
+import {
+  countChildren,
+  findParent,
+  groupPath,
+  listAncestors,
+  listChildren,
+} from '../../domain/queries/hierarchy.ts';
+import { MAX_DEPTH } from '../../model/groups.ts';
+import { builder } from './builder.ts';
+import { connectionCost } from './complexity.ts';
+import { connection, groupExtras } from './connections.ts';
+import { Group, GroupConnection } from './groups.ts';
+
+builder.prismaObjectFields(Group, (t) => ({
+  parent: t.field({
+    description: 'The group that it is filed under; null at a root.',
+    type: Group,
+    resolve: (group, _args, { directory }) => findParent(directory, group),
+  }),
+  path: t.string({
+    description:
+      'Names of the ancestors from the root to the parent, joined by `/`; a `/` or `\\` in a name is escaped by `\\`. Null at a root.',
+    resolve: ({ id }, _args, { directory }) => groupPath(directory, id),
+  }),
+  ancestors: t.field({
+    description: 'The ancestors from the root to the parent.',
+    type: [Group],
+    complexity: { field: MAX_DEPTH, multiplier: MAX_DEPTH },
+    resolve: ({ id }, _args, { directory }) => listAncestors(directory, id),
+  }),
+  children: t.connection(
+    {
+      description: 'The groups filed directly under it, ordered by name.',
+      type: Group,
+      complexity: connectionCost,
+      resolve: ({ id }, page, { directory }, info) =>
+        connection(page, info, {
+          list: (page) => listChildren(directory, id, { page, extras: groupExtras(info) }),
+          count: () => countChildren(directory, id),
+        }),
+    },
+    GroupConnection,
+  ),
+}));

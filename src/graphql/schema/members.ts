@@ -1,0 +1,171 @@
+// Direct and effective members of a group, and the same two relations seen from the user.
+import {
+  countEffectiveGroups,
+  countEffectiveMembers,
+  countUserGroups,
+  hasEffectiveMember,
+  listEffectiveGroups,
+  listEffectiveMembers,
+  listUserGroups,
+} from '../../domain/queries/effective-members.ts';
+import { countMembers, listMembers } from '../../domain/queries/members.ts';
+import type { MemberRow } from '../../domain/rows/rows.ts';
+import { MEMBER_ORDER_FIELDS, MEMBERSHIP_TYPES } from '../../model/members.ts';
+import { builder } from './builder.ts';
+import { connectionCost } from './complexity.ts';
+import { connection, groupExtras, memberExtras } from './connections.ts';
+import { enumValues } from './enums.ts';
+import { OrderDirection } from './group-inputs.ts';
+import { Group, GroupConnection } from './groups.ts';
+import { User } from './users.ts';
+
+const MembershipType = builder.enumType('MembershipType', {
+  description: 'How a user comes to be a member.',
+  values: enumValues(MEMBERSHIP_TYPES, {
+    DIRECT: 'By a direct membership, whether or not it is inherited too.',
+    INHERITED: 'Only by membership of a group that is nested in this one, at any depth.',
+  }),
+});
+
+const MemberOrder = builder.inputType('MemberOrder', {
+  description: 'The order of a list of direct members; equals are ordered by user id.',
+  fields: (t) => ({
+    field: t.field({
+      type: builder.enumType('MemberOrderField', {
+        description: 'What direct members can be ordered by.',
+        values: enumValues(MEMBER_ORDER_FIELDS, {
+          USER_ID: 'By id of the user.',
+          EMAIL: 'By email address, ignoring case.',
+          ADDED_AT: 'By time of being added.',
+        }),
+      }),
+      required: true,
+      description: 'What to order by.',
+    }),
+    direction: t.field({
+      type: OrderDirection,
+      required: true,
+      defaultValue: 'ASC',
+      description: 'Which end comes first.',
+    }),
+  }),
+});
+
+const Member = builder.objectRef<MemberRow>('Member').implement({
+  description: 'A user as a member of a group.',
+  fields: (t) => ({
+    user: t.field({
+      description: 'The user.',
+      type: User,
+      nullable: false,
+      resolve: ({ user }) => user,
+    }),
+    userId: t.exposeID('userId', { nullable: false, description: 'Id of the user.' }),
+    email: t.exposeString('email', { nullable: false, description: 'Email address of the user.' }),
+    displayName: t.exposeString('displayName', { description: 'Name to show for the user.' }),
+    membershipType: t.field({
+      description: 'Whether the membership is direct or inherited.',
+      type: MembershipType,
+      nullable: false,
+      resolve: ({ membershipType }) => membershipType,
+    }),
+    addedAt: t.field({
+      description: 'Since when the user is a direct member; null if only inherited.',
+      type: 'DateTime',
+      resolve: ({ addedAt }) => addedAt,
+    }),
+  }),
+});
+
+const MemberConnection = builder.connectionObject(
+  { type: Member, name: 'MemberConnection', description: 'A page of members.' },
+  { name: 'MemberEdge', description: 'A member at its position in the list.' },
+);
+
+const SEARCH_DESCRIPTION = 'Part of the email address or display name, ignoring case.';
+
+builder.prismaObjectFields(Group, (t) => ({
+  members: t.connection(
+    {
+      description: 'Direct members, ordered by user id if not asked otherwise.',
+      type: Member,
+      args: {
+        search: t.arg.string({ description: SEARCH_DESCRIPTION }),
+        orderBy: t.arg({ type: MemberOrder, description: 'By user id, ascending, if not given.' }),
+      },
+      complexity: connectionCost,
+      resolve: (group, { search, orderBy, ...page }, { directory }, info) =>
+        connection(page, info, {
+          list: (page) =>
+            listMembers(directory, group, { search, orderBy, extras: memberExtras(info), page }),
+          count: () => (search ? null : group.memberCount) ?? countMembers(directory, group.id, { search }),
+        }),
+    },
+    MemberConnection,
+  ),
+  memberCount: t.int({
+    description: 'Number of direct members.',
+    resolve: ({ id, memberCount }, _args, { directory }) => memberCount ?? countMembers(directory, id),
+  }),
+  effectiveMembers: t.connection(
+    {
+      description:
+        'Distinct users who are members of the group or of any group nested in it, at any depth; ordered by user id.',
+      type: Member,
+      args: {
+        search: t.arg.string({ description: SEARCH_DESCRIPTION }),
+        membershipType: t.arg({
+          type: MembershipType,
+          description: 'Only direct, or only inherited members.',
+        }),
+      },
+      complexity: connectionCost,
+      resolve: ({ id }, { search, membershipType, ...page }, { directory }, info) =>
+        connection(page, info, {
+          list: (page) => listEffectiveMembers(directory, id, { search, membershipType, page }),
+          count: () => countEffectiveMembers(directory, id, { search, membershipType }),
+        }),
+    },
+    MemberConnection,
+  ),
+  effectiveMemberCount: t.int({
+    description: 'Number of distinct effective members.',
+    resolve: ({ id }, _args, { directory }) => countEffectiveMembers(directory, id, {}),
+  }),
+  hasEffectiveMember: t.boolean({
+    description: 'Whether the user is an effective member of the group.',
+    args: { userId: t.arg.id({ description: 'Id of the user; you yourself, if not given.' }) },
+    // Without the argument other subgraphs can `@requires` it, whose field sets hold no variables.
+    resolve: ({ id }, { userId }, { directory }) =>
+      hasEffectiveMember(directory, id, userId ?? directory.caller.subject),
+  }),
+}));
+
+builder.prismaObjectFields(User, (t) => ({
+  groups: t.connection(
+    {
+      description: 'The groups that the user is a direct member of, ordered by name.',
+      type: Group,
+      complexity: connectionCost,
+      resolve: ({ id }, page, { directory }, info) =>
+        connection(page, info, {
+          list: (page) => listUserGroups(directory, id, { page, extras: groupExtras(info) }),
+          count: () => countUserGroups(directory, id),
+        }),
+    },
+    GroupConnection,
+  ),
+  effectiveGroups: t.connection(
+    {
+      description: 'The groups that the user is an effective member of, ordered by name.',
+      type: Group,
+      complexity: connectionCost,
+      resolve: ({ id }, page, { directory }, info) =>
+        connection(page, info, {
+          list: (page) => listEffectiveGroups(directory, id, { page, extras: groupExtras(info) }),
+          count: () => countEffectiveGroups(directory, id),
+        }),
+    },
+    GroupConnection,
+  ),
+}));

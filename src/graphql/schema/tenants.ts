@@ -1,0 +1,62 @@
+// Tenants and the partners they belong to.
+
+import { countTenants, findPartner, findTenant, listTenants } from '../../domain/queries/tenants.ts';
+import type { TenantRow } from '../../domain/rows/rows.ts';
+import { builder } from './builder.ts';
+import { connectionCost } from './complexity.ts';
+import { connection } from './connections.ts';
+
+export const Partner = builder.objectRef<{ id: string; name: string }>('Partner').implement({
+  description: 'A reseller or business unit that owns tenants.',
+  fields: (t) => ({
+    id: t.exposeID('id', { nullable: false, description: 'Id of the partner.' }),
+    name: t.exposeString('name', { nullable: false, description: 'Name of the partner.' }),
+  }),
+});
+
+export const Tenant = builder.prismaObject('Tenant', {
+  description: 'A customer with its own users and groups, walled off from every other tenant.',
+  findUnique: null,
+  directives: { key: { fields: 'id' } },
+  fields: (t) => ({
+    name: t.exposeString('name', {
+      nullable: false,
+      directives: { shareable: {} },
+      description: 'Name of the tenant.',
+    }),
+    slug: t.exposeString('slug', { nullable: false, description: 'Short name, as used in addresses.' }),
+    partner: t.field({
+      description: 'The partner that owns the tenant; null if you cannot see it.',
+      type: Partner,
+      resolve: ({ partnerId }, _args, { directory }) => findPartner(directory, partnerId),
+    }),
+  }),
+});
+builder.nodeRef(Tenant, { id: { resolve: ({ id }: TenantRow) => id } });
+
+export const TenantConnection = builder.connectionObject(
+  { type: Tenant, name: 'TenantConnection', description: 'A page of tenants.' },
+  { name: 'TenantEdge', description: 'A tenant at its position in the list.' },
+);
+
+builder.queryFields((t) => ({
+  tenant: t.field({
+    description: 'The tenant with this id; null if there is none that you can see.',
+    type: Tenant,
+    args: { id: t.arg.id({ required: true, description: 'Id of the tenant.' }) },
+    resolve: (_root, { id }, { directory }) => findTenant(directory, id),
+  }),
+  tenants: t.connection(
+    {
+      description: 'The tenants that you can see, ordered by name.',
+      type: Tenant,
+      complexity: connectionCost,
+      resolve: (_root, page, { directory }, info) =>
+        connection(page, info, {
+          list: (page) => listTenants(directory, { page }),
+          count: () => countTenants(directory),
+        }),
+    },
+    TenantConnection,
+  ),
+}));

@@ -1,0 +1,144 @@
+// Users: reading them and a tenant's list of them, and the mutations that keep them in step with the identity provider.
+
+import { findTenant } from '../../domain/queries/tenants.ts';
+import { countUsers, findUser, listUsers, removeUsers, upsertUsers } from '../../domain/queries/users.ts';
+import type { UserRow } from '../../domain/rows/rows.ts';
+import { builder } from './builder.ts';
+import { connectionCost } from './complexity.ts';
+import { connection } from './connections.ts';
+import { typedErrors } from './error-types.ts';
+import { Tenant } from './tenants.ts';
+
+export const User = builder.prismaObject('User', {
+  description: 'A person, mirrored from the identity provider.',
+  findUnique: null,
+  directives: { key: { fields: 'id' } },
+  fields: (t) => ({
+    email: t.exposeString('email', {
+      nullable: false,
+      directives: { shareable: {} },
+      description: 'Email address.',
+    }),
+    displayName: t.exposeString('displayName', {
+      directives: { shareable: {} },
+      description: 'Name to show for the user.',
+    }),
+    tenant: t.field({
+      description: 'The tenant that the user belongs to.',
+      type: Tenant,
+      resolve: ({ tenantId }, _args, { directory }) => findTenant(directory, tenantId),
+    }),
+  }),
+});
+builder.nodeRef(User, { id: { resolve: ({ id }: UserRow) => id } });
+
+export const UserConnection = builder.connectionObject(
+  { type: User, name: 'UserConnection', description: 'A page of users.' },
+  { name: 'UserEdge', description: 'A user at its position in the list.' },
+);
+
+builder.queryField('user', (t) =>
+  t.field({
+    description: 'The user with this id; null if there is none that you can see.',
+    type: User,
+    args: { id: t.arg.id({ required: true, description: 'Id of the user.' }) },
+    resolve: (_root, { id }, { directory }) => findUser(directory, id),
+  }),
+);
+
+builder.prismaObjectField(Tenant, 'users', (t) =>
+  t.connection(
+    {
+      description: 'The users of the tenant, ordered by id.',
+      type: User,
+      args: {
+        search: t.arg.string({ description: 'Part of the email address or display name, ignoring case.' }),
+      },
+      complexity: connectionCost,
+      resolve: ({ id: tenantId }, { search, ...page }, { directory }, info) =>
+        connection(page, info, {
+          list: (page) => listUsers(directory, { tenantId, search, page }),
+          count: () => countUsers(directory, { tenantId, search }),
+        }),
+    },
+    UserConnection,
+  ),
+);
+
+const UpsertUserInput = builder.inputType('UpsertUserInput', {
+  description: 'A user as the identity provider knows it.',
+  fields: (t) => ({
+    id: t.id({ required: true, description: 'Id of the user, `usr_…`.' }),
+    email: t.string({ required: true, description: 'Email address.' }),
+    displayName: t.string({
+      description: 'Name to show for the user; absent leaves it as it is, null clears it.',
+    }),
+  }),
+});
+
+const UpsertUsersInput = builder.inputType('UpsertUsersInput', {
+  description: 'Input of `upsertUsers`.',
+  fields: (t) => ({
+    tenantId: t.id({ required: true, description: 'The tenant that the users belong to.' }),
+    users: t.field({
+      type: [UpsertUserInput],
+      required: true,
+      description: 'The users to create or update; at most 1,000, none twice.',
+    }),
+  }),
+});
+
+type UpsertUsersResult = { users: UserRow[]; created: string[]; updated: string[] };
+const UpsertUsersPayload = builder.objectRef<UpsertUsersResult>('UpsertUsersPayload').implement({
+  description: 'What `upsertUsers` did.',
+  fields: (t) => ({
+    users: t.field({
+      description: 'The users as they are now, in the order of the input.',
+      type: [User],
+      nullable: false,
+      complexity: { field: 1, multiplier: 1 },
+      resolve: ({ users }) => users,
+    }),
+    created: t.exposeIDList('created', { nullable: false, description: 'Ids of the users that are new.' }),
+    updated: t.exposeIDList('updated', { nullable: false, description: 'Ids of the users that changed.' }),
+  }),
+});
+
+const RemoveUsersInput = builder.inputType('RemoveUsersInput', {
+  description: 'Input of `removeUsers`.',
+  fields: (t) => ({
+    tenantId: t.id({ required: true, description: 'The tenant that the users belong to.' }),
+    userIds: t.idList({ required: true, description: 'The users to remove; at most 1,000.' }),
+  }),
+});
+
+type RemoveUsersResult = { removed: string[]; endedMembershipCount: number };
+const RemoveUsersPayload = builder.objectRef<RemoveUsersResult>('RemoveUsersPayload').implement({
+  description: 'What `removeUsers` did.',
+  fields: (t) => ({
+    removed: t.exposeIDList('removed', { nullable: false, description: 'Ids of the removed users.' }),
+    endedMembershipCount: t.exposeInt('endedMembershipCount', {
+      nullable: false,
+      description: 'Direct memberships that ended with them.',
+    }),
+  }),
+});
+
+builder.mutationFields((t) => ({
+  upsertUsers: t.field({
+    description:
+      'Creates the users that are not there yet, which only callers who see everything may do, and updates the others. All or none.',
+    type: UpsertUsersPayload,
+    args: { input: t.arg({ type: UpsertUsersInput, required: true, description: 'The users.' }) },
+    complexity: ({ input }) => ({ field: 1, multiplier: Math.max(1, input.users.length) }),
+    errors: typedErrors('upsertUsers', ['VALIDATION_FAILED', 'NOT_FOUND', 'OTHER_TENANT', 'LIMIT_EXCEEDED']),
+    resolve: (_root, { input }, { directory }) => upsertUsers(directory, input),
+  }),
+  removeUsers: t.field({
+    description: 'Removes users from the directory and ends their memberships. All or none.',
+    type: RemoveUsersPayload,
+    args: { input: t.arg({ type: RemoveUsersInput, required: true, description: 'Which users.' }) },
+    errors: typedErrors('removeUsers', ['VALIDATION_FAILED', 'NOT_FOUND', 'UNKNOWN_USERS', 'LIMIT_EXCEEDED']),
+    resolve: (_root, { input }, { directory }) => removeUsers(directory, input),
+  }),
+}));
