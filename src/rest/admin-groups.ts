@@ -2,8 +2,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { createGroup, updateGroup } from '../domain/commands/create-group.ts';
 import { deleteGroup } from '../domain/commands/delete-group.ts';
-import { requireGroup } from '../domain/commands/rules/targets.ts';
-import { countGroups, listGroups } from '../domain/queries/groups.ts';
+import { countGroups, listGroups, requireGroup } from '../domain/queries/groups.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, deleteRefusals, listRefusals, readRefusals } from './errors.ts';

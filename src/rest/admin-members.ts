@@ -1,8 +1,10 @@
 // Members of a group in sight: direct and effective ones listed, direct ones added and removed.
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
-import { requireGroup } from '../domain/commands/rules/targets.ts';
+import { addGroupMembers } from '../domain/commands/add-members.ts';
+import { removeGroupMembers } from '../domain/commands/change-members.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../domain/queries/effective-members.ts';
-import { addGroupMembers, countMembers, listMembers, removeGroupMembers } from '../domain/queries/members.ts';
+import { requireGroup } from '../domain/queries/groups.ts';
+import { countMembers, listMembers } from '../domain/queries/members.ts';
 import { isDirectoryError, refuse } from '../model/errors.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';

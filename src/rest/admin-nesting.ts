@@ -1,13 +1,12 @@
 // Nesting around a group in sight: what is nested in it, what it is nested in, and changes of the former.
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
-import { requireGroup } from '../domain/commands/rules/targets.ts';
+import { addNestedGroups, removeNestedGroup } from '../domain/commands/nest-groups.ts';
+import { requireGroup } from '../domain/queries/groups.ts';
 import {
-  addNestedGroups,
   countNestedGroups,
   countParentGroups,
   listNestedGroups,
   listParentGroups,
-  removeNestedGroup,
 } from '../domain/queries/nesting.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';

@@ -1,11 +1,13 @@
 // Rows of the domain as bodies of the reference. Counts come from loaders: a list needs one statement for all of its.
+
 import type { z } from '@hono/zod-openapi';
 import { type Directory, plainUser } from '../domain/directory.ts';
 import { countEffectiveMembers } from '../domain/queries/effective-members.ts';
 import { groupPath } from '../domain/queries/hierarchy.ts';
 import { countMembers, listAllMembers } from '../domain/queries/members.ts';
 import { countNestedGroups, listAllNestedGroups } from '../domain/queries/nesting.ts';
-import type { GroupRow, MemberRow } from '../domain/rows/rows.ts';
+import type { GroupRow } from '../domain/rows/groups.ts';
+import type { MemberRow } from '../domain/rows/members.ts';
 import type {
   AdminGroupListItem,
   AdminGroupResponse,

@@ -1,10 +1,9 @@
 // The groups of one tenant: listed, created, read, updated and deleted, and their members changed.
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { updateGroupMembers } from '../domain/commands/change-members.ts';
 import { createGroup, updateGroup } from '../domain/commands/create-group.ts';
 import { deleteGroup } from '../domain/commands/delete-group.ts';
-import { requireGroupOf } from '../domain/commands/rules/targets.ts';
-import { countGroups, listGroups } from '../domain/queries/groups.ts';
-import { updateGroupMembers } from '../domain/queries/members.ts';
+import { countGroups, listGroups, requireGroupOf } from '../domain/queries/groups.ts';
 import { requireTenantOfGroups } from '../domain/queries/tenants.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';

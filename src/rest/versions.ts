@@ -1,9 +1,10 @@
 // A group's version and its representation as an entity tag: given out as `ETag`, taken back as `If-Match` to refuse lost
 // updates, and as `If-None-Match` to send nothing that the client has already.
+
 import { createHash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
-import type { GroupRow } from '../domain/rows/rows.ts';
+import type { GroupRow } from '../domain/rows/groups.ts';
 import type { RestEnv } from './context.ts';
 
 /** Characters of a digest: 66 bits, so that two representations of one version do not share a tag. */

@@ -1,7 +1,7 @@
 // A listening server over a small directory, and a count of what its clients sent: for scripted sessions of real clients.
 import type { RequestListener } from 'node:http';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
-import { addNestedGroups } from '../../src/domain/queries/nesting.ts';
+import { addNestedGroups } from '../../src/domain/commands/nest-groups.ts';
 import { listen } from '../../src/http/server.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase } from '../support/postgresql.ts';

@@ -1,10 +1,11 @@
 // Integrity: each fault that a restored dump or a hand at the console can leave is named by itself, and what is derived is mended.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
+import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
+import { addNestedGroups } from '../../src/domain/commands/nest-groups.ts';
 import { checkDirectory, repairDirectory } from '../../src/domain/integrity/check.ts';
-import { addGroupMembers, countMembers } from '../../src/domain/queries/members.ts';
-import { addNestedGroups } from '../../src/domain/queries/nesting.ts';
+import { countMembers } from '../../src/domain/queries/members.ts';
 import type { GroupId, TenantId, UserId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';

@@ -1,24 +1,22 @@
 // Counts and pages of effective members stay exact after every write, also of another process, and while others write.
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
+import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
+import { removeGroupMembers } from '../../src/domain/commands/change-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
+import { removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
-import type { Directory } from '../../src/domain/directory.ts';
-import { openDirectory } from '../../src/domain/directory.ts';
+import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
+import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
-import {
-  addGroupMembers,
-  countMembers,
-  listMembers,
-  removeGroupMembers,
-} from '../../src/domain/queries/members.ts';
-import { addNestedGroups, removeNestedGroup } from '../../src/domain/queries/nesting.ts';
-import { removeUsers, upsertUsers } from '../../src/domain/queries/users.ts';
-import type { MemberRow } from '../../src/domain/rows/rows.ts';
+import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
+import type { MemberRow } from '../../src/domain/rows/members.ts';
 import type { TenantId } from '../../src/model/ids.ts';
 import type { Page } from '../../src/model/page.ts';
 import { createTenant, openAsAdmin, plainUser } from '../support/directories.ts';

@@ -3,9 +3,13 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
+import { updateGroupMembers } from '../../src/domain/commands/change-members.ts';
 import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
+import { removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
+import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { change, type Directory, openDirectory } from '../../src/domain/directory.ts';
 import {
   changesSince,
@@ -15,18 +19,18 @@ import {
 } from '../../src/domain/effective-membership/change-feed.ts';
 import { repairDirectory } from '../../src/domain/integrity/check.ts';
 import {
-  countEffectiveGroups,
   countEffectiveMembers,
-  countUserGroups,
   hasEffectiveMember,
-  listEffectiveGroups,
   listEffectiveMembers,
-  listUserGroups,
-  visibleGroupIds,
 } from '../../src/domain/queries/effective-members.ts';
-import { countMembers, listMembers, updateGroupMembers } from '../../src/domain/queries/members.ts';
-import { addNestedGroups, removeNestedGroup } from '../../src/domain/queries/nesting.ts';
-import { removeUsers, upsertUsers } from '../../src/domain/queries/users.ts';
+import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
+import {
+  countEffectiveGroups,
+  countUserGroups,
+  listEffectiveGroups,
+  listUserGroups,
+} from '../../src/domain/queries/user-groups.ts';
+import { visibleGroupIds } from '../../src/domain/queries/visible-groups.ts';
 import { endMemberships, insertMemberships } from '../../src/domain/writes/edges.ts';
 import { importDirectory } from '../../src/import/import-directory.ts';
 import type { Caller } from '../../src/model/caller.ts';

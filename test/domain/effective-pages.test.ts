@@ -3,18 +3,20 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
+import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
+import { removeGroupMembers } from '../../src/domain/commands/change-members.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
+import { removeUsers } from '../../src/domain/commands/remove-users.ts';
+import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import {
-  countEffectiveGroups,
   countEffectiveMembers,
   hasEffectiveMember,
   listEffectiveMembers,
-  visibleGroupIds,
 } from '../../src/domain/queries/effective-members.ts';
-import { addGroupMembers, removeGroupMembers } from '../../src/domain/queries/members.ts';
-import { addNestedGroups, removeNestedGroup } from '../../src/domain/queries/nesting.ts';
-import { removeUsers, upsertUsers } from '../../src/domain/queries/users.ts';
+import { countEffectiveGroups } from '../../src/domain/queries/user-groups.ts';
+import { visibleGroupIds } from '../../src/domain/queries/visible-groups.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { newId, type PartnerId } from '../../src/model/ids.ts';
 import type { MembershipType } from '../../src/model/members.ts';

@@ -1,10 +1,17 @@
 // Groups as they are read: which of them each filter finds, in which order, where they are filed, and what is hidden.
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
-import { requireGroup, requireGroupOf } from '../../src/domain/commands/rules/targets.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
-import { countGroups, findGroup, findGroups, listGroups } from '../../src/domain/queries/groups.ts';
+import {
+  countGroups,
+  findGroup,
+  findGroups,
+  listGroups,
+  requireGroup,
+  requireGroupOf,
+} from '../../src/domain/queries/groups.ts';
 import {
   countChildren,
   findParent,
@@ -12,7 +19,7 @@ import {
   listAncestors,
   listChildren,
 } from '../../src/domain/queries/hierarchy.ts';
-import type { GroupRow } from '../../src/domain/rows/rows.ts';
+import type { GroupRow } from '../../src/domain/rows/groups.ts';
 import type { GroupFilter, GroupOrder } from '../../src/model/groups.ts';
 import type { Page } from '../../src/model/page.ts';
 import {

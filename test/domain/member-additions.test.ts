@@ -3,16 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openPostgresql } from '../../src/database/postgresql.ts';
+import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
+import { removeGroupMembers, updateGroupMembers } from '../../src/domain/commands/change-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
+import { removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
-import {
-  addGroupMembers,
-  countMembers,
-  removeGroupMembers,
-  updateGroupMembers,
-} from '../../src/domain/queries/members.ts';
-import { removeUsers } from '../../src/domain/queries/users.ts';
+import { countMembers } from '../../src/domain/queries/members.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import type { DirectoryError } from '../../src/model/errors.ts';
 import type { TenantId } from '../../src/model/ids.ts';

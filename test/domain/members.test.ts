@@ -1,21 +1,20 @@
 // Direct members: who is added and removed, who is refused, what is written down, and in which order they are listed.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
+import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
+import { removeGroupMembers, updateGroupMembers } from '../../src/domain/commands/change-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
 import {
-  addGroupMembers,
   countMembers,
   listAllMembers,
   listMembers,
   type MemberOrder,
-  removeGroupMembers,
-  updateGroupMembers,
 } from '../../src/domain/queries/members.ts';
-import { removeUsers } from '../../src/domain/queries/users.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { newId, type TenantId } from '../../src/model/ids.ts';
 import type { PageArgs } from '../../src/model/page.ts';

@@ -1,23 +1,21 @@
 // Nesting: what is nested and taken out, what is refused with which path, and what is written down.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
+import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
-import { NestingGraph } from '../../src/domain/commands/rules/nesting-graph.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
+import { isTooDeep, NestingGraph } from '../../src/domain/commands/rules/nesting-graph.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
 import { listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
-import { addGroupMembers } from '../../src/domain/queries/members.ts';
 import {
-  addNestedGroups,
   countNestedGroups,
   countParentGroups,
-  isTooDeep,
   listAllNestedGroups,
   listNestedGroups,
   listParentGroups,
-  removeNestedGroup,
 } from '../../src/domain/queries/nesting.ts';
 import { newId, type TenantId } from '../../src/model/ids.ts';
 import {

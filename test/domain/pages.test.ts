@@ -1,27 +1,16 @@
 // Pages of every list: walked from both ends at every size, cut by two cursors, and refused a cursor that is not theirs.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
+import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { addNestedGroups } from '../../src/domain/commands/nest-groups.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
-import {
-  countEffectiveGroups,
-  countEffectiveMembers,
-  countUserGroups,
-  listEffectiveGroups,
-  listEffectiveMembers,
-  listUserGroups,
-} from '../../src/domain/queries/effective-members.ts';
+import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { countGroups, listGroups } from '../../src/domain/queries/groups.ts';
 import { countChildren, listChildren } from '../../src/domain/queries/hierarchy.ts';
+import { countMembers, listAllMembers, listMembers } from '../../src/domain/queries/members.ts';
 import {
-  addGroupMembers,
-  countMembers,
-  listAllMembers,
-  listMembers,
-} from '../../src/domain/queries/members.ts';
-import {
-  addNestedGroups,
   countNestedGroups,
   countParentGroups,
   listAllNestedGroups,
@@ -29,9 +18,14 @@ import {
   listParentGroups,
 } from '../../src/domain/queries/nesting.ts';
 import { countTenants, listTenants } from '../../src/domain/queries/tenants.ts';
+import {
+  countEffectiveGroups,
+  countUserGroups,
+  listEffectiveGroups,
+  listUserGroups,
+} from '../../src/domain/queries/user-groups.ts';
 import { countUsers, listUsers } from '../../src/domain/queries/users.ts';
-import type { GroupId, PartnerId, TenantId, UserId } from '../../src/model/ids.ts';
-import { newId } from '../../src/model/ids.ts';
+import { type GroupId, newId, type PartnerId, type TenantId, type UserId } from '../../src/model/ids.ts';
 import { numberedPage, type Page, type PageArgs, pageRequest } from '../../src/model/page.ts';
 import { createTenant, openAsAdmin, plainUser } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';

@@ -1,16 +1,18 @@
 // Random sequences of changes against a plain in-memory model: same results, same refusals, a clean directory after.
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { updateGroupMembers } from '../../src/domain/commands/change-members.ts';
 import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
 import type { Directory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { listGroups } from '../../src/domain/queries/groups.ts';
 import { groupPath } from '../../src/domain/queries/hierarchy.ts';
-import { countMembers, updateGroupMembers } from '../../src/domain/queries/members.ts';
-import { addNestedGroups, listNestedGroups, removeNestedGroup } from '../../src/domain/queries/nesting.ts';
+import { countMembers } from '../../src/domain/queries/members.ts';
+import { listNestedGroups } from '../../src/domain/queries/nesting.ts';
 import { DirectoryError } from '../../src/model/errors.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { Model, type Outcome } from '../support/model.ts';

@@ -3,16 +3,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
+import { removeGroupMembers } from '../../src/domain/commands/change-members.ts';
 import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
+import { removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
+import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
 import { hasEffectiveMember } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
-import { removeGroupMembers } from '../../src/domain/queries/members.ts';
-import { addNestedGroups, removeNestedGroup } from '../../src/domain/queries/nesting.ts';
-import { removeUsers, upsertUsers } from '../../src/domain/queries/users.ts';
 import type { GroupId, TenantId } from '../../src/model/ids.ts';
 import {
   createTenant,

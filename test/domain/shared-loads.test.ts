@@ -2,12 +2,13 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
+import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { openDirectory, type Seeing, seeing } from '../../src/domain/directory.ts';
 import { inChunks, loader, sharedTurns } from '../../src/domain/loading/batching.ts';
 import { kept, rowsBytes } from '../../src/domain/loading/cache.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
-import { addGroupMembers, countMembers, listMembers } from '../../src/domain/queries/members.ts';
+import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
 import type { Sight } from '../../src/model/caller.ts';
 import type { PartnerId, TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, plainUser } from '../support/directories.ts';

@@ -1,7 +1,10 @@
 // Users and tenants: kept in step with the identity provider, found, listed, and removed with their memberships.
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
+import { removeUsers } from '../../src/domain/commands/remove-users.ts';
+import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
 import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
@@ -13,15 +16,8 @@ import {
   listTenants,
   requireTenantOfGroups,
 } from '../../src/domain/queries/tenants.ts';
-import {
-  countUsers,
-  findUser,
-  findUsers,
-  listUsers,
-  removeUsers,
-  upsertUsers,
-} from '../../src/domain/queries/users.ts';
-import type { TenantRow } from '../../src/domain/rows/rows.ts';
+import { countUsers, findUser, findUsers, listUsers } from '../../src/domain/queries/users.ts';
+import type { TenantRow } from '../../src/domain/rows/tenants.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { newId, type TenantId } from '../../src/model/ids.ts';
 import type { Page } from '../../src/model/page.ts';

@@ -1,7 +1,7 @@
 // Real routers in front of three listening subgraphs: joins, the caller's token all the way, statements that do not grow.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
-import { addNestedGroups } from '../../src/domain/queries/nesting.ts';
+import { addNestedGroups } from '../../src/domain/commands/nest-groups.ts';
 import { listen } from '../../src/http/server.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';

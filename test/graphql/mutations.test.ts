@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
-import { addNestedGroups } from '../../src/domain/queries/nesting.ts';
+import { addNestedGroups } from '../../src/domain/commands/nest-groups.ts';
 import { newId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { mutation } from '../support/mutations.ts';

@@ -1,7 +1,7 @@
 // One statement a batch: how many a query needs depends on what it selects, never on how many rows it meets.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
-import { addNestedGroups } from '../../src/domain/queries/nesting.ts';
+import { addNestedGroups } from '../../src/domain/commands/nest-groups.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { type Claims, startApp, type TestApp } from '../support/server.ts';

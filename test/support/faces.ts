@@ -2,12 +2,12 @@
 import type { Database } from '../../src/database/database.ts';
 import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
 import type { Directory } from '../../src/domain/directory.ts';
 import { listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
 import { groupPath } from '../../src/domain/queries/hierarchy.ts';
-import { addNestedGroups, removeNestedGroup } from '../../src/domain/queries/nesting.ts';
 import type { ErrorCode } from '../../src/model/errors.ts';
 import type { DeleteStrategy } from '../../src/model/groups.ts';
 import { type RestAnswer, startApp } from './server.ts';

@@ -1,6 +1,7 @@
 // Directories stored at once, without going through the domain and so without events, with what they mean in plain data.
+
 import { type Database, Prisma } from '../../src/database/database.ts';
-import type { MemberRow } from '../../src/domain/rows/rows.ts';
+import type { MemberRow } from '../../src/domain/rows/members.ts';
 import { type GroupId, newId, type TenantId, type UserId } from '../../src/model/ids.ts';
 import type { MembershipType } from '../../src/model/members.ts';
 

@@ -1,7 +1,7 @@
 // One rich directory for tests of whole answers: every field of every type has a value of its own, and no two are alike.
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
-import { addNestedGroups } from '../../src/domain/queries/nesting.ts';
+import { addNestedGroups } from '../../src/domain/commands/nest-groups.ts';
 import { newId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin } from './directories.ts';
 

@@ -1,23 +1,42 @@
-// Members added at once: what several requests add at the same time is one statement, and so one commit.
-import { Prisma } from '../../database/database.ts';
+// Adding direct members: what several requests add at the same time shares one statement, and so one commit.
+
 import { databaseError, isLostConnection } from '../../database/errors.ts';
+import { refuse } from '../../model/errors.ts';
 import type { GroupId } from '../../model/ids.ts';
-import type { Directory, Seeing } from '../directory.ts';
+import { readInput } from '../../model/input.ts';
+import { type GroupMembersInput, groupMembersInput } from '../../model/members.ts';
+import { type Directory, mayChange } from '../directory.ts';
 import { inChunks, sharedTurns } from '../loading/batching.ts';
 import { actorOf } from '../log/events.ts';
-import { groupColumns, uncounted } from '../rows/groups.ts';
-import type { GroupRow } from '../rows/rows.ts';
+import { requireGroup } from '../queries/groups.ts';
+import type { GroupRow } from '../rows/groups.ts';
+import { assertBatchSize } from '../writes/edges.ts';
+import { type Addition, insertMembershipBatches, type Outcome } from '../writes/membership-batches.ts';
 
-type Addition = { groupId: GroupId; userIds: readonly string[]; actor: ReturnType<typeof actorOf> };
+export type Added = { group: GroupRow; added: string[]; unchanged: string[] };
 
-/** The group, those of the users that its tenant has, and those that were no members before. */
-type Outcome = { group: GroupRow; known: ReadonlySet<string>; added: ReadonlySet<string> };
+/** Adds users to a group; those who are members already are `unchanged`. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
+export async function addGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Added> {
+  const { groupId, userIds } = readInput(groupMembersInput, input);
+  assertBatchSize(userIds);
+  if (!mayChange(directory)) {
+    await requireGroup(directory, groupId);
+    throw refuse.forbidden();
+  }
+  const outcome = await addAtOnce(directory, groupId, userIds);
+  if (!outcome) throw refuse.notFound(groupId);
+  const { group, known, added } = outcome;
+  const unknown = userIds.filter((id) => !known.has(id));
+  if (unknown.length > 0) throw refuse.unknownUsers([...new Set(unknown)]);
+  const unchanged = [...known].filter((id) => !added.has(id));
+  return { group, added: [...added], unchanged };
+}
 
 /**
  * Adds users to a group, or nobody unless all are users of its tenant; null if the group is not in sight. Additions of
  * requests that wait at the same time share a statement, which is their transaction: each is whole, or fails, alone.
  */
-export async function addAtOnce(
+async function addAtOnce(
   directory: Directory,
   groupId: GroupId,
   userIds: readonly string[],
@@ -42,7 +61,7 @@ const inPassing = sharedTurns<Addition, Outcome | null>(
   (directory, items) =>
     inChunks(items, sizeOf, async (part): Promise<(Outcome | Error | null)[]> => {
       try {
-        return await add(directory, part, 'skip locked');
+        return await insertMembershipBatches(directory, part, 'skip locked');
       } catch (error) {
         // What the server refused was rolled back; behind a lost connection all may have been done.
         return part.map(() => (isLostConnection(error) ? (databaseError(error) as Error) : null));
@@ -55,7 +74,7 @@ const inPassing = sharedTurns<Addition, Outcome | null>(
 const waiting = sharedTurns<Addition, Outcome | null>((directory, items) => {
   const addAll = async (part: readonly Addition[]): Promise<(Outcome | Error | null)[]> => {
     try {
-      return await add(directory, part, 'wait');
+      return await insertMembershipBatches(directory, part, 'wait');
     } catch (error) {
       if (part.length > 1 && !isLostConnection(error)) {
         return (await Promise.all(part.map((item) => addAll([item])))).flat();
@@ -65,67 +84,3 @@ const waiting = sharedTurns<Addition, Outcome | null>((directory, items) => {
   };
   return inChunks(items, sizeOf, addAll);
 });
-
-type Row = GroupRow & { item: number; known: string[] | null; added: string[] | null };
-
-/**
- * Groups are locked in the order of their ids, then users in theirs, so that two of these statements never wait for
- * each other. What two items ask for is added for the first.
- */
-async function add(
-  directory: Seeing,
-  items: readonly Addition[],
-  locking: 'wait' | 'skip locked',
-): Promise<(Outcome | null)[]> {
-  const ifLocked = locking === 'wait' ? Prisma.empty : Prisma.raw(' skip locked');
-  const groupIds = items.map(({ groupId }) => groupId);
-  const users = items.flatMap(({ userIds }) => userIds);
-  const itemOfUser = items.flatMap(({ userIds }, at) => userIds.map(() => at + 1));
-  const rows = await directory.db.change<Row>(Prisma.sql`
-    with items as (
-      select item, group_id, actor_id, actor_type
-      from unnest(${groupIds}::text[], ${items.map(({ actor }) => actor.id)}::text[],
-        ${items.map(({ actor }) => actor.type)}::text[]) with ordinality i(group_id, actor_id, actor_type, item)),
-    live as (
-      select ${groupColumns} from groups g
-      where g.id = any(${groupIds}::text[]) and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}
-      order by g.id for no key update of g${ifLocked}),
-    users_known as (
-      select u.id, u.tenant_id from users u
-      where u.id = any(${users}::text[]) and u.tenant_id in (select "tenantId" from live) order by u.id for key share of u${ifLocked}),
-    asked as (
-      select a.item, live.id as group_id, live."tenantId" as tenant_id, a.user_id, a.o, k.id is not null as known
-      from unnest(${itemOfUser}::int[], ${users}::text[]) with ordinality a(item, user_id, o)
-      join items i on i.item = a.item join live on live.id = i.group_id
-      left join users_known k on k.id = a.user_id and k.tenant_id = live."tenantId"),
-    sound as (
-      select distinct on (a.group_id, a.user_id) a.item, a.group_id, a.tenant_id, a.user_id, a.o
-      from asked a where a.item not in (select item from asked where not known)
-      order by a.group_id, a.user_id, a.item),
-    inserted as (
-      insert into memberships (tenant_id, group_id, user_id, added_by)
-      select s.tenant_id, s.group_id, s.user_id, i.actor_id from sound s join items i on i.item = s.item
-      order by s.group_id, s.user_id
-      on conflict (group_id, user_id) do nothing returning group_id, user_id),
-    added as (
-      select s.item, array_agg(s.user_id order by s.o) as ids
-      from sound s join inserted n on n.group_id = s.group_id and n.user_id = s.user_id group by s.item),
-    counted as (
-      update groups g set member_count = g.member_count + e.n, membership_version = g.membership_version + 1
-      from (select group_id, count(*)::int as n from inserted group by group_id) e where g.id = e.group_id),
-    recorded as (
-      insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
-      select 'group_membership.added', live."tenantId", live.id, i.actor_id, i.actor_type,
-        jsonb_build_object('userIds', added.ids)
-      from added join items i on i.item = added.item join live on live.id = i.group_id
-      order by i.item)
-    select i.item::int, live.*, k.ids as known, added.ids as added
-    from items i join live on live.id = i.group_id
-    left join (select item, array_agg(user_id order by o) as ids from asked where known group by item) k on k.item = i.item
-    left join added on added.item = i.item`);
-  const outcomes = new Array<Outcome | null>(items.length).fill(null);
-  for (const { item, known, added, ...group } of rows) {
-    outcomes[item - 1] = { group: uncounted(group), known: new Set(known), added: new Set(added) };
-  }
-  return outcomes;
-}

@@ -1,4 +1,5 @@
 // Creating groups, and changing the fields of those that are there.
+
 import { Prisma } from '../../database/database.ts';
 import {
   type CreateGroupInput,
@@ -13,12 +14,13 @@ import { nameKey, searchKey } from '../../model/text.ts';
 import { assertMayChange, change, type Directory } from '../directory.ts';
 import { recordEvent } from '../log/events.ts';
 import { lockGraph } from '../log/lock.ts';
-import { assertHierarchyFits } from '../queries/hierarchy.ts';
-import { groupColumns, lockGroup, uncounted } from '../rows/groups.ts';
-import type { GroupRow } from '../rows/rows.ts';
+import { requireGroup } from '../queries/groups.ts';
+import { type GroupRow, groupColumns, uncounted } from '../rows/groups.ts';
 import { assertBatchSize, insertMemberships } from '../writes/edges.ts';
+import { lockGroup } from '../writes/groups.ts';
+import { assertHierarchyFits } from './rules/placement.ts';
 import { assertNameFree } from './rules/sibling-names.ts';
-import { assertExpectedVersion, requireGroup } from './rules/targets.ts';
+import { assertExpectedVersion } from './rules/targets.ts';
 
 /**
  * Creates a group, filed under `parentGroupId` or as a root, with its first members.

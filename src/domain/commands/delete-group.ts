@@ -1,4 +1,5 @@
 // Deleting groups softly, by a strategy that says what becomes of their children. See restore.ts for the way back.
+
 import { Prisma, type Query } from '../../database/database.ts';
 import { type NotEmptyCounts, refuse } from '../../model/errors.ts';
 import { type DeleteGroupInput, deleteGroupInput } from '../../model/groups.ts';
@@ -7,11 +8,11 @@ import { readInput } from '../../model/input.ts';
 import { assertMayChange, change, type Directory } from '../directory.ts';
 import { actorOf, recordEvents } from '../log/events.ts';
 import { lockGraph } from '../log/lock.ts';
-import { groupColumns } from '../rows/groups.ts';
-import type { GroupRow } from '../rows/rows.ts';
+import { requireGroup } from '../queries/groups.ts';
+import { type GroupRow, groupColumns } from '../rows/groups.ts';
 import { noticeNestings } from '../writes/derived.ts';
 import { moveMemberships, moveNestings } from '../writes/edges.ts';
-import { assertExpectedVersion, requireGroup } from './rules/targets.ts';
+import { assertExpectedVersion } from './rules/targets.ts';
 
 export type Deleted = {
   deletedGroupIds: GroupId[];

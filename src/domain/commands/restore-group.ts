@@ -1,4 +1,5 @@
 // Bringing deleted groups back, with every edge that still can come back, and a report of what cannot.
+
 import { Prisma, type Query } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import { MAX_DEPTH, RESTORE_DAYS, type RestoreGroupInput, restoreGroupInput } from '../../model/groups.ts';
@@ -7,12 +8,10 @@ import { readInput } from '../../model/input.ts';
 import { assertMayChange, change, type Directory, plainUser } from '../directory.ts';
 import { actorOf, recordEvents } from '../log/events.ts';
 import { lockGraph } from '../log/lock.ts';
-import { isTooDeep } from '../queries/nesting.ts';
-import { groupColumns } from '../rows/groups.ts';
-import type { GroupRow } from '../rows/rows.ts';
+import { type GroupRow, groupColumns } from '../rows/groups.ts';
 import { countMemberships, noticeNestings } from '../writes/derived.ts';
 import { moveNestings } from '../writes/edges.ts';
-import { loadNestingGraph } from './rules/nesting-graph.ts';
+import { isTooDeep, loadNestingGraph } from './rules/nesting-graph.ts';
 import { assertNameFree } from './rules/sibling-names.ts';
 
 export type NotRestoredKind = 'PARENT' | 'CHILD' | 'MEMBERSHIP' | 'NESTING';

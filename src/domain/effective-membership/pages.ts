@@ -1,14 +1,14 @@
 // Pages of effective members without a filter, from what the groups are known to reach: their cost does not grow with
 // the number of members. The page's own statement says whether that knowledge still held. A page is kept, and given again
 // as long as nothing that it was made from has changed.
+
 import { Prisma, type Sql } from '../../database/database.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../../model/page.ts';
 import type { Directory, Seeing } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { kept, rowsBytes } from '../loading/cache.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from '../loading/keyset-page.ts';
-import { memberUserColumns, type RawMember, toMemberRow } from '../rows/members.ts';
-import type { MemberRow } from '../rows/rows.ts';
+import { type MemberRow, memberUserColumns, type RawMember, toMemberRow } from '../rows/members.ts';
 import { areUntouched, type ChangesSince, changesSince, currentSnapshot, KEPT_FOR } from './change-feed.ts';
 import { type Reach, reaches } from './closure.ts';
 

@@ -23,7 +23,9 @@ export type GroupEventInput = {
 };
 
 /** Who is written down as the author of a change. */
-export function actorOf({ caller }: Directory): { id: string; type: 'user' | 'service' } {
+export type Actor = { id: string; type: 'user' | 'service' };
+
+export function actorOf({ caller }: Directory): Actor {
   const service = !isUserCaller(caller) && (caller.role === 'SERVICE' || caller.role === 'PLATFORM');
   return { id: caller.subject, type: service ? 'service' : 'user' };
 }

@@ -1,18 +1,16 @@
-// Effective members: who is in a group directly or through nesting, and the same in reverse.
+// Effective members: the users who are members of a group directly or through nesting.
+
 import { Prisma, type Sql } from '../../database/database.ts';
-import { type GroupId, isIdOf } from '../../model/ids.ts';
+import { isIdOf } from '../../model/ids.ts';
 import type { MembershipType } from '../../model/members.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
 import { type Directory, plainUser, type Seeing } from '../directory.ts';
 import { reachCounts } from '../effective-membership/closure.ts';
 import { BY_USER, effectivePage } from '../effective-membership/pages.ts';
 import { loader } from '../loading/batching.ts';
-import { withRows } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
-import { groupOrdering, listColumns, redact, toGroupRow } from '../rows/groups.ts';
-import { memberUserColumns, toMemberRow } from '../rows/members.ts';
-import type { GroupExtras, GroupRow, MemberRow } from '../rows/rows.ts';
+import { type MemberRow, memberUserColumns, toMemberRow } from '../rows/members.ts';
 
 type ListArgs = { search?: string | null | undefined; membershipType?: MembershipType | null | undefined };
 
@@ -113,89 +111,4 @@ export async function hasEffectiveMember(
   if (user && user.userId !== userId) return false;
   if (!isIdOf('group', groupId) || !isIdOf('user', userId)) return false;
   return membershipTests(directory).load({ groupId, userId });
-}
-
-/** The groups that the user `k.id` is an effective member of, as (id). */
-const reachedGroups = (directory: Seeing): Sql => Prisma.sql`(
-  with recursive up(id) as (
-    select m.group_id from memberships m where m.user_id = k.id and ${directory.scope(Prisma.sql`m.tenant_id`)}
-    union
-    select n.parent_group_id from up join nestings n on n.child_group_id = up.id
-    where ${directory.scope(Prisma.sql`n.tenant_id`)})
-  select id from up)`;
-
-const reachedByUser = loader<string, Set<GroupId>>(async (directory, userIds) => {
-  const rows = await directory.sql<{ bucket: number; id: GroupId }>(Prisma.sql`
-    select k.o::int as bucket, e.id from unnest(${userIds}::text[]) with ordinality k(id, o)
-    cross join lateral ${reachedGroups(directory)} e`);
-  const reached = userIds.map(() => new Set<GroupId>());
-  for (const { bucket, id } of rows) reached[bucket - 1]!.add(id);
-  return reached;
-});
-
-/** Ids of all groups that a plain user sees: those it is an effective member of. */
-export async function visibleGroupIds(directory: Directory): Promise<ReadonlySet<string>> {
-  const user = plainUser(directory);
-  return user ? reachedByUser(directory).load(user.userId) : new Set();
-}
-
-const effectiveGroups = list<GroupExtras, GroupRow>({
-  columns: listColumns,
-  toRow: toGroupRow,
-  order: () => groupOrdering({}),
-  from: (directory) => Prisma.sql`from ${reachedGroups(directory)} e join groups g on g.id = e.id
-    where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`,
-});
-
-const directGroups = list<GroupExtras, GroupRow>({
-  columns: listColumns,
-  toRow: toGroupRow,
-  order: () => groupOrdering({}),
-  from: (directory) => Prisma.sql`from memberships m join groups g on g.id = m.group_id
-    where m.user_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`m.tenant_id`)}
-      and ${directory.scope(Prisma.sql`g.tenant_id`)}`,
-});
-
-type GroupList = typeof effectiveGroups;
-
-/** Groups that the user is an effective member of, by name. Null when a plain user asks about somebody else. */
-export async function listEffectiveGroups(
-  directory: Directory,
-  userId: string,
-  args: { page: PageArgs; extras?: GroupExtras },
-) {
-  return pageOfUser(effectiveGroups, directory, userId, args);
-}
-
-export async function countEffectiveGroups(directory: Directory, userId: string): Promise<number | null> {
-  return isHiddenUser(directory, userId) ? null : effectiveGroups.count(directory, userId, {});
-}
-
-/** Groups that the user is a direct member of, by name. Null when a plain user asks about somebody else. */
-export async function listUserGroups(
-  directory: Directory,
-  userId: string,
-  args: { page: PageArgs; extras?: GroupExtras },
-) {
-  return pageOfUser(directGroups, directory, userId, args);
-}
-
-export async function countUserGroups(directory: Directory, userId: string): Promise<number | null> {
-  return isHiddenUser(directory, userId) ? null : directGroups.count(directory, userId, {});
-}
-
-async function pageOfUser(
-  groups: GroupList,
-  directory: Directory,
-  userId: string,
-  { page: pageArgs, extras = {} }: { page: PageArgs; extras?: GroupExtras },
-): Promise<Page<GroupRow> | null> {
-  if (isHiddenUser(directory, userId)) return null;
-  const page = await groups.page(directory, userId, extras, pageArgs);
-  return plainUser(directory) ? withRows(page, page.rows.map(redact)) : page;
-}
-
-function isHiddenUser(directory: Directory, userId: string): boolean {
-  const user = plainUser(directory);
-  return user !== null && user.userId !== userId;
 }

@@ -1,7 +1,9 @@
-// Groups: found by id and listed by filter. See group-changes.ts for what changes them.
+// Groups: found by id and listed by filter.
+
 import type { z } from 'zod';
 import { CLASH } from '../../database/case-keys.ts';
 import { Prisma, type Sql } from '../../database/database.ts';
+import { refuse } from '../../model/errors.ts';
 import { type GroupFilter, type GroupOrder, groupFilter } from '../../model/groups.ts';
 import { isIdOf } from '../../model/ids.ts';
 import { readInput } from '../../model/input.ts';
@@ -12,6 +14,8 @@ import { withRows } from '../loading/keyset-page.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
 import {
+  type GroupExtras,
+  type GroupRow,
   groupColumns,
   groupOrdering,
   listColumns,
@@ -19,8 +23,7 @@ import {
   redact,
   toGroupRow,
 } from '../rows/groups.ts';
-import type { GroupExtras, GroupRow } from '../rows/rows.ts';
-import { visibleGroupIds } from './effective-members.ts';
+import { visibleGroupIds } from './visible-groups.ts';
 
 const groupsById = loader<string, GroupRow | null>(async (directory, ids) => {
   const rows = await directory.sql<GroupRow>(Prisma.sql`
@@ -38,6 +41,20 @@ export async function findGroup(directory: Directory, id: string): Promise<Group
   if (!visible.has(id)) return null;
   const group = await groupsById(directory).load(id);
   return group && redact(group);
+}
+
+/** The group, or a refusal that is the same for hidden, deleted and never issued ids. */
+export async function requireGroup(directory: Directory, id: string): Promise<GroupRow> {
+  const group = await findGroup(directory, id);
+  if (!group) throw refuse.notFound(id);
+  return group;
+}
+
+/** The group if it is of that tenant; refused like `requireGroup`, so that a group under a wrong tenant is not found. */
+export async function requireGroupOf(directory: Directory, tenantId: string, id: string): Promise<GroupRow> {
+  const group = await requireGroup(directory, id);
+  if (group.tenantId !== tenantId) throw refuse.notFound(id);
+  return group;
 }
 
 /** The live groups with these ids, in their order; null for each that is not in sight. One statement a batch. */

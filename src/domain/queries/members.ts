@@ -1,27 +1,16 @@
-// Direct members: listed, counted, added and removed.
-import { Prisma, type Query } from '../../database/database.ts';
-import { refuse } from '../../model/errors.ts';
+// Direct members of a group: listed and counted.
+
+import { Prisma } from '../../database/database.ts';
 import type { OrderDirection } from '../../model/groups.ts';
-import { readInput } from '../../model/input.ts';
-import {
-  type GroupMembersInput,
-  groupMembersInput,
-  type MemberOrderField,
-  type UpdateGroupMembersInput,
-  updateGroupMembersInput,
-} from '../../model/members.ts';
+import type { MemberOrderField } from '../../model/members.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
-import { addAtOnce } from '../commands/add-members.ts';
-import { requireGroup } from '../commands/rules/targets.ts';
-import { assertMayChange, change, type Directory, mayChange, plainUser } from '../directory.ts';
+import { type Directory, plainUser } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import type { Ordering } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
-import { uncounted } from '../rows/groups.ts';
-import { directMemberColumns, toMemberRow } from '../rows/members.ts';
-import type { GroupRow, MemberExtras, MemberRow } from '../rows/rows.ts';
-import { assertBatchSize, assertKnownUsers, endMemberships, insertMemberships } from '../writes/edges.ts';
+import type { GroupRow } from '../rows/groups.ts';
+import { directMemberColumns, type MemberExtras, type MemberRow, toMemberRow } from '../rows/members.ts';
 
 export type MemberOrder = { field: MemberOrderField; direction: OrderDirection };
 type ListArgs = {
@@ -102,70 +91,3 @@ const memberCounts = loader<string, number>(async (directory, ids) => {
   const byId = new Map(rows.map(({ id, count }) => [id, count]));
   return ids.map((id) => byId.get(id) ?? 0);
 });
-
-type Added = { group: GroupRow; added: string[]; unchanged: string[] };
-type Removed = { group: GroupRow; removed: string[]; unchanged: string[] };
-
-/** Adds users to a group; those who are members already are `unchanged`. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
-export async function addGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Added> {
-  const { groupId, userIds } = readInput(groupMembersInput, input);
-  assertBatchSize(userIds);
-  if (!mayChange(directory)) {
-    await requireGroup(directory, groupId);
-    throw refuse.forbidden();
-  }
-  const outcome = await addAtOnce(directory, groupId, userIds);
-  if (!outcome) throw refuse.notFound(groupId);
-  const { group, known, added } = outcome;
-  const unknown = userIds.filter((id) => !known.has(id));
-  if (unknown.length > 0) throw refuse.unknownUsers([...new Set(unknown)]);
-  const unchanged = [...known].filter((id) => !added.has(id));
-  return { group, added: [...added], unchanged };
-}
-
-/** Removes users from a group; those who are no members are `unchanged`. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
-export async function removeGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Removed> {
-  const { groupId, userIds } = readInput(groupMembersInput, input);
-  const { group, removed, unchanged } = await changeMembers(directory, { groupId, add: [], remove: userIds });
-  return { group, removed, unchanged };
-}
-
-/** Adds and removes in one step. Refused: as the two alone, and VALIDATION_FAILED for a user in both lists. */
-export async function updateGroupMembers(
-  directory: Directory,
-  input: UpdateGroupMembersInput,
-): Promise<Added & Removed> {
-  const { groupId, usersToAdd, usersToRemove } = readInput(updateGroupMembersInput, input);
-  return changeMembers(directory, { groupId, add: usersToAdd ?? [], remove: usersToRemove ?? [] });
-}
-
-type Changes = { groupId: GroupRow['id']; add: readonly string[]; remove: readonly string[] };
-
-async function changeMembers(
-  directory: Directory,
-  { groupId, add, remove }: Changes,
-): Promise<Added & Removed> {
-  assertBatchSize(add, remove);
-  const group = await requireGroup(directory, groupId);
-  assertMayChange(directory);
-  const { tenantId } = group;
-  return change(directory, async (sql) => {
-    await holdLiveGroup(sql, group);
-    await assertKnownUsers(sql, tenantId, [...add, ...remove]);
-    const added = await insertMemberships(directory, sql, { tenantId, groupId, userIds: add });
-    const removed = await endMemberships(directory, sql, { tenantId, groupId, userIds: remove });
-    const changed = new Set([...added, ...removed]);
-    const unchanged = [...new Set([...add, ...remove])].filter((id) => !changed.has(id));
-    return { group: uncounted(group), added, removed, unchanged };
-  });
-}
-
-/**
- * Keeps the group from being deleted until the transaction ends; refused as not found if it already is. Not `for share`:
- * two who share the row would then wait for each other to count.
- */
-async function holdLiveGroup(sql: Query, { id, tenantId }: GroupRow): Promise<void> {
-  const [live] = await sql(Prisma.sql`
-    select id from groups where tenant_id = ${tenantId} and id = ${id} and deleted_at is null for no key update`);
-  if (!live) throw refuse.notFound(id);
-}

@@ -1,4 +1,5 @@
 // Tenants and their partners. Plain users see neither.
+
 import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import { isIdOf } from '../../model/ids.ts';
@@ -6,7 +7,7 @@ import type { Page, PageArgs } from '../../model/page.ts';
 import { type Directory, plainUser } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
-import type { PartnerRow, TenantRow } from '../rows/rows.ts';
+import type { PartnerRow, TenantRow } from '../rows/tenants.ts';
 
 const tenantsById = loader<string, TenantRow | null>(async (directory, ids) => {
   const rows = await directory.sql<TenantRow>(Prisma.sql`

@@ -1,11 +1,40 @@
 // Rows of groups: their columns, their order, their lock, and what of them a plain user sees.
-import { Prisma, type Query, type Sql } from '../../database/database.ts';
-import { refuse } from '../../model/errors.ts';
-import type { GroupOrder } from '../../model/groups.ts';
+
+import { Prisma, type Sql } from '../../database/database.ts';
+import type { GroupOrder, GroupType } from '../../model/groups.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
+import type { JsonObject } from '../../model/json.ts';
 import type { Seeing } from '../directory.ts';
 import type { Ordering } from '../loading/keyset-page.ts';
-import type { GroupExtras, GroupRow } from './rows.ts';
+
+/** A live group. For a plain user all but id, name and type is null: see `redact` in groups.ts. */
+export type GroupRow = {
+  id: GroupId;
+  tenantId: TenantId;
+  name: string;
+  type: GroupType;
+  description: string | null;
+  parentGroupId: GroupId | null;
+  customAttributes: JsonObject | null;
+  version: number | null;
+  createdAt: Date | null;
+  updatedAt: Date | null;
+  /** Direct members when the row was read; null where that may have changed since, or is hidden: ask `countMembers`. */
+  memberCount: number | null;
+  /**
+   * Rises with each change of its direct memberships and of users of its tenant, so that a page of members that was read
+   * at it stands as long as it does; null where the reader did not ask for it (`GroupExtras`), or after a change.
+   */
+  membersVersion?: string | null | undefined;
+  /** Directly nested groups, where the reader asked for them (`GroupExtras`). */
+  nestedGroupCount?: number | undefined;
+};
+
+/**
+ * What a list of groups reads: with `nestedGroupCount` that too, with `membersVersion` likewise; `brief` without description, attributes, times and where
+ * it is filed, for readers who do not look at them.
+ */
+export type GroupExtras = { nestedGroupCount?: boolean; membersVersion?: boolean; brief?: boolean };
 
 /** Columns of a group under the alias `g`, named as in GroupRow. */
 export const groupColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.description,
@@ -79,13 +108,4 @@ export function redact(group: GroupRow): GroupRow {
     membersVersion: null,
     nestedGroupCount: undefined,
   };
-}
-
-/** The live group's row, locked against deletion and other updates; refused as not found if it is gone. */
-export async function lockGroup(sql: Query, tenantId: TenantId, id: GroupId): Promise<GroupRow> {
-  const [row] = await sql<GroupRow>(Prisma.sql`
-    select ${groupColumns} from groups g where g.tenant_id = ${tenantId} and g.id = ${id} and g.deleted_at is null
-    for no key update`);
-  if (!row) throw refuse.notFound(id);
-  return row;
 }

@@ -1,7 +1,23 @@
 // Rows of members: the user's columns, and how a row of SQL becomes a member.
+
 import { Prisma, type Sql } from '../../database/database.ts';
+import type { GroupId, UserId } from '../../model/ids.ts';
 import type { MembershipType } from '../../model/members.ts';
-import type { MemberExtras, MemberRow } from './rows.ts';
+import type { UserRow } from './users.ts';
+
+/** What a list of members reads: without what is false, which its readers do not look at. */
+export type MemberExtras = { addedAt?: boolean; user?: boolean };
+
+/** A user as member of a group. `addedAt` is null where no direct membership exists. */
+export type MemberRow = {
+  groupId: GroupId;
+  userId: UserId;
+  email: string;
+  displayName: string | null;
+  membershipType: MembershipType;
+  addedAt: Date | null;
+  user: UserRow;
+};
 
 export type RawMember = Pick<MemberRow, 'userId' | 'email' | 'displayName'> & {
   userTenantId: MemberRow['user']['tenantId'];

@@ -116,6 +116,36 @@ export function moveNestings(directory: Directory, sql: Query, ending: Ending) {
     from ended returning parent_group_id as "parentGroupId", child_group_id as "childGroupId"`);
 }
 
+type NewNestings = { tenantId: TenantId; parentGroupId: GroupId; childGroupIds: readonly string[] };
+
+/** Stores edges that were judged before; those that exist are left as they are. */
+export async function insertNestings(
+  directory: Directory,
+  sql: Query,
+  { tenantId, parentGroupId, childGroupIds }: NewNestings,
+): Promise<void> {
+  if (childGroupIds.length === 0) return;
+  await sql(Prisma.sql`
+    with added as (
+      insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
+      select ${tenantId}, ${parentGroupId}, id, ${actorOf(directory).id} from unnest(${[...childGroupIds]}::text[]) c(id)
+      on conflict (parent_group_id, child_group_id) do nothing returning child_group_id),
+    ${noticeNestings('added', tenantId)}
+    select from added`);
+}
+
+/** Makes nestings that stand for deleted groups be there for their own sake: a restore does not end what was asked for. */
+export async function claimNestings(
+  sql: Query,
+  tenantId: TenantId,
+  edges: readonly { parent: string; child: string }[],
+): Promise<void> {
+  await sql(Prisma.sql`
+    update nestings n set stands_for = null
+    from unnest(${edges.map((edge) => edge.parent)}::text[], ${edges.map((edge) => edge.child)}::text[]) e(parent, child)
+    where n.tenant_id = ${tenantId} and n.parent_group_id = e.parent and n.child_group_id = e.child and n.stands_for is not null`);
+}
+
 /** Those of the asked ids that are among the rows: each once, in the order asked. */
 function inOrder(asked: readonly string[], rows: readonly { id: string }[]): string[] {
   const found = new Set(rows.map((row) => row.id));

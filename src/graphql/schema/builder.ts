@@ -1,4 +1,5 @@
 // The Pothos builder: plugins, scalars and Relay's conventions. It defines no types of the directory.
+
 import SchemaBuilder from '@pothos/core';
 import ComplexityPlugin from '@pothos/plugin-complexity';
 import DirectivesPlugin from '@pothos/plugin-directives';
@@ -8,7 +9,9 @@ import RelayPlugin from '@pothos/plugin-relay';
 import { GraphQLDateTime } from 'graphql-scalars';
 import type PrismaTypes from '../../database/generated/pothos.ts';
 import { getDatamodel } from '../../database/generated/pothos.ts';
-import type { GroupRow, TenantRow, UserRow } from '../../domain/rows/rows.ts';
+import type { GroupRow } from '../../domain/rows/groups.ts';
+import type { TenantRow } from '../../domain/rows/tenants.ts';
+import type { UserRow } from '../../domain/rows/users.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { fieldCost } from './complexity.ts';
 import type { Context } from './context.ts';

@@ -1,6 +1,8 @@
 // Connections over the domain's pages: what is not selected is neither listed nor counted.
+
 import type { FieldNode, GraphQLResolveInfo, SelectionSetNode } from 'graphql';
-import type { GroupExtras, MemberExtras } from '../../domain/rows/rows.ts';
+import type { GroupExtras } from '../../domain/rows/groups.ts';
+import type { MemberExtras } from '../../domain/rows/members.ts';
 import { type Page, type PageArgs, pageRequest } from '../../model/page.ts';
 import { builder } from './builder.ts';
 

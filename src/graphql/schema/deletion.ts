@@ -1,4 +1,5 @@
 // Deleting a group, which always says what becomes of its children, and restoring it.
+
 import { deleteGroup } from '../../domain/commands/delete-group.ts';
 import {
   type NotRestored,
@@ -7,7 +8,7 @@ import {
   restoreGroup,
 } from '../../domain/commands/restore-group.ts';
 import { findGroup } from '../../domain/queries/groups.ts';
-import type { GroupRow } from '../../domain/rows/rows.ts';
+import type { GroupRow } from '../../domain/rows/groups.ts';
 import { DELETE_STRATEGIES } from '../../model/groups.ts';
 import { builder } from './builder.ts';
 import { enumValues } from './enums.ts';

@@ -2,8 +2,7 @@
 import { type ASTNode, type EnumValueNode, GraphQLError, GraphQLScalarType, visit } from 'graphql';
 import { GraphQLJSONObject } from 'graphql-scalars';
 import type { Plugin } from 'graphql-yoga';
-import type { JsonObject } from '../../model/json.ts';
-import { parseJson, parseNumber } from '../../model/json.ts';
+import { type JsonObject, parseJson, parseNumber } from '../../model/json.ts';
 
 /** Lets Yoga's parsers of bodies read JSON as the fast path does. */
 export const exactVariables: Plugin = {

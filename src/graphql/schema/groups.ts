@@ -1,8 +1,9 @@
 // Groups themselves: reading one, listing them by filter, creating and updating.
+
 import { createGroup, updateGroup } from '../../domain/commands/create-group.ts';
 import { countGroups, findGroup, listGroups } from '../../domain/queries/groups.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
-import type { GroupRow } from '../../domain/rows/rows.ts';
+import type { GroupRow } from '../../domain/rows/groups.ts';
 import { refuse } from '../../model/errors.ts';
 import type { UpdateGroupInput as UpdateGroupFields } from '../../model/groups.ts';
 import { builder } from './builder.ts';

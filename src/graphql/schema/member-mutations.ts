@@ -1,7 +1,9 @@
 // Adding and removing direct members of a group, in batches that apply whole or not at all.
-import { addGroupMembers, removeGroupMembers, updateGroupMembers } from '../../domain/queries/members.ts';
+
+import { addGroupMembers } from '../../domain/commands/add-members.ts';
+import { removeGroupMembers, updateGroupMembers } from '../../domain/commands/change-members.ts';
 import { findUsers } from '../../domain/queries/users.ts';
-import type { GroupRow } from '../../domain/rows/rows.ts';
+import type { GroupRow } from '../../domain/rows/groups.ts';
 import { MAX_PAGE_SIZE } from '../../model/page.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';

@@ -1,15 +1,18 @@
 // Direct and effective members of a group, and the same two relations seen from the user.
+
 import {
-  countEffectiveGroups,
   countEffectiveMembers,
-  countUserGroups,
   hasEffectiveMember,
-  listEffectiveGroups,
   listEffectiveMembers,
-  listUserGroups,
 } from '../../domain/queries/effective-members.ts';
 import { countMembers, listMembers } from '../../domain/queries/members.ts';
-import type { MemberRow } from '../../domain/rows/rows.ts';
+import {
+  countEffectiveGroups,
+  countUserGroups,
+  listEffectiveGroups,
+  listUserGroups,
+} from '../../domain/queries/user-groups.ts';
+import type { MemberRow } from '../../domain/rows/members.ts';
 import { MEMBER_ORDER_FIELDS, MEMBERSHIP_TYPES } from '../../model/members.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';

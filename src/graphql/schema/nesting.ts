@@ -1,14 +1,14 @@
 // Nesting: whose members count. Members of the nested group are effective members of the group it is nested in.
+
+import { addNestedGroups, removeNestedGroup } from '../../domain/commands/nest-groups.ts';
 import { findGroups } from '../../domain/queries/groups.ts';
 import {
-  addNestedGroups,
   countNestedGroups,
   countParentGroups,
   listNestedGroups,
   listParentGroups,
-  removeNestedGroup,
 } from '../../domain/queries/nesting.ts';
-import type { GroupRow } from '../../domain/rows/rows.ts';
+import type { GroupRow } from '../../domain/rows/groups.ts';
 import { MAX_CHILDREN_PER_CALL } from '../../model/nesting.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';

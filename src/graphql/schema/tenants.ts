@@ -1,7 +1,7 @@
 // Tenants and the partners they belong to.
 
 import { countTenants, findPartner, findTenant, listTenants } from '../../domain/queries/tenants.ts';
-import type { TenantRow } from '../../domain/rows/rows.ts';
+import type { TenantRow } from '../../domain/rows/tenants.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection } from './connections.ts';

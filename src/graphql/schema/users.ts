@@ -1,8 +1,10 @@
 // Users: reading them and a tenant's list of them, and the mutations that keep them in step with the identity provider.
 
+import { removeUsers } from '../../domain/commands/remove-users.ts';
+import { upsertUsers } from '../../domain/commands/upsert-users.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
-import { countUsers, findUser, listUsers, removeUsers, upsertUsers } from '../../domain/queries/users.ts';
-import type { UserRow } from '../../domain/rows/rows.ts';
+import { countUsers, findUser, listUsers } from '../../domain/queries/users.ts';
+import type { UserRow } from '../../domain/rows/users.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection } from './connections.ts';

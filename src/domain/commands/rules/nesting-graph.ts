@@ -1,5 +1,6 @@
 // The part of a tenant's nesting that a change can touch, in memory: reachability, paths and depths.
 import { Prisma, type Query } from '../../../database/database.ts';
+import { MAX_DEPTH } from '../../../model/groups.ts';
 import type { TenantId } from '../../../model/ids.ts';
 
 type Edge = { parent: string; child: string };
@@ -78,6 +79,11 @@ export async function loadNestingGraph(
     for (const child of below?.split(',') ?? []) graph.add({ parent: id, child });
   }
   return graph;
+}
+
+/** Whether a path through the new edge would have more than 32 groups. */
+export function isTooDeep(graph: NestingGraph, parent: string, child: string): boolean {
+  return graph.depthAbove(parent) + graph.depthBelow(child) > MAX_DEPTH;
 }
 
 function link(map: Map<string, Set<string>>, from: string, to: string): void {

@@ -1,23 +1,11 @@
 // The thing that a change is aimed at: found or not, and as the caller last saw it or not.
+
 import { Prisma, type Query } from '../../../database/database.ts';
 import { refuse } from '../../../model/errors.ts';
-import type { Directory } from '../../directory.ts';
-import { findGroup } from '../../queries/groups.ts';
-import type { GroupRow } from '../../rows/rows.ts';
-
-/** The group, or a refusal that is the same for hidden, deleted and never issued ids. */
-export async function requireGroup(directory: Directory, id: string): Promise<GroupRow> {
-  const group = await findGroup(directory, id);
-  if (!group) throw refuse.notFound(id);
-  return group;
-}
-
-/** The group if it is of that tenant; refused like `requireGroup`, so that a group under a wrong tenant is not found. */
-export async function requireGroupOf(directory: Directory, tenantId: string, id: string): Promise<GroupRow> {
-  const group = await requireGroup(directory, id);
-  if (group.tenantId !== tenantId) throw refuse.notFound(id);
-  return group;
-}
+import type { TenantId } from '../../../model/ids.ts';
+import { assertMayChange, type Directory } from '../../directory.ts';
+import { findTenant } from '../../queries/tenants.ts';
+import type { GroupRow } from '../../rows/groups.ts';
 
 /** Optimistic concurrency: refused with the current version if the caller has seen an older one. */
 export function assertExpectedVersion(group: GroupRow, expectedVersion: number | null | undefined): void {
@@ -31,4 +19,11 @@ export async function foreign(directory: Directory, sql: Query, id: string): Pro
   const [seen] = await sql(Prisma.sql`
     select id from groups where id = ${id} and deleted_at is null and ${directory.scope(Prisma.sql`tenant_id`)}`);
   return seen ? refuse.otherTenant(id) : refuse.notFound(id);
+}
+
+/** Refuses a tenant that is hidden as not found, and callers that may only read. */
+export async function requireTenant(directory: Directory, tenantId: TenantId): Promise<void> {
+  const tenant = await findTenant(directory, tenantId);
+  if (!tenant) throw refuse.notFound(tenantId);
+  assertMayChange(directory);
 }

@@ -1,0 +1,65 @@
+// Removing direct members, and adding and removing them in one step.
+
+import { Prisma, type Query } from '../../database/database.ts';
+import { refuse } from '../../model/errors.ts';
+import { readInput } from '../../model/input.ts';
+import {
+  type GroupMembersInput,
+  groupMembersInput,
+  type UpdateGroupMembersInput,
+  updateGroupMembersInput,
+} from '../../model/members.ts';
+import { assertMayChange, change, type Directory } from '../directory.ts';
+import { requireGroup } from '../queries/groups.ts';
+import { type GroupRow, uncounted } from '../rows/groups.ts';
+import { assertBatchSize, assertKnownUsers, endMemberships, insertMemberships } from '../writes/edges.ts';
+import type { Added } from './add-members.ts';
+
+type Removed = { group: GroupRow; removed: string[]; unchanged: string[] };
+
+/** Removes users from a group; those who are no members are `unchanged`. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
+export async function removeGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Removed> {
+  const { groupId, userIds } = readInput(groupMembersInput, input);
+  const { group, removed, unchanged } = await changeMembers(directory, { groupId, add: [], remove: userIds });
+  return { group, removed, unchanged };
+}
+
+/** Adds and removes in one step. Refused: as the two alone, and VALIDATION_FAILED for a user in both lists. */
+export async function updateGroupMembers(
+  directory: Directory,
+  input: UpdateGroupMembersInput,
+): Promise<Added & Removed> {
+  const { groupId, usersToAdd, usersToRemove } = readInput(updateGroupMembersInput, input);
+  return changeMembers(directory, { groupId, add: usersToAdd ?? [], remove: usersToRemove ?? [] });
+}
+
+type Changes = { groupId: GroupRow['id']; add: readonly string[]; remove: readonly string[] };
+
+async function changeMembers(
+  directory: Directory,
+  { groupId, add, remove }: Changes,
+): Promise<Added & Removed> {
+  assertBatchSize(add, remove);
+  const group = await requireGroup(directory, groupId);
+  assertMayChange(directory);
+  const { tenantId } = group;
+  return change(directory, async (sql) => {
+    await holdLiveGroup(sql, group);
+    await assertKnownUsers(sql, tenantId, [...add, ...remove]);
+    const added = await insertMemberships(directory, sql, { tenantId, groupId, userIds: add });
+    const removed = await endMemberships(directory, sql, { tenantId, groupId, userIds: remove });
+    const changed = new Set([...added, ...removed]);
+    const unchanged = [...new Set([...add, ...remove])].filter((id) => !changed.has(id));
+    return { group: uncounted(group), added, removed, unchanged };
+  });
+}
+
+/**
+ * Keeps the group from being deleted until the transaction ends; refused as not found if it already is. Not `for share`:
+ * two who share the row would then wait for each other to count.
+ */
+async function holdLiveGroup(sql: Query, { id, tenantId }: GroupRow): Promise<void> {
+  const [live] = await sql(Prisma.sql`
+    select id from groups where tenant_id = ${tenantId} and id = ${id} and deleted_at is null for no key update`);
+  if (!live) throw refuse.notFound(id);
+}

@@ -1,0 +1,131 @@
+// Nesting groups in a group, and ending a nesting.
+
+import { Prisma, type Query } from '../../database/database.ts';
+import { refuse } from '../../model/errors.ts';
+import { MAX_DEPTH } from '../../model/groups.ts';
+import type { GroupId, TenantId } from '../../model/ids.ts';
+import { readInput } from '../../model/input.ts';
+import {
+  type AddNestedGroupsInput,
+  addNestedGroupsInput,
+  MAX_CHILDREN_PER_CALL,
+  type RemoveNestedGroupInput,
+  removeNestedGroupInput,
+} from '../../model/nesting.ts';
+import { assertMayChange, change, type Directory } from '../directory.ts';
+import { recordEvent, recordEvents } from '../log/events.ts';
+import { lockGraph } from '../log/lock.ts';
+import { requireGroup } from '../queries/groups.ts';
+import type { GroupRow } from '../rows/groups.ts';
+import { claimNestings, insertNestings, moveNestings } from '../writes/edges.ts';
+import { lockGroup } from '../writes/groups.ts';
+import { isTooDeep, loadNestingGraph, type NestingGraph } from './rules/nesting-graph.ts';
+import { foreign } from './rules/targets.ts';
+
+type Nested = { group: GroupRow; added: string[]; unchanged: string[] };
+
+/**
+ * Nests groups in a group; those nested already are `unchanged`. Refused: NOT_FOUND, OTHER_TENANT, CYCLE with its
+ * path, LIMIT_EXCEEDED (depth, or more than 100 children in a call).
+ */
+export async function addNestedGroups(directory: Directory, input: AddNestedGroupsInput): Promise<Nested> {
+  const { groupId, childGroupIds } = readInput(addNestedGroupsInput, input);
+  if (childGroupIds.length > MAX_CHILDREN_PER_CALL) {
+    throw refuse.limit(
+      MAX_CHILDREN_PER_CALL,
+      `A call may nest ${MAX_CHILDREN_PER_CALL} groups, and this one names ${childGroupIds.length}`,
+    );
+  }
+  const children = [...new Set(childGroupIds)];
+  const { tenantId } = await requireGroup(directory, groupId);
+  assertMayChange(directory);
+  return change(directory, async (sql) => {
+    await lockGraph(directory, sql, tenantId);
+    const group = await lockGroup(sql, tenantId, groupId);
+    await assertLiveInTenant(directory, sql, tenantId, children);
+    const graph = await loadNestingGraph(sql, tenantId, { parents: [groupId], children });
+    const added = children.filter((child) => !graph.has({ parent: groupId, child }));
+    for (const child of added) await assertNoCycle(sql, tenantId, graph, groupId, child);
+    for (const child of added) assertDepth(graph, groupId, child);
+    await insertNestings(directory, sql, { tenantId, parentGroupId: groupId, childGroupIds: added });
+    await claimNestings(
+      sql,
+      tenantId,
+      children.map((child) => ({ parent: groupId, child })),
+    );
+    if (added.length > 0) {
+      await recordEvent(directory, sql, {
+        type: 'group_nesting.added',
+        tenantId,
+        groupId,
+        data: { childGroupIds: added },
+      });
+    }
+    return { group, added, unchanged: children.filter((child) => !added.includes(child)) };
+  });
+}
+
+/** Ends a nesting. Refused: NOT_FOUND for either group, and for a child that is not nested in the group. */
+export async function removeNestedGroup(
+  directory: Directory,
+  input: RemoveNestedGroupInput,
+): Promise<{ group: GroupRow; childGroup: GroupRow }> {
+  const { groupId, childGroupId } = readInput(removeNestedGroupInput, input);
+  const { tenantId } = await requireGroup(directory, groupId);
+  const childGroup = await requireGroup(directory, childGroupId);
+  assertMayChange(directory);
+  return change(directory, async (sql) => {
+    await lockGraph(directory, sql, tenantId);
+    const group = await lockGroup(sql, tenantId, groupId);
+    const ended = await moveNestings(directory, sql, {
+      tenantId,
+      where: Prisma.sql`parent_group_id = ${groupId} and child_group_id = ${childGroupId}`,
+      cause: 'REMOVED',
+    });
+    if (ended.length === 0)
+      throw refuse.notFound(childGroupId, `${childGroupId} is not nested in ${groupId}`);
+    await recordEvents(directory, sql, [
+      {
+        type: 'group_nesting.removed',
+        tenantId,
+        groupId,
+        data: { childGroupIds: [childGroupId], cause: 'REMOVED' },
+      },
+    ]);
+    return { group, childGroup };
+  });
+}
+
+function assertDepth(graph: NestingGraph, parent: string, child: string): void {
+  if (!isTooDeep(graph, parent, child)) return;
+  throw refuse.limit(MAX_DEPTH, `The nesting would be more than ${MAX_DEPTH} groups deep`);
+}
+
+async function assertNoCycle(
+  sql: Query,
+  tenantId: TenantId,
+  graph: NestingGraph,
+  parent: GroupId,
+  child: string,
+) {
+  const back = graph.pathDown(child, parent);
+  if (!back) return;
+  const ids = [parent, ...back];
+  const rows = await sql<{ id: string; name: string }>(Prisma.sql`
+    select id, name from groups where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
+  const names = new Map(rows.map(({ id, name }) => [id, name]));
+  throw refuse.cycle(ids.map((id) => ({ id, name: names.get(id) ?? id })));
+}
+
+async function assertLiveInTenant(
+  directory: Directory,
+  sql: Query,
+  tenantId: TenantId,
+  ids: readonly string[],
+) {
+  const rows = await sql<{ id: string }>(Prisma.sql`
+    select id from groups where tenant_id = ${tenantId} and deleted_at is null and id = any(${[...ids]}::text[])`);
+  const live = new Set(rows.map((row) => row.id));
+  const missing = ids.find((id) => !live.has(id));
+  if (missing !== undefined) throw await foreign(directory, sql, missing);
+}

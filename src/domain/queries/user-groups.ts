@@ -1,0 +1,77 @@
+// The groups that a user is a member of, directly or effectively.
+
+import { Prisma } from '../../database/database.ts';
+import type { Page, PageArgs } from '../../model/page.ts';
+import { type Directory, plainUser } from '../directory.ts';
+import { withRows } from '../loading/keyset-page.ts';
+import { list } from '../loading/list.ts';
+import {
+  type GroupExtras,
+  type GroupRow,
+  groupOrdering,
+  listColumns,
+  redact,
+  toGroupRow,
+} from '../rows/groups.ts';
+import { reachedGroups } from './visible-groups.ts';
+
+const effectiveGroups = list<GroupExtras, GroupRow>({
+  columns: listColumns,
+  toRow: toGroupRow,
+  order: () => groupOrdering({}),
+  from: (directory) => Prisma.sql`from ${reachedGroups(directory)} e join groups g on g.id = e.id
+    where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`,
+});
+
+const directGroups = list<GroupExtras, GroupRow>({
+  columns: listColumns,
+  toRow: toGroupRow,
+  order: () => groupOrdering({}),
+  from: (directory) => Prisma.sql`from memberships m join groups g on g.id = m.group_id
+    where m.user_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`m.tenant_id`)}
+      and ${directory.scope(Prisma.sql`g.tenant_id`)}`,
+});
+
+type GroupList = typeof effectiveGroups;
+
+/** Groups that the user is an effective member of, by name. Null when a plain user asks about somebody else. */
+export async function listEffectiveGroups(
+  directory: Directory,
+  userId: string,
+  args: { page: PageArgs; extras?: GroupExtras },
+) {
+  return pageOfUser(effectiveGroups, directory, userId, args);
+}
+
+export async function countEffectiveGroups(directory: Directory, userId: string): Promise<number | null> {
+  return isHiddenUser(directory, userId) ? null : effectiveGroups.count(directory, userId, {});
+}
+
+/** Groups that the user is a direct member of, by name. Null when a plain user asks about somebody else. */
+export async function listUserGroups(
+  directory: Directory,
+  userId: string,
+  args: { page: PageArgs; extras?: GroupExtras },
+) {
+  return pageOfUser(directGroups, directory, userId, args);
+}
+
+export async function countUserGroups(directory: Directory, userId: string): Promise<number | null> {
+  return isHiddenUser(directory, userId) ? null : directGroups.count(directory, userId, {});
+}
+
+async function pageOfUser(
+  groups: GroupList,
+  directory: Directory,
+  userId: string,
+  { page: pageArgs, extras = {} }: { page: PageArgs; extras?: GroupExtras },
+): Promise<Page<GroupRow> | null> {
+  if (isHiddenUser(directory, userId)) return null;
+  const page = await groups.page(directory, userId, extras, pageArgs);
+  return plainUser(directory) ? withRows(page, page.rows.map(redact)) : page;
+}
+
+function isHiddenUser(directory: Directory, userId: string): boolean {
+  const user = plainUser(directory);
+  return user !== null && user.userId !== userId;
+}
