@@ -115,6 +115,22 @@ export function plainUser(directory: Directory): UserCaller | null {
   return isUserCaller(directory.caller) ? directory.caller : null;
 }
 
+/**
+ * Whom a read is for: `administrators` are all callers but end users; `self` adds the end user whom it is about; `anyone`
+ * adds every end user, so that the read itself must leave out what they do not see.
+ */
+export type Audience = 'administrators' | 'self' | 'anyone';
+
+/** What callers outside of an audience are given. */
+export type Hidden<A extends Audience> = A extends 'anyone' ? never : null;
+export const HIDDEN = Promise.resolve(null);
+
+/** Whether the caller is of the audience of a read; `subject` is the user that it is about, if it is about one. */
+export function isFor(directory: Directory, audience: Audience, subject: string | null = null): boolean {
+  const user = plainUser(directory);
+  return user === null || audience === 'anyone' || (audience === 'self' && user.userId === subject);
+}
+
 /** Whether the caller may change what it sees. */
 export function mayChange({ caller }: Directory): boolean {
   return !isUserCaller(caller) && caller.mayChange;

@@ -38,6 +38,9 @@ export type Page<Row> = {
   readonly hasPreviousPage: boolean;
 };
 
+/** The page of a list without rows. */
+export const EMPTY_PAGE: Page<never> = { rows: [], cursors: [], hasNextPage: false, hasPreviousPage: false };
+
 /** The arguments of the page with that number, the first being 1. */
 export const numberedPage = (page: number, perPage: number): PageArgs => ({
   first: perPage,

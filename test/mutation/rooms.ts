@@ -28,7 +28,11 @@ export const ROOMS: Room[] = [
     name: 'effective membership',
     score: 90,
     source: ['src/domain/effective-membership/*', 'src/domain/queries/effective-members.ts'],
-    tests: ['test/domain/effective-*.test.ts', 'test/domain/counts.test.ts', 'test/domain/recounts.test.ts'],
+    tests: [
+      'test/domain/effective-*.test.ts',
+      'test/domain/counts.test.ts',
+      'test/domain/count-deltas.test.ts',
+    ],
   },
   {
     name: 'loading',
@@ -78,7 +82,7 @@ export const ROOMS: Room[] = [
     name: 'integrity',
     score: 90,
     source: ['src/domain/integrity/*'],
-    tests: ['test/cli/*', 'test/domain/{case-keys,check,counts,recounts,history,topology}*'],
+    tests: ['test/cli/*', 'test/domain/{case-keys,check,counts,count-deltas,history,topology}*'],
   },
   {
     name: 'model',

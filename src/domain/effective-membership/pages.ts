@@ -41,12 +41,16 @@ const keptPages = kept<Kept>(({ page, reach }) => rowsBytes(page.rows) + reach.i
 
 const nameOf = ({ groupId, page }: Key) => `${groupId}\n${JSON.stringify(page)}`;
 
-const pages = loader<Key, Page<MemberRow> | null>(async (directory, keys) => {
-  const known = await knownPages(directory, keys);
-  const unknown = keys.filter((_, at) => !known[at]);
-  const read = unknown.length === 0 ? [] : await readPages(directory, unknown);
-  return known.map((page) => page ?? read.shift()!);
-}, nameOf);
+const pages = loader({
+  audience: 'administrators',
+  keyOf: nameOf,
+  read: async (directory, keys: readonly Key[]): Promise<(Page<MemberRow> | Error | null)[]> => {
+    const known = await knownPages(directory, keys);
+    const unknown = keys.filter((_, at) => !known[at]);
+    const read = unknown.length === 0 ? [] : await readPages(directory, unknown);
+    return known.map((page) => page ?? read.shift()!);
+  },
+});
 
 /**
  * Effective members by user id; empty for a group that is not in sight. Null if nestings of its tenant changed under every
@@ -57,7 +61,7 @@ export async function effectivePage(
   groupId: string,
   page: PageArgs,
 ): Promise<Page<MemberRow> | null> {
-  return pages(directory).load({ groupId, page: pageRequest(page) });
+  return pages(directory, { groupId, page: pageRequest(page) });
 }
 
 /** Pages that were kept and would be read the same now; null for others. */

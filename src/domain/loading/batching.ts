@@ -1,13 +1,21 @@
 // Work of several requests that are waiting at the same time, done by one statement: a round trip costs both of its ends
 // more than most statements do.
 import DataLoader from 'dataloader';
-import { perDatabase, perDirectory, type Seeing, seeing } from '../directory.ts';
+import {
+  type Audience,
+  type Directory,
+  HIDDEN,
+  type Hidden,
+  isFor,
+  perDatabase,
+  perDirectory,
+  type Seeing,
+  seeing,
+} from '../directory.ts';
 import { Turns } from './semaphore.ts';
 
 /** Statements of one kind that are under way at once for one sight: who comes later shares the next one. */
 const AT_ONCE = 2;
-/** Milliseconds after which a statement no longer keeps others of its kind waiting. */
-const _PATIENCE = 25;
 /** Keys of one statement, unless one request alone has more. */
 const MAX_KEYS = 1_000;
 
@@ -15,16 +23,36 @@ const MAX_KEYS = 1_000;
 export type Read<Key, Value> = (directory: Seeing, keys: readonly Key[]) => Promise<(Value | Error)[]>;
 type KeyOf<Key> = (key: Key) => string;
 
+type LoaderOptions<Key, Value, A extends Audience> = {
+  /** Whom the values are for. */
+  audience: A;
+  read: Read<Key, Value>;
+  /** The key as text. */
+  keyOf?: KeyOf<Key>;
+  /** The user that a value is about, for the audience `self`; the key itself unless told otherwise. */
+  subjectOf?: KeyOf<Key>;
+};
+
 /**
- * A DataLoader for each directory, which caches as it does and reads its batches together with those of other requests
- * whose callers see the same tenants. `read` gets each key once.
+ * Gives a function that loads one value: null for callers outside the audience. Values are cached for each directory by
+ * a DataLoader, whose batches are read together with those of other requests whose callers see the same tenants.
+ * `read` gets each key once.
  */
-export function loader<Key, Value>(read: Read<Key, Value>, keyOf: KeyOf<Key> = String) {
+export function loader<Key, Value, const A extends Audience>({
+  audience,
+  read,
+  keyOf = String,
+  subjectOf = keyOf,
+}: LoaderOptions<Key, Value, A>) {
   const together = sharedReads(read, keyOf);
-  return perDirectory(
+  const loaderOf = perDirectory(
     (directory) =>
       new DataLoader<Key, Value, string>((keys) => together(directory, keys), { cacheKeyFn: keyOf }),
   );
+  return (directory: Directory, key: Key): Promise<Value | Hidden<A>> =>
+    isFor(directory, audience, subjectOf(key))
+      ? loaderOf(directory).load(key)
+      : (HIDDEN as Promise<Hidden<A>>);
 }
 
 /**

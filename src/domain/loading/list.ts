@@ -3,13 +3,22 @@ import DataLoader from 'dataloader';
 import { Prisma, type Sql } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../../model/page.ts';
-import { type Directory, perDirectory, type Seeing } from '../directory.ts';
+import {
+  type Audience,
+  type Directory,
+  type Hidden,
+  isFor,
+  perDirectory,
+  type Seeing,
+} from '../directory.ts';
 import { type Read, sharedReads } from './batching.ts';
 import { kept, rowsBytes } from './cache.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './keyset-page.ts';
 
 /** A list that hangs off a parent, as SQL correlated with the parent's id `k.id`. */
-export type ListSource<Args, Row extends object> = {
+export type ListSource<Args, Row extends object, A extends Audience = Audience> = {
+  /** Whom the list is for; a list for `self` hangs off a user. */
+  audience: A;
   /** Selected columns. */
   columns(directory: Seeing, args: Args): Sql;
   /** Tables and conditions: `from … where …`, with the caller's scope. */
@@ -39,7 +48,9 @@ export const NO_PARENT = '';
  * reads one row more than the page holds, to know whether there is another page: `unnest … CROSS JOIN LATERAL`, never a
  * window over whole lists.
  */
-export function list<Args extends object, Row extends object>(source: ListSource<Args, Row>) {
+export function list<Args extends object, Row extends object, const A extends Audience>(
+  source: ListSource<Args, Row, A>,
+) {
   const pages = listLoader<PageKey<Args>, Page<Row>>(
     (directory, keys) => loadPages(directory, source, keys),
     ({ parent, page: { after, before } }) =>
@@ -50,6 +61,7 @@ export function list<Args extends object, Row extends object>(source: ListSource
     ({ parent }) => parent,
   );
   const keptPages = kept<{ version: string; page: Page<Row> }>(({ page }) => rowsBytes(page.rows));
+  const isHidden = (directory: Directory, parent: string) => !isFor(directory, source.audience, parent);
   const load = (directory: Directory, parent: string, args: Args, page: PageRequest) => {
     const { size, fromEnd, offset, rowsOnly } = page;
     const cursors = cursorsOf(source.order(args), page);
@@ -58,7 +70,7 @@ export function list<Args extends object, Row extends object>(source: ListSource
   };
   return {
     /**
-     * Rejects with VALIDATION_FAILED for page arguments that do not hold. A page is kept at its `version`, which must
+     * Null for callers outside of the audience. Rejects with VALIDATION_FAILED for page arguments that do not hold. A page is kept at its `version`, which must
      * have been read before it in the same request, must rise with each change of the list, and never fall: as long
      * as the same version is read again, the page is what would be read again.
      */
@@ -68,7 +80,8 @@ export function list<Args extends object, Row extends object>(source: ListSource
       args: Args,
       page: PageArgs,
       version: string | null = null,
-    ): Promise<Page<Row>> {
+    ): Promise<Page<Row> | Hidden<A>> {
+      if (isHidden(directory, parent)) return null as Hidden<A>;
       const request = pageRequest(page);
       if (version === null) return load(directory, parent, args, request);
       const pages = keptPages(directory.db);
@@ -80,7 +93,8 @@ export function list<Args extends object, Row extends object>(source: ListSource
       return read;
     },
     /** The whole list; refused with LIMIT_EXCEEDED if it is longer than `MAX_WHOLE_LIST`, never cut. */
-    async whole(directory: Directory, parent: string, args: Args): Promise<readonly Row[]> {
+    async whole(directory: Directory, parent: string, args: Args): Promise<readonly Row[] | Hidden<A>> {
+      if (isHidden(directory, parent)) return null as Hidden<A>;
       const page = {
         size: MAX_WHOLE_LIST,
         fromEnd: false,
@@ -96,7 +110,8 @@ export function list<Args extends object, Row extends object>(source: ListSource
         `The list is longer than ${MAX_WHOLE_LIST}: read it a page at a time`,
       );
     },
-    async count(directory: Directory, parent: string, args: Args): Promise<number> {
+    async count(directory: Directory, parent: string, args: Args): Promise<number | Hidden<A>> {
+      if (isHidden(directory, parent)) return null as Hidden<A>;
       return counts(directory).load({ parent, kind: JSON.stringify(args), args });
     },
   };

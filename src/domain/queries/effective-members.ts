@@ -4,7 +4,7 @@ import { Prisma, type Sql } from '../../database/database.ts';
 import { isIdOf } from '../../model/ids.ts';
 import type { MembershipType } from '../../model/members.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
-import { type Directory, plainUser, type Seeing } from '../directory.ts';
+import type { Directory, Seeing } from '../directory.ts';
 import { reachCounts } from '../effective-membership/closure.ts';
 import { BY_USER, effectivePage } from '../effective-membership/pages.ts';
 import { loader } from '../loading/batching.ts';
@@ -36,12 +36,13 @@ const ofType = (membershipType: MembershipType | null | undefined): Sql => {
     : Prisma.sql` and e.added_at is null`;
 };
 
-const effectiveMembers = list<ListArgs, MemberRow>({
+const effectiveMembers = list({
+  audience: 'administrators',
   columns: () => Prisma.sql`${memberUserColumns}, e.added_at as "addedAt",
     case when e.added_at is null then 'INHERITED' else 'DIRECT' end as "membershipType"`,
   order: () => BY_USER,
   toRow: toMemberRow,
-  from: (directory, { search, membershipType }) => Prisma.sql`from ${reachedUsers(directory)} e
+  from: (directory, { search, membershipType }: ListArgs) => Prisma.sql`from ${reachedUsers(directory)} e
     join users u on u.id = e.user_id
     where ${directory.scope(Prisma.sql`u.tenant_id`)}${ofType(membershipType)}${matching(Prisma.sql`u.search_key`, search)}`,
   fromForCount: (directory, { search, membershipType }) => Prisma.sql`from ${reachedUsers(directory)} e
@@ -55,7 +56,6 @@ export async function listEffectiveMembers(
   groupId: string,
   { search, membershipType, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<MemberRow> | null> {
-  if (plainUser(directory)) return null;
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
   // A page by its number skips rows, for which all of them must be gathered.
   const known = isFiltered(args) || page.offset ? null : await effectivePage(directory, groupId, page);
@@ -68,21 +68,23 @@ export async function countEffectiveMembers(
   groupId: string,
   { search, membershipType }: ListArgs = {},
 ): Promise<number | null> {
-  if (plainUser(directory)) return null;
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
   return isFiltered(args)
     ? effectiveMembers.count(directory, groupId, args)
-    : effectiveCounts(directory).load(groupId);
+    : effectiveCounts(directory, groupId);
 }
 
 const isFiltered = ({ search, membershipType }: ListArgs) => search !== null || membershipType !== null;
 
-const effectiveCounts = loader<string, number>(reachCounts);
+const effectiveCounts = loader({ audience: 'administrators', read: reachCounts });
 
 type Pair = { groupId: string; userId: string };
 
-const membershipTests = loader<Pair, boolean>(
-  async (directory, pairs) => {
+const membershipTests = loader({
+  audience: 'self',
+  keyOf: ({ groupId, userId }: Pair) => `${groupId}\n${userId}`,
+  subjectOf: ({ userId }: Pair) => userId,
+  read: async (directory, pairs: readonly Pair[]) => {
     const rows = await directory.sql<{ bucket: number }>(Prisma.sql`
       select p.o::int as bucket
       from unnest(${pairs.map((pair) => pair.groupId)}::text[], ${pairs.map((pair) => pair.userId)}::text[])
@@ -98,8 +100,7 @@ const membershipTests = loader<Pair, boolean>(
     const held = new Set(rows.map((row) => row.bucket));
     return pairs.map((_, at) => held.has(at + 1));
   },
-  ({ groupId, userId }) => `${groupId}\n${userId}`,
-);
+});
 
 /** Whether the user is an effective member; false for users not in sight, and for others when a plain user asks. */
 export async function hasEffectiveMember(
@@ -107,8 +108,6 @@ export async function hasEffectiveMember(
   groupId: string,
   userId: string,
 ): Promise<boolean> {
-  const user = plainUser(directory);
-  if (user && user.userId !== userId) return false;
   if (!isIdOf('group', groupId) || !isIdOf('user', userId)) return false;
-  return membershipTests(directory).load({ groupId, userId });
+  return (await membershipTests(directory, { groupId, userId })) ?? false;
 }

@@ -25,21 +25,24 @@ import {
 } from '../rows/groups.ts';
 import { visibleGroupIds } from './visible-groups.ts';
 
-const groupsById = loader<string, GroupRow | null>(async (directory, ids) => {
-  const rows = await directory.sql<GroupRow>(Prisma.sql`
+const groupsById = loader({
+  audience: 'anyone',
+  read: async (directory, ids: readonly string[]): Promise<(GroupRow | null)[]> => {
+    const rows = await directory.sql<GroupRow>(Prisma.sql`
     select ${groupColumns}, ${membersVersion(directory)} from groups g
     where g.id = any(${ids}::text[]) and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
-  const byId = new Map<string, GroupRow>(rows.map((row) => [row.id, row]));
-  return ids.map((id) => byId.get(id) ?? null);
+    const byId = new Map<string, GroupRow>(rows.map((row) => [row.id, row]));
+    return ids.map((id) => byId.get(id) ?? null);
+  },
 });
 
 /** The live group with that id, or null if it is not in sight. */
 export async function findGroup(directory: Directory, id: string): Promise<GroupRow | null> {
   if (!isIdOf('group', id)) return null;
-  if (!plainUser(directory)) return groupsById(directory).load(id);
+  if (!plainUser(directory)) return groupsById(directory, id);
   const visible = await visibleGroupIds(directory);
   if (!visible.has(id)) return null;
-  const group = await groupsById(directory).load(id);
+  const group = await groupsById(directory, id);
   return group && redact(group);
 }
 
@@ -76,10 +79,11 @@ type GroupsArgs = {
   visible?: readonly string[];
 };
 
-const groups = list<GroupsArgs, GroupRow>({
-  columns: (directory, { extras }) => listColumns(directory, extras ?? {}),
+const groups = list({
+  audience: 'anyone',
+  columns: (directory, { extras }: GroupsArgs) => listColumns(directory, extras ?? {}),
   toRow: toGroupRow,
-  order: groupOrdering,
+  order: ({ orderBy }: GroupsArgs) => groupOrdering({ orderBy }),
   from(directory, { filter, visible }) {
     const { search, tenantId, partnerId, type, parentGroupId, memberUserId } = filter;
     return Prisma.sql`from groups g where g.deleted_at is null and ${directory[visible ? 'scope' : 'within'](Prisma.sql`g.tenant_id`)}

@@ -4,13 +4,14 @@ import { Prisma } from '../../database/database.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
 import type { GroupId } from '../../model/ids.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
-import { type Directory, plainUser } from '../directory.ts';
+import type { Directory } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { list } from '../loading/list.ts';
 import { type GroupExtras, type GroupRow, groupOrdering, listColumns, toGroupRow } from '../rows/groups.ts';
 import { findGroup, findGroups } from './groups.ts';
 
-const children = list<GroupExtras, GroupRow>({
+const children = list({
+  audience: 'administrators',
   columns: listColumns,
   toRow: toGroupRow,
   order: () => groupOrdering({}),
@@ -24,25 +25,26 @@ export async function listChildren(
   id: string,
   { page, extras = {} }: { page: PageArgs; extras?: GroupExtras },
 ): Promise<Page<GroupRow> | null> {
-  return plainUser(directory) ? null : children.page(directory, id, extras, page);
+  return children.page(directory, id, extras, page);
 }
 
 /** How many groups are filed directly below. Null for a plain user. */
 export async function countChildren(directory: Directory, id: string): Promise<number | null> {
-  return plainUser(directory) ? null : children.count(directory, id, {});
+  return children.count(directory, id, {});
 }
 
 /** The group that this one is filed under; null at the root and for a plain user. */
 export async function findParent(directory: Directory, group: GroupRow): Promise<GroupRow | null> {
-  return group.parentGroupId === null || plainUser(directory)
-    ? null
-    : findGroup(directory, group.parentGroupId);
+  // An end user's row of a group does not say where it is filed.
+  return group.parentGroupId === null ? null : findGroup(directory, group.parentGroupId);
 }
 
 type Ancestor = { id: GroupId; name: string };
 
-const ancestorsOf = loader<string, Ancestor[]>(async (directory, ids) => {
-  const rows = await directory.sql<Ancestor & { bucket: number }>(Prisma.sql`
+const ancestorsOf = loader({
+  audience: 'administrators',
+  read: async (directory, ids: readonly string[]) => {
+    const rows = await directory.sql<Ancestor & { bucket: number }>(Prisma.sql`
     with recursive up(bucket, id, parent_group_id, name, level) as (
       select k.o::int, g.id, g.parent_group_id, g.name, 0
       from unnest(${ids}::text[]) with ordinality k(id, o) join groups g on g.id = k.id
@@ -52,15 +54,16 @@ const ancestorsOf = loader<string, Ancestor[]>(async (directory, ids) => {
       from up join groups g on g.id = up.parent_group_id
       where up.level < ${MAX_DEPTH} and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)})
     select bucket, id, name from up where level > 0 order by bucket, level desc`);
-  const buckets = ids.map(() => [] as Ancestor[]);
-  for (const { bucket, id, name } of rows) buckets[bucket - 1]!.push({ id, name });
-  return buckets;
+    const buckets = ids.map(() => [] as Ancestor[]);
+    for (const { bucket, id, name } of rows) buckets[bucket - 1]!.push({ id, name });
+    return buckets;
+  },
 });
 
 /** The groups above, the root first. Null for a plain user. */
 export async function listAncestors(directory: Directory, id: string): Promise<GroupRow[] | null> {
-  if (plainUser(directory)) return null;
-  const ancestors = await ancestorsOf(directory).load(id);
+  const ancestors = await ancestorsOf(directory, id);
+  if (ancestors === null) return null;
   const rows = await findGroups(
     directory,
     ancestors.map((ancestor) => ancestor.id),
@@ -70,9 +73,10 @@ export async function listAncestors(directory: Directory, id: string): Promise<G
 
 /** Names of the groups above, from the root down, joined by `/`; null at the root and for a plain user. */
 export async function groupPath(directory: Directory, id: string): Promise<string | null> {
-  if (plainUser(directory)) return null;
-  const ancestors = await ancestorsOf(directory).load(id);
-  return ancestors.length === 0 ? null : ancestors.map(({ name }) => escapeSegment(name)).join('/');
+  const ancestors = await ancestorsOf(directory, id);
+  return ancestors === null || ancestors.length === 0
+    ? null
+    : ancestors.map(({ name }) => escapeSegment(name)).join('/');
 }
 
 /** `/` and `\` inside a name, escaped by `\`, so that a path can be taken apart again. */

@@ -4,7 +4,7 @@ import { Prisma } from '../../database/database.ts';
 import type { OrderDirection } from '../../model/groups.ts';
 import type { MemberOrderField } from '../../model/members.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
-import { type Directory, plainUser } from '../directory.ts';
+import type { Directory } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import type { Ordering } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
@@ -19,7 +19,7 @@ type ListArgs = {
   extras?: MemberExtras;
 };
 
-function memberOrdering({ orderBy }: { orderBy?: MemberOrder | null | undefined }): Ordering {
+function memberOrdering({ orderBy }: ListArgs): Ordering {
   const descending = orderBy?.direction === 'DESC';
   const id = { column: Prisma.sql`m.user_id`, type: 'text' as const, alias: 'userId' };
   switch (orderBy?.field) {
@@ -36,8 +36,9 @@ function memberOrdering({ orderBy }: { orderBy?: MemberOrder | null | undefined 
   }
 }
 
-const members = list<ListArgs, MemberRow>({
-  columns: (_directory, { extras = {} }) => directMemberColumns(extras),
+const members = list({
+  audience: 'administrators',
+  columns: (_directory, { extras = {} }: ListArgs) => directMemberColumns(extras),
   order: memberOrdering,
   toRow: toMemberRow,
   from: (directory, { search }) => Prisma.sql`from memberships m join users u on u.id = m.user_id
@@ -53,7 +54,6 @@ export async function listMembers(
   { id, membersVersion = null }: Pick<GroupRow, 'id' | 'membersVersion'>,
   { search, orderBy, extras, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<MemberRow> | null> {
-  if (plainUser(directory)) return null;
   return members.page(
     directory,
     id,
@@ -68,7 +68,7 @@ export async function listAllMembers(
   directory: Directory,
   groupId: string,
 ): Promise<readonly MemberRow[] | null> {
-  return plainUser(directory) ? null : members.whole(directory, groupId, { search: null, orderBy: null });
+  return members.whole(directory, groupId, { search: null, orderBy: null });
 }
 
 /** How many direct members there are. Null for a plain user. */
@@ -77,17 +77,19 @@ export async function countMembers(
   groupId: string,
   { search }: { search?: string | null | undefined } = {},
 ): Promise<number | null> {
-  if (plainUser(directory)) return null;
   const pattern = searchPattern(search);
   return pattern === null
-    ? memberCounts(directory).load(groupId)
+    ? memberCounts(directory, groupId)
     : members.count(directory, groupId, { search: pattern });
 }
 
-const memberCounts = loader<string, number>(async (directory, ids) => {
-  const rows = await directory.sql<{ id: string; count: number }>(Prisma.sql`
+const memberCounts = loader({
+  audience: 'administrators',
+  read: async (directory, ids: readonly string[]) => {
+    const rows = await directory.sql<{ id: string; count: number }>(Prisma.sql`
     select g.id, g.member_count as count from groups g
     where g.id = any(${ids}::text[]) and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
-  const byId = new Map(rows.map(({ id, count }) => [id, count]));
-  return ids.map((id) => byId.get(id) ?? 0);
+    const byId = new Map(rows.map(({ id, count }) => [id, count]));
+    return ids.map((id) => byId.get(id) ?? 0);
+  },
 });

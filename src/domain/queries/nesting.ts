@@ -2,11 +2,12 @@
 
 import { Prisma } from '../../database/database.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
-import { type Directory, plainUser } from '../directory.ts';
+import type { Directory } from '../directory.ts';
 import { list } from '../loading/list.ts';
 import { type GroupExtras, type GroupRow, groupOrdering, listColumns, toGroupRow } from '../rows/groups.ts';
 
-const nestedGroups = list<GroupExtras, GroupRow>({
+const nestedGroups = list({
+  audience: 'administrators',
   columns: listColumns,
   toRow: toGroupRow,
   order: () => groupOrdering({}),
@@ -16,7 +17,8 @@ const nestedGroups = list<GroupExtras, GroupRow>({
     Prisma.sql`from nestings n where n.parent_group_id = k.id and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
 });
 
-const parentGroups = list<GroupExtras, GroupRow>({
+const parentGroups = list({
+  audience: 'administrators',
   columns: listColumns,
   toRow: toGroupRow,
   order: () => groupOrdering({}),
@@ -35,7 +37,7 @@ export async function listNestedGroups(
   id: string,
   { page, extras = {} }: ListArgs,
 ): GroupPage {
-  return plainUser(directory) ? null : nestedGroups.page(directory, id, extras, page);
+  return nestedGroups.page(directory, id, extras, page);
 }
 
 /** All groups nested directly in this one, by name. Null for a plain user; refused with LIMIT_EXCEEDED above 10,000. */
@@ -43,12 +45,12 @@ export async function listAllNestedGroups(
   directory: Directory,
   id: string,
 ): Promise<readonly GroupRow[] | null> {
-  return plainUser(directory) ? null : nestedGroups.whole(directory, id, {});
+  return nestedGroups.whole(directory, id, {});
 }
 
 /** How many groups are nested directly in this one. Null for a plain user. */
 export async function countNestedGroups(directory: Directory, id: string): Promise<number | null> {
-  return plainUser(directory) ? null : nestedGroups.count(directory, id, {});
+  return nestedGroups.count(directory, id, {});
 }
 
 /** Groups that this one is nested in directly, by name. Null for a plain user. */
@@ -57,10 +59,10 @@ export async function listParentGroups(
   id: string,
   { page, extras = {} }: ListArgs,
 ): GroupPage {
-  return plainUser(directory) ? null : parentGroups.page(directory, id, extras, page);
+  return parentGroups.page(directory, id, extras, page);
 }
 
 /** How many groups this one is nested in directly. Null for a plain user. */
 export async function countParentGroups(directory: Directory, id: string): Promise<number | null> {
-  return plainUser(directory) ? null : parentGroups.count(directory, id, {});
+  return parentGroups.count(directory, id, {});
 }

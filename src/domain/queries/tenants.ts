@@ -3,23 +3,26 @@
 import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import { isIdOf } from '../../model/ids.ts';
-import type { Page, PageArgs } from '../../model/page.ts';
+import { EMPTY_PAGE, type Page, type PageArgs } from '../../model/page.ts';
 import { type Directory, plainUser } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
 import type { PartnerRow, TenantRow } from '../rows/tenants.ts';
 
-const tenantsById = loader<string, TenantRow | null>(async (directory, ids) => {
-  const rows = await directory.sql<TenantRow>(Prisma.sql`
+const tenantsById = loader({
+  audience: 'administrators',
+  read: async (directory, ids: readonly string[]): Promise<(TenantRow | null)[]> => {
+    const rows = await directory.sql<TenantRow>(Prisma.sql`
     select t.id, t.partner_id as "partnerId", t.name, t.slug from tenants t
     where t.id = any(${ids}::text[]) and ${directory.scope(Prisma.sql`t.id`)}`);
-  const byId = new Map<string, TenantRow>(rows.map((row) => [row.id, row]));
-  return ids.map((id) => byId.get(id) ?? null);
+    const byId = new Map<string, TenantRow>(rows.map((row) => [row.id, row]));
+    return ids.map((id) => byId.get(id) ?? null);
+  },
 });
 
 /** The tenant with that id, or null if it is not in sight. */
 export async function findTenant(directory: Directory, id: string): Promise<TenantRow | null> {
-  return isIdOf('tenant', id) && !plainUser(directory) ? tenantsById(directory).load(id) : null;
+  return isIdOf('tenant', id) ? tenantsById(directory, id) : null;
 }
 
 /**
@@ -40,20 +43,24 @@ export async function findTenants(
   return Promise.all(ids.map((id) => findTenant(directory, id)));
 }
 
-const partnersById = loader<string, PartnerRow | null>(async (directory, ids) => {
-  const rows = await directory.sql<PartnerRow>(Prisma.sql`
+const partnersById = loader({
+  audience: 'administrators',
+  read: async (directory, ids: readonly string[]): Promise<(PartnerRow | null)[]> => {
+    const rows = await directory.sql<PartnerRow>(Prisma.sql`
     select p.id, p.name from partners p
     where p.id = any(${ids}::text[]) and ${directory.scopePartner(Prisma.sql`p.id`)}`);
-  const byId = new Map<string, PartnerRow>(rows.map((row) => [row.id, row]));
-  return ids.map((id) => byId.get(id) ?? null);
+    const byId = new Map<string, PartnerRow>(rows.map((row) => [row.id, row]));
+    return ids.map((id) => byId.get(id) ?? null);
+  },
 });
 
 /** The partner with that id, or null if none of its tenants is in sight. */
 export async function findPartner(directory: Directory, id: string): Promise<PartnerRow | null> {
-  return isIdOf('partner', id) && !plainUser(directory) ? partnersById(directory).load(id) : null;
+  return isIdOf('partner', id) ? partnersById(directory, id) : null;
 }
 
-const tenants = list<{ hidden: boolean }, TenantRow>({
+const tenants = list({
+  audience: 'administrators',
   columns: () => Prisma.sql`t.id, t.partner_id as "partnerId", t.name, t.slug`,
   toRow: ({ id, partnerId, name, slug }: TenantRow) => ({ id, partnerId, name, slug }),
   order: () => ({
@@ -64,19 +71,18 @@ const tenants = list<{ hidden: boolean }, TenantRow>({
       { column: Prisma.sql`t.id`, type: 'text', alias: 'id' },
     ],
   }),
-  from: (directory, { hidden }) =>
-    Prisma.sql`from tenants t where ${hidden ? Prisma.sql`false` : directory.within(Prisma.sql`t.id`)}`,
+  from: (directory) => Prisma.sql`from tenants t where ${directory.within(Prisma.sql`t.id`)}`,
 });
 
-/** Tenants in sight, by name. */
+/** Tenants in sight, by name; none for an end user. */
 export async function listTenants(
   directory: Directory,
   { page }: { page: PageArgs },
 ): Promise<Page<TenantRow>> {
-  return tenants.page(directory, NO_PARENT, { hidden: plainUser(directory) !== null }, page);
+  return (await tenants.page(directory, NO_PARENT, {}, page)) ?? EMPTY_PAGE;
 }
 
-/** How many tenants are in sight. */
+/** How many tenants `listTenants` would list. */
 export async function countTenants(directory: Directory): Promise<number> {
-  return tenants.count(directory, NO_PARENT, { hidden: plainUser(directory) !== null });
+  return (await tenants.count(directory, NO_PARENT, {})) ?? 0;
 }

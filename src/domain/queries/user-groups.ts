@@ -15,7 +15,8 @@ import {
 } from '../rows/groups.ts';
 import { reachedGroups } from './visible-groups.ts';
 
-const effectiveGroups = list<GroupExtras, GroupRow>({
+const effectiveGroups = list({
+  audience: 'self',
   columns: listColumns,
   toRow: toGroupRow,
   order: () => groupOrdering({}),
@@ -23,7 +24,8 @@ const effectiveGroups = list<GroupExtras, GroupRow>({
     where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`,
 });
 
-const directGroups = list<GroupExtras, GroupRow>({
+const directGroups = list({
+  audience: 'self',
   columns: listColumns,
   toRow: toGroupRow,
   order: () => groupOrdering({}),
@@ -44,7 +46,7 @@ export async function listEffectiveGroups(
 }
 
 export async function countEffectiveGroups(directory: Directory, userId: string): Promise<number | null> {
-  return isHiddenUser(directory, userId) ? null : effectiveGroups.count(directory, userId, {});
+  return effectiveGroups.count(directory, userId, {});
 }
 
 /** Groups that the user is a direct member of, by name. Null when a plain user asks about somebody else. */
@@ -57,7 +59,7 @@ export async function listUserGroups(
 }
 
 export async function countUserGroups(directory: Directory, userId: string): Promise<number | null> {
-  return isHiddenUser(directory, userId) ? null : directGroups.count(directory, userId, {});
+  return directGroups.count(directory, userId, {});
 }
 
 async function pageOfUser(
@@ -66,12 +68,6 @@ async function pageOfUser(
   userId: string,
   { page: pageArgs, extras = {} }: { page: PageArgs; extras?: GroupExtras },
 ): Promise<Page<GroupRow> | null> {
-  if (isHiddenUser(directory, userId)) return null;
   const page = await groups.page(directory, userId, extras, pageArgs);
-  return plainUser(directory) ? withRows(page, page.rows.map(redact)) : page;
-}
-
-function isHiddenUser(directory: Directory, userId: string): boolean {
-  const user = plainUser(directory);
-  return user !== null && user.userId !== userId;
+  return page && plainUser(directory) ? withRows(page, page.rows.map(redact)) : page;
 }

@@ -3,24 +3,26 @@
 import { Prisma } from '../../database/database.ts';
 import { isIdOf } from '../../model/ids.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
-import { type Directory, plainUser } from '../directory.ts';
+import type { Directory } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
 import type { UserRow } from '../rows/users.ts';
 
-const usersById = loader<string, UserRow | null>(async (directory, ids) => {
-  const rows = await directory.sql<UserRow>(Prisma.sql`
+const usersById = loader({
+  audience: 'self',
+  read: async (directory, ids: readonly string[]): Promise<(UserRow | null)[]> => {
+    const rows = await directory.sql<UserRow>(Prisma.sql`
     select u.id, u.tenant_id as "tenantId", u.email, u.display_name as "displayName" from users u
     where u.id = any(${ids}::text[]) and ${directory.scope(Prisma.sql`u.tenant_id`)}`);
-  const byId = new Map<string, UserRow>(rows.map((row) => [row.id, row]));
-  return ids.map((id) => byId.get(id) ?? null);
+    const byId = new Map<string, UserRow>(rows.map((row) => [row.id, row]));
+    return ids.map((id) => byId.get(id) ?? null);
+  },
 });
 
 /** The user with that id, or null if it is not in sight; a plain user sees itself alone. */
 export async function findUser(directory: Directory, id: string): Promise<UserRow | null> {
-  const self = plainUser(directory);
-  return isIdOf('user', id) && (!self || self.userId === id) ? usersById(directory).load(id) : null;
+  return isIdOf('user', id) ? usersById(directory, id) : null;
 }
 
 /** The users with these ids, in their order; null for each that is not in sight. One statement a batch. */
@@ -28,7 +30,8 @@ export async function findUsers(directory: Directory, ids: readonly string[]): P
   return Promise.all(ids.map((id) => findUser(directory, id)));
 }
 
-const users = list<{ search: string | null }, UserRow>({
+const users = list({
+  audience: 'administrators',
   columns: () => Prisma.sql`u.id, u.tenant_id as "tenantId", u.email, u.display_name as "displayName"`,
   toRow: ({ id, tenantId, email, displayName }: UserRow) => ({ id, tenantId, email, displayName }),
   order: () => ({
@@ -36,7 +39,7 @@ const users = list<{ search: string | null }, UserRow>({
     descending: false,
     keys: [{ column: Prisma.sql`u.id`, type: 'text', alias: 'id' }],
   }),
-  from: (directory, { search }) => Prisma.sql`from users u
+  from: (directory, { search }: { search: string | null }) => Prisma.sql`from users u
     where u.tenant_id = k.id and ${directory.scope(Prisma.sql`u.tenant_id`)}${matching(Prisma.sql`u.search_key`, search)}`,
 });
 
@@ -47,9 +50,7 @@ export async function listUsers(
   directory: Directory,
   { tenantId, search, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<UserRow> | null> {
-  return plainUser(directory)
-    ? null
-    : users.page(directory, tenantId, { search: searchPattern(search) }, page);
+  return users.page(directory, tenantId, { search: searchPattern(search) }, page);
 }
 
 /** How many users `listUsers` would list. Null for a plain user. */
@@ -57,5 +58,5 @@ export async function countUsers(
   directory: Directory,
   { tenantId, search }: ListArgs,
 ): Promise<number | null> {
-  return plainUser(directory) ? null : users.count(directory, tenantId, { search: searchPattern(search) });
+  return users.count(directory, tenantId, { search: searchPattern(search) });
 }

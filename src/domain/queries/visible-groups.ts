@@ -13,17 +13,20 @@ export const reachedGroups = (directory: Seeing): Sql => Prisma.sql`(
     where ${directory.scope(Prisma.sql`n.tenant_id`)})
   select id from up)`;
 
-const reachedByUser = loader<string, Set<GroupId>>(async (directory, userIds) => {
-  const rows = await directory.sql<{ bucket: number; id: GroupId }>(Prisma.sql`
+const reachedByUser = loader({
+  audience: 'self',
+  read: async (directory, userIds: readonly string[]) => {
+    const rows = await directory.sql<{ bucket: number; id: GroupId }>(Prisma.sql`
     select k.o::int as bucket, e.id from unnest(${userIds}::text[]) with ordinality k(id, o)
     cross join lateral ${reachedGroups(directory)} e`);
-  const reached = userIds.map(() => new Set<GroupId>());
-  for (const { bucket, id } of rows) reached[bucket - 1]!.add(id);
-  return reached;
+    const reached = userIds.map(() => new Set<GroupId>());
+    for (const { bucket, id } of rows) reached[bucket - 1]!.add(id);
+    return reached;
+  },
 });
 
 /** Ids of all groups that a plain user sees: those it is an effective member of. */
 export async function visibleGroupIds(directory: Directory): Promise<ReadonlySet<string>> {
   const user = plainUser(directory);
-  return user ? reachedByUser(directory).load(user.userId) : new Set();
+  return (user && (await reachedByUser(directory, user.userId))) ?? new Set();
 }

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
-import { openDirectory, type Seeing, seeing } from '../../src/domain/directory.ts';
+import { type Directory, openDirectory, type Seeing, seeing } from '../../src/domain/directory.ts';
 import { inChunks, loader, sharedTurns } from '../../src/domain/loading/batching.ts';
 import { kept, rowsBytes } from '../../src/domain/loading/cache.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
@@ -105,21 +105,25 @@ const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 function recording() {
   const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
   const batches: (readonly string[])[] = [];
-  const load = loader<string, string>(async (_: Seeing, keys) => {
+  const read = async (_: Seeing, keys: readonly string[]) => {
     batches.push(keys);
     const slow = keys.find((key) => key.startsWith('slow'));
     if (slow) await finished;
     if (keys.includes('fails')) throw new Error('fails');
     return keys.map((key) => key.toUpperCase());
-  });
-  return { batches, load, finish };
+  };
+  const load = loader({ audience: 'administrators', read });
+  /** All of one request; an error in place of each value that fails. */
+  const loadMany = (directory: Directory, keys: readonly string[]) =>
+    Promise.all(keys.map((key) => load(directory, key).catch((error: Error) => error)));
+  return { batches, load, loadMany, finish };
 }
 
 test('a failure is the failure of the one who asked for it', async () => {
   const { tenantId } = await createTenant(db);
   const { batches, load } = recording();
   const results = await Promise.allSettled(
-    ['a', 'fails', 'b'].map((key) => load(openAsAdmin(db, tenantId)).load(key)),
+    ['a', 'fails', 'b'].map((key) => load(openAsAdmin(db, tenantId), key)),
   );
   expect(results.map((result) => (result.status === 'fulfilled' ? result.value : 'failed'))).toEqual([
     'A',
@@ -132,8 +136,8 @@ test('a failure is the failure of the one who asked for it', async () => {
 test('what takes long does not keep the others waiting', async () => {
   const { tenantId } = await createTenant(db);
   const { load, finish } = recording();
-  const of = (key: string) => load(openAsAdmin(db, tenantId)).load(key);
-  const order: string[] = [];
+  const of = (key: string) => load(openAsAdmin(db, tenantId), key);
+  const order: unknown[] = [];
   const asked: Promise<unknown>[] = [];
   for (const key of ['slow 1', 'slow 2', 'quick']) {
     asked.push(of(key).then((value) => order.push(value)));
@@ -148,9 +152,12 @@ test('what takes long does not keep the others waiting', async () => {
 
 test('a statement has a bounded number of keys, whoever waits', async () => {
   const { tenantId } = await createTenant(db);
-  const { batches, load } = recording();
+  const { batches, loadMany } = recording();
   const asked = Array.from({ length: 7 }, (_, n) =>
-    load(openAsAdmin(db, tenantId)).loadMany(Array.from({ length: 300 }, (_, at) => `${n} ${at}`)),
+    loadMany(
+      openAsAdmin(db, tenantId),
+      Array.from({ length: 300 }, (_, at) => `${n} ${at}`),
+    ),
   );
   const values = await Promise.all(asked);
   expect(values.map((found) => found[299])).toEqual(Array.from({ length: 7 }, (_, n) => `${n} 299`));
@@ -168,19 +175,19 @@ test('nothing is kept once it was answered', async () => {
 
 test('each key is read once, however many ask for it', async () => {
   const { tenantId } = await createTenant(db);
-  const { batches, load } = recording();
-  const asked = [['a', 'b'], ['b', 'c'], ['a']].map((keys) => load(openAsAdmin(db, tenantId)).loadMany(keys));
+  const { batches, loadMany } = recording();
+  const asked = [['a', 'b'], ['b', 'c'], ['a']].map((keys) => loadMany(openAsAdmin(db, tenantId), keys));
   expect(await Promise.all(asked)).toEqual([['A', 'B'], ['B', 'C'], ['A']]);
   expect(batches).toEqual([['a', 'b', 'c']]);
 });
 
 test('what fails for one request fails for all that it asked for at once, and for nobody else', async () => {
   const { tenantId } = await createTenant(db);
-  const { batches, load } = recording();
+  const { batches, load, loadMany } = recording();
   const asked = [
     ['a', 'fails'],
     ['a', 'b'],
-  ].map((keys) => load(openAsAdmin(db, tenantId)).loadMany(keys));
+  ].map((keys) => loadMany(openAsAdmin(db, tenantId), keys));
   expect(await Promise.all(asked)).toEqual([
     [new Error('fails'), new Error('fails')],
     ['A', 'B'],
@@ -190,22 +197,24 @@ test('what fails for one request fails for all that it asked for at once, and fo
     ['a', 'fails'],
     ['a', 'b'],
   ]);
-  await expect(load(openAsAdmin(db, tenantId)).load('fails')).rejects.toThrow('fails');
+  await expect(load(openAsAdmin(db, tenantId), 'fails')).rejects.toThrow('fails');
   expect(batches.slice(3)).toEqual([['fails']]);
 });
 
 test('a request has its answers until it changes something, and keys are told apart by what names them', async () => {
   const { tenantId } = await createTenant(db);
   const batches: unknown[] = [];
-  const load = loader<{ id: string; not: number }, string>(
-    async (_, keys) => {
+  type Key = { id: string; not: number };
+  const load = loader({
+    audience: 'administrators',
+    keyOf: ({ id }: Key) => id,
+    read: async (_, keys: readonly Key[]) => {
       batches.push(keys);
       return keys.map(({ id, not }) => (id === 'bad' ? new Error(id) : `${id} ${not}`));
     },
-    ({ id }) => id,
-  );
+  });
   const directory = openAsAdmin(db, tenantId);
-  const of = (id: string, not: number) => load(directory).load({ id, not });
+  const of = (id: string, not: number) => load(directory, { id, not });
   expect(await Promise.all([of('a', 1), of('a', 2), of('b', 3)])).toEqual(['a 1', 'a 1', 'b 3']);
   expect(await of('a', 4)).toBe('a 1');
   expect(batches).toEqual([
@@ -401,7 +410,7 @@ describe('turns', () => {
   });
 
   test('what comes next is sent before the result is given', async () => {
-    const order: string[] = [];
+    const order: unknown[] = [];
     const ended = Promise.withResolvers<void>();
     const turns = sharedTurns<string, string>(async (_, items) => {
       // As the pool does: a statement is sent in the next tick.
@@ -525,4 +534,19 @@ describe('what outlives a request', () => {
     expect(await read(null)).toEqual([ids.slice(2), 1]);
     expect(await read('2.1')).toEqual([ids.slice(1), 0]);
   });
+});
+
+test('a value is loaded for its audience alone', async () => {
+  const { tenantId, userIds } = await createTenant(db, 2);
+  const [mine, theirs] = userIds;
+  const user = openDirectory(db, plainUser(tenantId, mine!));
+  const read = async (_: Seeing, keys: readonly string[]) => keys.map((key) => key);
+  const ofAdministrators = loader({ audience: 'administrators', read });
+  const ofSelf = loader({ audience: 'self', read });
+  const ofAnyone = loader({ audience: 'anyone', read });
+  const asked = (directory: Directory, key: string) =>
+    Promise.all([ofAdministrators(directory, key), ofSelf(directory, key), ofAnyone(directory, key)]);
+  expect(await asked(user, mine!)).toEqual([null, mine, mine]);
+  expect(await asked(user, theirs!)).toEqual([null, null, theirs]);
+  expect(await asked(openAsAdmin(db, tenantId), mine!)).toEqual([mine, mine, mine]);
 });
