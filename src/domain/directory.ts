@@ -3,6 +3,8 @@ import { type Database, Prisma, type Query, type Sql } from '../database/databas
 import { databaseError } from '../database/errors.ts';
 import { type Caller, isUserCaller, type Sight, type UserCaller } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
+import type { TenantId } from '../model/ids.ts';
+import { actorOf, lockTenant, type WriteContext, withWriteContext } from './log/write-context.ts';
 
 /** What a read needs to know of whoever is asking: which tenants are in sight. */
 export type Seeing = {
@@ -32,6 +34,11 @@ export type Directory = Seeing & {
   memo<Value>(key: object, create: () => Value): Value;
   /** Drops what was cached, after a change. */
   forget(): void;
+  /**
+   * Runs a change of a tenant in one transaction, under the tenant's lock, with the events that it records; then drops
+   * what was cached. Refused: NOT_FOUND if the tenant is not visible, FORBIDDEN if the caller may only read.
+   */
+  transact<Result>(tenantId: TenantId, work: (tx: WriteContext) => Promise<Result>): Promise<Result>;
 };
 
 export function openDirectory(db: Database, caller: Caller): Directory {
@@ -89,6 +96,23 @@ class OpenDirectory extends Sighted implements Directory {
   forget(): void {
     this.cache = new Map();
   }
+
+  async transact<Result>(tenantId: TenantId, work: (tx: WriteContext) => Promise<Result>): Promise<Result> {
+    const isVisible = this.scope(Prisma.sql`id`);
+    try {
+      return await this.db.transaction(async (query) => {
+        const isLocked = await lockTenant(query, tenantId, isVisible);
+        // To an end user its tenant is hidden.
+        if (!isLocked || endUser(this)) throw refuse.notFound(tenantId);
+        assertMayChange(this);
+        return withWriteContext({ query, tenantId, actor: actorOf(this.caller) }, work);
+      });
+    } catch (error) {
+      return rethrow(error);
+    } finally {
+      this.forget();
+    }
+  }
 }
 
 /** One instance of what `create` makes for each directory, e.g. a DataLoader. */
@@ -110,8 +134,8 @@ export function perDatabase<Value>(create: () => Value): (db: Database) => Value
   };
 }
 
-/** The plain user who is calling, or null when the caller administers or reads whole tenants. */
-export function plainUser(directory: Directory): UserCaller | null {
+/** The end user who is calling; null for callers who administer or read whole tenants. */
+export function endUser(directory: Directory): UserCaller | null {
   return isUserCaller(directory.caller) ? directory.caller : null;
 }
 
@@ -127,7 +151,7 @@ export const HIDDEN = Promise.resolve(null);
 
 /** Whether the caller is of the audience of a read; `subject` is the user that it is about, if it is about one. */
 export function isFor(directory: Directory, audience: Audience, subject: string | null = null): boolean {
-  const user = plainUser(directory);
+  const user = endUser(directory);
   return user === null || audience === 'anyone' || (audience === 'self' && user.userId === subject);
 }
 
@@ -139,20 +163,6 @@ export function mayChange({ caller }: Directory): boolean {
 /** Refuses callers that may only read. Call it after the target was found: what is hidden is not found first. */
 export function assertMayChange(directory: Directory): void {
   if (!mayChange(directory)) throw refuse.forbidden();
-}
-
-/** Runs a change in one transaction and drops what this directory had cached. */
-export async function change<Result>(
-  directory: Directory,
-  work: (sql: Query) => Promise<Result>,
-): Promise<Result> {
-  try {
-    return await directory.db.transaction(work);
-  } catch (error) {
-    return rethrow(error);
-  } finally {
-    directory.forget();
-  }
 }
 
 function rethrow(error: unknown): never {

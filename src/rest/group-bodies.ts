@@ -1,7 +1,7 @@
 // Rows of the domain as bodies of the reference. Counts come from loaders: a list needs one statement for all of its.
 
 import type { z } from '@hono/zod-openapi';
-import { type Directory, plainUser } from '../domain/directory.ts';
+import { type Directory, endUser } from '../domain/directory.ts';
 import { countEffectiveMembers } from '../domain/queries/effective-members.ts';
 import { groupPath } from '../domain/queries/hierarchy.ts';
 import { countMembers, listAllMembers } from '../domain/queries/members.ts';
@@ -24,7 +24,7 @@ export type Include = (typeof INCLUDES)[number];
 /** What a plain user is told of a group, whatever it asked for; null for other callers. */
 export function visibleGroup(directory: Directory, group: GroupRow): z.infer<typeof VisibleGroup> | null {
   const { id, name, type } = group;
-  return plainUser(directory) ? { id, name, group_type: type } : null;
+  return endUser(directory) ? { id, name, group_type: type } : null;
 }
 
 /** A group in full. Only for callers who are no plain users: of them see `visibleGroup`. */

@@ -1,5 +1,7 @@
 // Adding direct members: what several requests add at the same time shares one statement, and so one commit.
 
+import { actorOf } from '../log/write-context.ts';
+import { assertBatchSize } from './rules/targets.ts';
 import { databaseError, isLostConnection } from '../../database/errors.ts';
 import { refuse } from '../../model/errors.ts';
 import type { GroupId } from '../../model/ids.ts';
@@ -7,10 +9,8 @@ import { readInput } from '../../model/input.ts';
 import { type GroupMembersInput, groupMembersInput } from '../../model/members.ts';
 import { type Directory, mayChange } from '../directory.ts';
 import { inChunks, sharedTurns } from '../loading/batching.ts';
-import { actorOf } from '../log/events.ts';
 import { requireGroup } from '../queries/groups.ts';
 import type { GroupRow } from '../rows/groups.ts';
-import { assertBatchSize } from '../writes/edges.ts';
 import { type Addition, insertMembershipBatches, type Outcome } from '../writes/membership-batches.ts';
 
 export type Added = { group: GroupRow; added: string[]; unchanged: string[] };
@@ -41,7 +41,7 @@ async function addAtOnce(
   groupId: GroupId,
   userIds: readonly string[],
 ): Promise<Outcome | null> {
-  const addition = { groupId, userIds: [...new Set(userIds)], actor: actorOf(directory) };
+  const addition = { groupId, userIds: [...new Set(userIds)], actor: actorOf(directory.caller) };
   try {
     const outcome = await inPassing(directory).load(addition);
     if (outcome?.known.size === addition.userIds.length) return outcome;

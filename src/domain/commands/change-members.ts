@@ -1,5 +1,8 @@
 // Removing direct members, and adding and removing them in one step.
 
+import { assertBatchSize, assertKnownUsers, requireGroupToChange } from './rules/targets.ts';
+import { addMembers, removeMembers } from './rules/memberships.ts';
+import { lockGroup } from '../writes/groups.ts';
 import { Prisma, type Query } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import { readInput } from '../../model/input.ts';
@@ -12,7 +15,7 @@ import {
 import { assertMayChange, change, type Directory } from '../directory.ts';
 import { requireGroup } from '../queries/groups.ts';
 import { type GroupRow, uncounted } from '../rows/groups.ts';
-import { assertBatchSize, assertKnownUsers, endMemberships, insertMemberships } from '../writes/edges.ts';
+import { endMemberships, insertMemberships } from '../writes/edges.ts';
 import type { Added } from './add-members.ts';
 
 type Removed = { group: GroupRow; removed: string[]; unchanged: string[] };
@@ -40,26 +43,14 @@ async function changeMembers(
   { groupId, add, remove }: Changes,
 ): Promise<Added & Removed> {
   assertBatchSize(add, remove);
-  const group = await requireGroup(directory, groupId);
-  assertMayChange(directory);
-  const { tenantId } = group;
-  return change(directory, async (sql) => {
-    await holdLiveGroup(sql, group);
-    await assertKnownUsers(sql, tenantId, [...add, ...remove]);
-    const added = await insertMemberships(directory, sql, { tenantId, groupId, userIds: add });
-    const removed = await endMemberships(directory, sql, { tenantId, groupId, userIds: remove });
+  const { tenantId } = await requireGroupToChange(directory, groupId);
+  return directory.transact(tenantId, async (tx) => {
+    const group = await lockGroup(tx, groupId);
+    await assertKnownUsers(tx, [...add, ...remove]);
+    const added = await addMembers(tx, groupId, add);
+    const removed = await removeMembers(tx, groupId, remove);
     const changed = new Set([...added, ...removed]);
     const unchanged = [...new Set([...add, ...remove])].filter((id) => !changed.has(id));
     return { group: uncounted(group), added, removed, unchanged };
   });
-}
-
-/**
- * Keeps the group from being deleted until the transaction ends; refused as not found if it already is. Not `for share`:
- * two who share the row would then wait for each other to count.
- */
-async function holdLiveGroup(sql: Query, { id, tenantId }: GroupRow): Promise<void> {
-  const [live] = await sql(Prisma.sql`
-    select id from groups where tenant_id = ${tenantId} and id = ${id} and deleted_at is null for no key update`);
-  if (!live) throw refuse.notFound(id);
 }

@@ -1,5 +1,6 @@
 // Creating groups, and changing the fields of those that are there.
 
+import { assertBatchSize, assertExpectedVersion } from './rules/targets.ts';
 import { Prisma } from '../../database/database.ts';
 import {
   type CreateGroupInput,
@@ -16,11 +17,10 @@ import { recordEvent } from '../log/events.ts';
 import { lockGraph } from '../log/lock.ts';
 import { requireGroup } from '../queries/groups.ts';
 import { type GroupRow, groupColumns, uncounted } from '../rows/groups.ts';
-import { assertBatchSize, insertMemberships } from '../writes/edges.ts';
+import { insertMemberships } from '../writes/edges.ts';
 import { lockGroup } from '../writes/groups.ts';
 import { assertHierarchyFits } from './rules/placement.ts';
 import { assertNameFree } from './rules/sibling-names.ts';
-import { assertExpectedVersion } from './rules/targets.ts';
 
 /**
  * Creates a group, filed under `parentGroupId` or as a root, with its first members.

@@ -1,12 +1,13 @@
 // Deleting groups softly, by a strategy that says what becomes of their children. See restore.ts for the way back.
 
+import { actorOf } from '../log/write-context.ts';
 import { Prisma, type Query } from '../../database/database.ts';
 import { type NotEmptyCounts, refuse } from '../../model/errors.ts';
 import { type DeleteGroupInput, deleteGroupInput } from '../../model/groups.ts';
 import { type DeletionId, type GroupId, newId } from '../../model/ids.ts';
 import { readInput } from '../../model/input.ts';
 import { assertMayChange, change, type Directory } from '../directory.ts';
-import { actorOf, recordEvents } from '../log/events.ts';
+import { recordEvents } from '../log/events.ts';
 import { lockGraph } from '../log/lock.ts';
 import { requireGroup } from '../queries/groups.ts';
 import { type GroupRow, groupColumns } from '../rows/groups.ts';

@@ -1,5 +1,8 @@
 // Nesting groups in a group, and ending a nesting.
 
+import { type WriteContext } from '../log/write-context.ts';
+import { foreign, notInTenant, requireGroupToChange } from './rules/targets.ts';
+import { claimNestings, endNestings, insertNestings, moveNestings, nest } from '../writes/edges.ts';
 import { Prisma, type Query } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
@@ -17,10 +20,8 @@ import { recordEvent, recordEvents } from '../log/events.ts';
 import { lockGraph } from '../log/lock.ts';
 import { requireGroup } from '../queries/groups.ts';
 import type { GroupRow } from '../rows/groups.ts';
-import { claimNestings, insertNestings, moveNestings } from '../writes/edges.ts';
 import { lockGroup } from '../writes/groups.ts';
 import { isTooDeep, loadNestingGraph, type NestingGraph } from './rules/nesting-graph.ts';
-import { foreign } from './rules/targets.ts';
 
 type Nested = { group: GroupRow; added: string[]; unchanged: string[] };
 
@@ -37,30 +38,19 @@ export async function addNestedGroups(directory: Directory, input: AddNestedGrou
     );
   }
   const children = [...new Set(childGroupIds)];
-  const { tenantId } = await requireGroup(directory, groupId);
-  assertMayChange(directory);
-  return change(directory, async (sql) => {
-    await lockGraph(directory, sql, tenantId);
-    const group = await lockGroup(sql, tenantId, groupId);
-    await assertLiveInTenant(directory, sql, tenantId, children);
-    const graph = await loadNestingGraph(sql, tenantId, { parents: [groupId], children });
+  const { tenantId } = await requireGroupToChange(directory, groupId);
+  return directory.transact(tenantId, async (tx) => {
+    const group = await lockGroup(tx, groupId);
+    await assertLiveInTenant(directory, tx, children);
+    const graph = await loadNestingGraph(tx, { parents: [groupId], children });
     const added = children.filter((child) => !graph.has({ parent: groupId, child }));
-    for (const child of added) await assertNoCycle(sql, tenantId, graph, groupId, child);
+    for (const child of added) await assertNoCycle(tx, graph, groupId, child);
     for (const child of added) assertDepth(graph, groupId, child);
-    await insertNestings(directory, sql, { tenantId, parentGroupId: groupId, childGroupIds: added });
-    await claimNestings(
-      sql,
-      tenantId,
+    await nest(
+      tx,
       children.map((child) => ({ parent: groupId, child })),
     );
-    if (added.length > 0) {
-      await recordEvent(directory, sql, {
-        type: 'group_nesting.added',
-        tenantId,
-        groupId,
-        data: { childGroupIds: added },
-      });
-    }
+    if (added.length > 0) tx.record({ type: 'group_nesting.added', groupId, data: { childGroupIds: added } });
     return { group, added, unchanged: children.filter((child) => !added.includes(child)) };
   });
 }
@@ -72,26 +62,20 @@ export async function removeNestedGroup(
 ): Promise<{ group: GroupRow; childGroup: GroupRow }> {
   const { groupId, childGroupId } = readInput(removeNestedGroupInput, input);
   const { tenantId } = await requireGroup(directory, groupId);
-  const childGroup = await requireGroup(directory, childGroupId);
-  assertMayChange(directory);
-  return change(directory, async (sql) => {
-    await lockGraph(directory, sql, tenantId);
-    const group = await lockGroup(sql, tenantId, groupId);
-    const ended = await moveNestings(directory, sql, {
-      tenantId,
+  const childGroup = await requireGroupToChange(directory, childGroupId);
+  return directory.transact(tenantId, async (tx) => {
+    const group = await lockGroup(tx, groupId);
+    const ended = await endNestings(tx, {
       where: Prisma.sql`parent_group_id = ${groupId} and child_group_id = ${childGroupId}`,
       cause: 'REMOVED',
     });
     if (ended.length === 0)
       throw refuse.notFound(childGroupId, `${childGroupId} is not nested in ${groupId}`);
-    await recordEvents(directory, sql, [
-      {
-        type: 'group_nesting.removed',
-        tenantId,
-        groupId,
-        data: { childGroupIds: [childGroupId], cause: 'REMOVED' },
-      },
-    ]);
+    tx.record({
+      type: 'group_nesting.removed',
+      groupId,
+      data: { childGroupIds: [childGroupId], cause: 'REMOVED' },
+    });
     return { group, childGroup };
   });
 }
@@ -102,8 +86,7 @@ function assertDepth(graph: NestingGraph, parent: string, child: string): void {
 }
 
 async function assertNoCycle(
-  sql: Query,
-  tenantId: TenantId,
+  { query, tenantId }: WriteContext,
   graph: NestingGraph,
   parent: GroupId,
   child: string,
@@ -111,7 +94,7 @@ async function assertNoCycle(
   const back = graph.pathDown(child, parent);
   if (!back) return;
   const ids = [parent, ...back];
-  const rows = await sql<{ id: string; name: string }>(Prisma.sql`
+  const rows = await query<{ id: string; name: string }>(Prisma.sql`
     select id, name from groups where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
   const names = new Map(rows.map(({ id, name }) => [id, name]));
   throw refuse.cycle(ids.map((id) => ({ id, name: names.get(id) ?? id })));
@@ -119,13 +102,12 @@ async function assertNoCycle(
 
 async function assertLiveInTenant(
   directory: Directory,
-  sql: Query,
-  tenantId: TenantId,
+  tx: WriteContext,
   ids: readonly string[],
 ) {
-  const rows = await sql<{ id: string }>(Prisma.sql`
-    select id from groups where tenant_id = ${tenantId} and deleted_at is null and id = any(${[...ids]}::text[])`);
+  const rows = await tx.query<{ id: string }>(Prisma.sql`
+    select id from groups where tenant_id = ${tx.tenantId} and deleted_at is null and id = any(${[...ids]}::text[])`);
   const live = new Set(rows.map((row) => row.id));
   const missing = ids.find((id) => !live.has(id));
-  if (missing !== undefined) throw await foreign(directory, sql, missing);
+  if (missing !== undefined) throw await notInTenant(directory, tx, missing);
 }

@@ -1,4 +1,6 @@
 // Removing users from the mirror, with their memberships.
+import { assertBatchSize, requireTenant, requireTenantToChange } from './rules/targets.ts';
+import { endMemberships, moveMemberships } from '../writes/edges.ts';
 import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import type { UserId } from '../../model/ids.ts';
@@ -7,8 +9,6 @@ import { type RemoveUsersInput, removeUsersInput } from '../../model/users.ts';
 import { change, type Directory } from '../directory.ts';
 import { recordEvents } from '../log/events.ts';
 import { lockGraph } from '../log/lock.ts';
-import { assertBatchSize, moveMemberships } from '../writes/edges.ts';
-import { requireTenant } from './rules/targets.ts';
 
 /** Removes users from the mirror and ends their memberships. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
 export async function removeUsers(
@@ -17,41 +17,33 @@ export async function removeUsers(
 ): Promise<{ removed: string[]; endedMembershipCount: number }> {
   const { tenantId, userIds } = readInput(removeUsersInput, input);
   assertBatchSize(userIds);
-  await requireTenant(directory, tenantId);
+  await requireTenantToChange(directory, tenantId);
   const ids = [...new Set(userIds)];
-  return change(directory, async (sql) => {
-    await lockGraph(directory, sql, tenantId);
+  return directory.transact(tenantId, async (tx) => {
+    const { query } = tx;
     // Groups before users, as where members are added; theirs are counted anew below.
-    await sql(Prisma.sql`
+    await query(Prisma.sql`
       select id from groups where tenant_id = ${tenantId} and id in (
         select group_id from memberships where tenant_id = ${tenantId} and user_id = any(${ids}::text[]))
       order by id for no key update`);
-    const locked = await sql<{ id: UserId }>(Prisma.sql`
+    const locked = await query<{ id: UserId }>(Prisma.sql`
       select id from users where tenant_id = ${tenantId} and id = any(${ids}::text[]) order by id for update`);
     const known = new Set(locked.map((row) => row.id));
     const unknown = ids.filter((id) => !known.has(id));
     if (unknown.length > 0) throw refuse.unknownUsers(unknown);
-    const ended = await moveMemberships(directory, sql, {
-      tenantId,
+    const ended = await endMemberships(tx, {
       where: Prisma.sql`user_id = any(${ids}::text[])`,
       cause: 'USER_REMOVED',
     });
     // A user created under the same id is another one, to whom no restored group gives these back.
-    await sql(Prisma.sql`
+    await query(Prisma.sql`
       update membership_history set user_removed = true
       where tenant_id = ${tenantId} and user_id = any(${ids}::text[]) and deletion_id is not null`);
-    await sql(Prisma.sql`delete from users where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
-    const byGroup = Map.groupBy(ended, (membership) => membership.groupId);
-    await recordEvents(
-      directory,
-      sql,
-      [...byGroup].map(([groupId, memberships]) => ({
-        type: 'group_membership.removed' as const,
-        tenantId,
-        groupId,
-        data: { userIds: memberships.map((membership) => membership.userId), cause: 'USER_REMOVED' },
-      })),
-    );
+    await query(Prisma.sql`delete from users where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
+    for (const [groupId, memberships] of Map.groupBy(ended, (membership) => membership.groupId)) {
+      const userIds = memberships.map(({ userId }) => userId);
+      tx.record({ type: 'group_membership.removed', groupId, data: { userIds, cause: 'USER_REMOVED' } });
+    }
     return { removed: ids, endedMembershipCount: ended.length };
   });
 }

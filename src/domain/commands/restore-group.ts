@@ -1,12 +1,13 @@
 // Bringing deleted groups back, with every edge that still can come back, and a report of what cannot.
 
+import { actorOf } from '../log/write-context.ts';
 import { Prisma, type Query } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import { MAX_DEPTH, RESTORE_DAYS, type RestoreGroupInput, restoreGroupInput } from '../../model/groups.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 import { readInput } from '../../model/input.ts';
-import { assertMayChange, change, type Directory, plainUser } from '../directory.ts';
-import { actorOf, recordEvents } from '../log/events.ts';
+import { assertMayChange, change, type Directory, endUser } from '../directory.ts';
+import { recordEvents } from '../log/events.ts';
 import { lockGraph } from '../log/lock.ts';
 import { type GroupRow, groupColumns } from '../rows/groups.ts';
 import { countMemberships, noticeNestings } from '../writes/derived.ts';
@@ -68,7 +69,7 @@ const notDeleted = (id: string) =>
   refuse.notFound(id, `${id} is not a group deleted in the last ${RESTORE_DAYS} days`);
 
 async function tenantOfDeleted(directory: Directory, id: GroupId): Promise<TenantId> {
-  const rows = plainUser(directory)
+  const rows = endUser(directory)
     ? []
     : await directory.sql<{ tenantId: TenantId }>(Prisma.sql`
         select g.tenant_id as "tenantId" from groups g

@@ -1,5 +1,7 @@
 // Creating and updating users, as the platform's sync and administrators tell of them.
 
+import { assertBatchSize, requireTenant, requireTenantToChange } from './rules/targets.ts';
+import { type WriteContext } from '../log/write-context.ts';
 import { Prisma, type Query } from '../../database/database.ts';
 import { conflict } from '../../database/errors.ts';
 import { refuse } from '../../model/errors.ts';
@@ -8,9 +10,7 @@ import { type UpsertUsersInput, upsertUsersInput } from '../../model/users.ts';
 import { change, type Directory } from '../directory.ts';
 import { lockGraph } from '../log/lock.ts';
 import type { UserRow } from '../rows/users.ts';
-import { assertBatchSize } from '../writes/edges.ts';
 import { insertUsers, updateUsers } from '../writes/users.ts';
-import { requireTenant } from './rules/targets.ts';
 
 export type UpsertedUsers = { users: UserRow[]; created: string[]; updated: string[] };
 
@@ -22,18 +22,17 @@ export type UpsertedUsers = { users: UserRow[]; created: string[]; updated: stri
 export async function upsertUsers(directory: Directory, input: UpsertUsersInput): Promise<UpsertedUsers> {
   const { tenantId, users: wanted } = readInput(upsertUsersInput, input);
   assertBatchSize(wanted);
-  await requireTenant(directory, tenantId);
+  await requireTenantToChange(directory, tenantId);
   const ids = wanted.map((user) => user.id);
-  return change(directory, async (sql) => {
-    // One change of the tenant's users at a time: a removal between two statements would leave ids neither new nor known.
-    await lockGraph(directory, sql, tenantId);
-    const created = seesEverything(directory) ? await sql<{ id: string }>(insertUsers(tenantId, wanted)) : [];
-    const updated = await sql<{ id: string }>(updateUsers(tenantId, wanted));
-    const stored = await sql<UserRow>(Prisma.sql`
+  return directory.transact(tenantId, async (tx) => {
+    const { query } = tx;
+    const created = seesEverything(directory) ? await query<{ id: string }>(insertUsers(tenantId, wanted)) : [];
+    const updated = await query<{ id: string }>(updateUsers(tenantId, wanted));
+    const stored = await query<UserRow>(Prisma.sql`
       select id, tenant_id as "tenantId", email, display_name as "displayName" from users
       where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
     const byId = new Map<string, UserRow>(stored.map((row) => [row.id, row]));
-    await assertAllStored(directory, sql, ids, byId);
+    await assertAllStored(directory, tx, ids, byId);
     const among = (found: { id: string }[]) => ids.filter((id) => found.some((row) => row.id === id));
     return { users: ids.map((id) => byId.get(id)!), created: among(created), updated: among(updated) };
   });
@@ -43,13 +42,13 @@ const seesEverything = ({ sight }: Directory): boolean => sight.kind === 'all';
 
 async function assertAllStored(
   directory: Directory,
-  sql: Query,
+  { query }: WriteContext,
   ids: string[],
   stored: Map<string, UserRow>,
 ) {
   const missing = ids.filter((id) => !stored.has(id));
   if (missing.length === 0) return;
-  const seen = await sql<{ id: string }>(Prisma.sql`
+  const seen = await query<{ id: string }>(Prisma.sql`
     select id from users where id = any(${missing}::text[]) and ${directory.scope(Prisma.sql`tenant_id`)}`);
   const [first] = seen;
   if (first) throw refuse.otherTenant(first.id);

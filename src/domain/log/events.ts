@@ -1,9 +1,9 @@
-// What happened to groups, appended in the transaction that did it (event names of the identity platform).
+// The log of a tenant: what happened to its groups, appended by the transaction that did it.
 import { Prisma, type Query } from '../../database/database.ts';
-import { isUserCaller } from '../../model/caller.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
-import type { Directory } from '../directory.ts';
+import type { Actor } from './write-context.ts';
 
+/** Event names of the identity platform. */
 export type GroupEventType =
   | 'group.created'
   | 'group.updated'
@@ -15,40 +15,25 @@ export type GroupEventType =
   | 'group_nesting.added'
   | 'group_nesting.removed';
 
-export type GroupEventInput = {
-  type: GroupEventType;
-  tenantId: TenantId;
-  groupId: GroupId;
-  data: object;
-};
+export type GroupEvent = { type: GroupEventType; groupId: GroupId; data: object };
 
-/** Who is written down as the author of a change. */
-export type Actor = { id: string; type: 'user' | 'service' };
+/** Events in one statement: bounded, so that its parameters stay small. */
+const CHUNK = 10_000;
 
-export function actorOf({ caller }: Directory): Actor {
-  const service = !isUserCaller(caller) && (caller.role === 'SERVICE' || caller.role === 'PLATFORM');
-  return { id: caller.subject, type: service ? 'service' : 'user' };
-}
-
-/** Appends one event. */
-export async function recordEvent(directory: Directory, sql: Query, event: GroupEventInput): Promise<void> {
-  await recordEvents(directory, sql, [event]);
-}
-
-/** Appends events in one statement, in their order. */
-export async function recordEvents(
-  directory: Directory,
-  sql: Query,
-  events: GroupEventInput[],
+/** Appends events in their order. */
+export async function appendEvents(
+  query: Query,
+  tenantId: TenantId,
+  actor: Actor,
+  events: readonly GroupEvent[],
 ): Promise<void> {
-  if (events.length === 0) return;
-  const actor = actorOf(directory);
-  await sql(Prisma.sql`
-    insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
-    select e.type, e.tenant_id, e.group_id, ${actor.id}, ${actor.type}, e.data::jsonb
-    from unnest(${events.map((event) => event.type)}::text[], ${events.map((event) => event.tenantId)}::text[],
-      ${events.map((event) => event.groupId)}::text[],
-      ${events.map((event) => JSON.stringify(event.data))}::text[])
-      with ordinality e(type, tenant_id, group_id, data, o)
-    order by e.o`);
+  for (let start = 0; start < events.length; start += CHUNK) {
+    const chunk = events.slice(start, start + CHUNK);
+    await query(Prisma.sql`
+      insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
+      select e.type, ${tenantId}, e.group_id, ${actor.id}, ${actor.type}, e.data::jsonb
+      from unnest(${chunk.map(({ type }) => type)}::text[], ${chunk.map(({ groupId }) => groupId)}::text[],
+        ${chunk.map(({ data }) => JSON.stringify(data))}::text[]) with ordinality e(type, group_id, data, ordinal)
+      order by e.ordinal`);
+  }
 }

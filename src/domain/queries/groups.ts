@@ -8,7 +8,7 @@ import { type GroupFilter, type GroupOrder, groupFilter } from '../../model/grou
 import { isIdOf } from '../../model/ids.ts';
 import { readInput } from '../../model/input.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
-import { type Directory, plainUser } from '../directory.ts';
+import { type Directory, endUser } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { withRows } from '../loading/keyset-page.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
@@ -39,7 +39,7 @@ const groupsById = loader({
 /** The live group with that id, or null if it is not in sight. */
 export async function findGroup(directory: Directory, id: string): Promise<GroupRow | null> {
   if (!isIdOf('group', id)) return null;
-  if (!plainUser(directory)) return groupsById(directory, id);
+  if (!endUser(directory)) return groupsById(directory, id);
   const visible = await visibleGroupIds(directory);
   if (!visible.has(id)) return null;
   const group = await groupsById(directory, id);
@@ -112,7 +112,7 @@ export async function listGroups(
     extras: extras ?? {},
   });
   const found = await groups.page(directory, NO_PARENT, args, page);
-  return plainUser(directory) ? withRows(found, found.rows.map(redact)) : found;
+  return endUser(directory) ? withRows(found, found.rows.map(redact)) : found;
 }
 
 /** How many groups `listGroups` would list. */
@@ -133,7 +133,7 @@ type ReadFilter = z.output<typeof groupFilter>;
 const NO_FILTER: Filter = { search: null };
 
 async function visibleTo(directory: Directory, args: Omit<GroupsArgs, 'visible'>): Promise<GroupsArgs> {
-  const user = plainUser(directory);
+  const user = endUser(directory);
   if (!user) return args;
   const { filter } = args;
   // Filing, description and other people's memberships are hidden from a plain user, so nothing may be learnt by filtering on them.

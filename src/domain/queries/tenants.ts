@@ -4,7 +4,7 @@ import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import { isIdOf } from '../../model/ids.ts';
 import { EMPTY_PAGE, type Page, type PageArgs } from '../../model/page.ts';
-import { type Directory, plainUser } from '../directory.ts';
+import { type Directory, endUser } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
 import type { PartnerRow, TenantRow } from '../rows/tenants.ts';
@@ -30,7 +30,7 @@ export async function findTenant(directory: Directory, id: string): Promise<Tena
  * that tenant's groups, so its own passes.
  */
 export async function requireTenantOfGroups(directory: Directory, id: string): Promise<void> {
-  const user = plainUser(directory);
+  const user = endUser(directory);
   const found = user ? user.tenantId === id : (await findTenant(directory, id)) !== null;
   if (!found) throw refuse.notFound(id);
 }

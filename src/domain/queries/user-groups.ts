@@ -2,7 +2,7 @@
 
 import { Prisma } from '../../database/database.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
-import { type Directory, plainUser } from '../directory.ts';
+import { type Directory, endUser } from '../directory.ts';
 import { withRows } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
 import {
@@ -69,5 +69,5 @@ async function pageOfUser(
   { page: pageArgs, extras = {} }: { page: PageArgs; extras?: GroupExtras },
 ): Promise<Page<GroupRow> | null> {
   const page = await groups.page(directory, userId, extras, pageArgs);
-  return page && plainUser(directory) ? withRows(page, page.rows.map(redact)) : page;
+  return page && endUser(directory) ? withRows(page, page.rows.map(redact)) : page;
 }

@@ -1,7 +1,7 @@
 // The groups that an end user sees: those it is an effective member of.
 import { Prisma, type Sql } from '../../database/database.ts';
 import type { GroupId } from '../../model/ids.ts';
-import { type Directory, plainUser, type Seeing } from '../directory.ts';
+import { type Directory, endUser, type Seeing } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 
 /** The groups that the user `k.id` is an effective member of, as (id). */
@@ -27,6 +27,6 @@ const reachedByUser = loader({
 
 /** Ids of all groups that a plain user sees: those it is an effective member of. */
 export async function visibleGroupIds(directory: Directory): Promise<ReadonlySet<string>> {
-  const user = plainUser(directory);
+  const user = endUser(directory);
   return (user && (await reachedByUser(directory, user.userId))) ?? new Set();
 }

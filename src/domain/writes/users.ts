@@ -2,7 +2,7 @@
 import { Prisma, type Sql } from '../../database/database.ts';
 import type { TenantId } from '../../model/ids.ts';
 import { searchKey } from '../../model/text.ts';
-import { noticeUsers } from './derived.ts';
+import { bumpUserVersion } from './derived-columns.ts';
 
 /** A display name that is absent leaves the stored one as it is; null clears it. */
 export type UserValues = { id: string; email: string; displayName?: string | null | undefined };
@@ -20,7 +20,7 @@ export const updateUsers = (tenantId: TenantId, users: readonly UserValues[]): S
       search_key = case when w.named then w.search_key else w.search_key || coalesce(substring(u.search_key from chr(10) || '.*'), '') end
     from ${rows(users)} w where u.id = w.id and u.tenant_id = ${tenantId}
       and (u.email, u.display_name) is distinct from (w.email, ${NAME}) returning u.id),
-  ${noticeUsers(tenantId)}
+  ${bumpUserVersion(tenantId)}
   select id from updated`;
 
 const NAME = Prisma.sql`case when w.named then w.display_name else u.display_name end`;

@@ -1,4 +1,5 @@
 // The part of a tenant's nesting that a change can touch, in memory: reachability, paths and depths.
+import { type WriteContext } from '../../log/write-context.ts';
 import { Prisma, type Query } from '../../../database/database.ts';
 import { MAX_DEPTH } from '../../../model/groups.ts';
 import type { TenantId } from '../../../model/ids.ts';
@@ -51,12 +52,11 @@ type Ends = { parents: readonly string[]; children: readonly string[] };
  * those to any of these. Must run under the graph lock, so that nothing changes before the edge is stored.
  */
 export async function loadNestingGraph(
-  sql: Query,
-  tenantId: TenantId,
+  { query, tenantId }: WriteContext,
   { parents, children }: Ends,
 ): Promise<NestingGraph> {
   // A row a group, not an edge: a hostile graph has tens of thousands of edges, and ids hold no comma.
-  const rows = await sql<{ id: string; parents: string | null; children: string | null }>(Prisma.sql`
+  const rows = await query<{ id: string; parents: string | null; children: string | null }>(Prisma.sql`
     with recursive
       up(id) as (
         select unnest(${[...parents]}::text[]) collate "C"

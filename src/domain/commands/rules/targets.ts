@@ -1,5 +1,8 @@
 // The thing that a change is aimed at: found or not, and as the caller last saw it or not.
 
+import { requireGroup } from '../../queries/groups.ts';
+import { MAX_IDS_PER_CALL } from '../../../model/groups.ts';
+import { type WriteContext } from '../../log/write-context.ts';
 import { Prisma, type Query } from '../../../database/database.ts';
 import { refuse } from '../../../model/errors.ts';
 import type { TenantId } from '../../../model/ids.ts';
@@ -14,16 +17,44 @@ export function assertExpectedVersion(group: GroupRow, expectedVersion: number |
   }
 }
 
-/** The refusal for an end that is not in the tenant: of another tenant if the caller sees it, else not found. */
-export async function foreign(directory: Directory, sql: Query, id: string): Promise<Error> {
-  const [seen] = await sql(Prisma.sql`
+/** The refusal of a group that is not in the tenant of a change: OTHER_TENANT if the caller sees it, else NOT_FOUND. */
+export async function notInTenant(directory: Directory, { query }: WriteContext, id: string): Promise<Error> {
+  const [seen] = await query(Prisma.sql`
     select id from groups where id = ${id} and deleted_at is null and ${directory.scope(Prisma.sql`tenant_id`)}`);
   return seen ? refuse.otherTenant(id) : refuse.notFound(id);
 }
 
-/** Refuses a tenant that is hidden as not found, and callers that may only read. */
-export async function requireTenant(directory: Directory, tenantId: TenantId): Promise<void> {
+/** The group of a change. Refused: NOT_FOUND if it is hidden, FORBIDDEN if the caller may only read it. */
+export async function requireGroupToChange(directory: Directory, id: string): Promise<GroupRow> {
+  const group = await requireGroup(directory, id);
+  assertMayChange(directory);
+  return group;
+}
+
+/** Refuses a tenant that is hidden as NOT_FOUND, and callers that may only read it as FORBIDDEN. */
+export async function requireTenantToChange(directory: Directory, tenantId: TenantId): Promise<void> {
   const tenant = await findTenant(directory, tenantId);
   if (!tenant) throw refuse.notFound(tenantId);
   assertMayChange(directory);
+}
+
+/** Refused with LIMIT_EXCEEDED above 1,000 ids in one call. */
+export function assertBatchSize(...batches: readonly (readonly unknown[])[]): void {
+  const size = batches.reduce((sum, batch) => sum + batch.length, 0);
+  if (size > MAX_IDS_PER_CALL) {
+    throw refuse.limit(
+      MAX_IDS_PER_CALL,
+      `A call may name ${MAX_IDS_PER_CALL} ids, and this one names ${size}`,
+    );
+  }
+}
+
+/** Refused with UNKNOWN_USERS unless each user is of the tenant; keeps them from being removed until the transaction ends. */
+export async function assertKnownUsers({ query, tenantId }: WriteContext, userIds: readonly string[]): Promise<void> {
+  if (userIds.length === 0) return;
+  const known = await query<{ id: string }>(Prisma.sql`
+    select id from users where tenant_id = ${tenantId} and id = any(${[...userIds]}::text[]) order by id for key share`);
+  const ids = new Set(known.map((user) => user.id));
+  const unknown = [...new Set(userIds)].filter((id) => !ids.has(id));
+  if (unknown.length > 0) throw refuse.unknownUsers(unknown);
 }

@@ -1,13 +1,13 @@
-// What is derived from edges, kept by the statements that change them: parts of SQL for those statements.
+// Columns that derive from edges and users, as parts of the statements that change those.
 import { Prisma, type Sql } from '../../database/database.ts';
 import type { TenantId } from '../../model/ids.ts';
 
 /**
  * The CTE `counted`, for a statement whose CTE `added` or `ended` returns `group_id` of each membership that it wrote:
- * sets the groups' counts right and raises their versions. The groups' rows are locked last, and until the commit. An
- * event must tell of the change in the same transaction: by it, what others keep in memory is no longer believed.
+ * adjusts the groups' member counts and bumps their versions. Groups' rows are locked last, and until the commit. An event
+ * must record the change in the same transaction: by it, caches are invalidated.
  */
-export function countMemberships(cte: 'added' | 'ended', tenantId: TenantId): Sql {
+export function adjustMemberCounts(cte: 'added' | 'ended', tenantId: TenantId): Sql {
   const edges = Prisma.raw(cte);
   const sign = Prisma.raw(cte === 'added' ? '+' : '-');
   return Prisma.sql`counted as (
@@ -16,15 +16,15 @@ export function countMemberships(cte: 'added' | 'ended', tenantId: TenantId): Sq
     where g.tenant_id = ${tenantId} and g.id = e.group_id)`;
 }
 
-/** The CTE `seen`, for a statement whose CTE `updated` changed users: raises the tenant's version of them. */
-export function noticeUsers(tenantId: TenantId): Sql {
-  return Prisma.sql`seen as (
+/** The CTE `bumped`, for a statement whose CTE `updated` changed users: bumps the tenant's version of them. */
+export function bumpUserVersion(tenantId: TenantId): Sql {
+  return Prisma.sql`bumped as (
     update tenants set user_version = user_version + 1 where id = ${tenantId} and exists (select from updated))`;
 }
 
-/** The CTE `noticed`, for a statement whose CTE `added` or `ended` wrote nestings: raises the tenant's version of them. */
-export function noticeNestings(cte: 'added' | 'ended', tenantId: TenantId): Sql {
-  return Prisma.sql`noticed as (
+/** The CTE `bumped`, for a statement whose CTE `added` or `ended` wrote nestings: bumps the tenant's version of them. */
+export function bumpNestingVersion(cte: 'added' | 'ended', tenantId: TenantId): Sql {
+  return Prisma.sql`bumped as (
     update tenants set nesting_version = nesting_version + 1
     where id = ${tenantId} and exists (select from ${Prisma.raw(cte)}))`;
 }
