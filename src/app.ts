@@ -31,7 +31,7 @@ export type AppParts = {
 };
 
 export async function createApp({ config, database, logger }: AppParts): Promise<App> {
-  const { authenticate, assertKeys, signToken } = await tokens(config);
+  const { authenticate, assertKeys, signToken } = await tokens(config, logger);
   const metrics = createMetrics();
   database.onStatement(metrics.statementSent);
   const developmentToken =
@@ -60,8 +60,14 @@ export async function createApp({ config, database, logger }: AppParts): Promise
   return { fetch: createRouter(routes), listener: createListener(routes), signToken };
 }
 
-async function tokens({ issuer, dataDir }: AppParts['config']) {
-  if (issuer) return { ...authenticateIssued(issuer), signToken: null };
+async function tokens({ issuer, dataDir }: AppParts['config'], logger: Logger) {
+  if (issuer) {
+    const onRefresh = (error: unknown) =>
+      error === null
+        ? logger.info('The keys that verify tokens can be refreshed again')
+        : logger.warn({ err: error }, 'The keys that verify tokens cannot be refreshed');
+    return { ...authenticateIssued(issuer, onRefresh), signToken: null };
+  }
   const key = await developmentKey(dataDir);
   return {
     authenticate: authenticateDevelopment(key) satisfies Authenticate,

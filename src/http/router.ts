@@ -35,14 +35,15 @@ export type Router = (request: Request) => Promise<Response>;
 
 /** Answers every request; whatever fails below becomes a 500 that names the request and nothing else. */
 export function createRouter(options: RouterOptions): Router {
+  const routes: Record<string, Route> = { ...ROUTES, '/readyz': readiness(options) };
   return async (request) => {
     const started = performance.now();
     const log = new RequestLog(requestIdOf(request));
     const { method } = request;
     const { pathname: path } = new URL(request.url);
     const asked = { path, accept: request.headers.get('accept') };
-    const name = Object.hasOwn(ROUTES, path) ? path : REST_PATH.exec(path)?.[1];
-    const route = name === undefined ? notFound : (ROUTES[name] ?? rest);
+    const name = Object.hasOwn(routes, path) ? path : REST_PATH.exec(path)?.[1];
+    const route = name === undefined ? notFound : (routes[name] ?? rest);
     let response: Response;
     try {
       // Before anybody asks for a token, which a preflight never has.
@@ -133,27 +134,36 @@ const read =
     });
   };
 
-const ROUTES: Record<string, Route> = {
-  [GRAPHQL_PATH]: async (request, { graphql, bodyBytes, log, ...asked }) => {
-    const limited = await withLimitedBody(request, bodyBytes, asked);
-    return limited instanceof Response ? limited : graphql(limited, log);
-  },
-  '/livez': read(async () => Response.json({ status: 'alive' })),
-  '/readyz': read(async (_request, { ready, log }) =>
+/** Probes come every few seconds: why the server is not ready is logged when it changes, not with each of them. */
+function readiness({ ready }: RouterOptions): Route {
+  let logged: string | null = null;
+  return read(async (_request, { log }) =>
     ready().then(
-      () => Response.json({ status: 'ready' }),
+      () => {
+        logged = null;
+        return Response.json({ status: 'ready' });
+      },
       (error) => {
         const known = isDirectoryError(error)
           ? error
           : refuse.unavailable('The database does not answer', error);
-        log.noteError(known);
+        if (known.message !== logged) log.noteError(known);
+        logged = known.message;
         return Response.json(
           { status: 'unavailable', reason: known.message },
           { status: 503, headers: { 'retry-after': '1' } },
         );
       },
     ),
-  ),
+  );
+}
+
+const ROUTES: Record<string, Route> = {
+  [GRAPHQL_PATH]: async (request, { graphql, bodyBytes, log, ...asked }) => {
+    const limited = await withLimitedBody(request, bodyBytes, asked);
+    return limited instanceof Response ? limited : graphql(limited, log);
+  },
+  '/livez': read(async () => Response.json({ status: 'alive' })),
   '/metrics': read(async (_request, { metrics }) => metrics.response()),
   '/': read(async () => new Response(null, { status: 302, headers: { location: GRAPHQL_PATH } })),
 };

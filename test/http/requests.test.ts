@@ -102,16 +102,42 @@ describe('health', () => {
     const authorization = 'Bearer eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl';
     const asked = await fetch(`${app.url}/api/v1/admin/groups/`, { headers: { authorization } });
     expect(asked.status).toBe(503);
-    expect(lines).toMatchObject(
-      ['/readyz', '/api/v1/admin/groups/'].map((path) => ({
+    const err = { message: expect.any(String) };
+    expect(lines).toMatchObject([
+      { level: 40, msg: 'The keys that verify tokens cannot be refreshed', err },
+      ...['/readyz', '/api/v1/admin/groups/'].map((path) => ({
         level: 40,
         path,
         status: 503,
         msg: reason,
-        err: { message: expect.any(String) },
+        err,
       })),
-    );
+    ]);
     expect(JSON.stringify(lines)).not.toContain('c2lnbmF0dXJl');
+  });
+
+  test('that changes is a warning, and not each probe', async () => {
+    const { logger, lines } = recorder();
+    let state = 'on';
+    const failing: Database = {
+      ...database.db,
+      sql: async () => {
+        if (state === 'gone') throw new Error('gone');
+        return [{ readOnly: state }] as never;
+      },
+    };
+    const app = await startApp(failing, {}, { logger });
+    for (state of ['on', 'on', 'gone', 'gone', 'off', 'off', 'gone']) await send(app, '/readyz');
+    const [readOnly, gone] = ['The database is read-only', 'The database does not answer'];
+    expect(lines.map(({ level, status, msg }) => [level, status, msg])).toEqual([
+      [40, 503, readOnly],
+      [30, 503, 'request'],
+      [40, 503, gone],
+      [30, 503, 'request'],
+      [30, 200, 'request'],
+      [30, 200, 'request'],
+      [40, 503, gone],
+    ]);
   });
 
   test('is answered to HEAD without a body', async () => {
