@@ -6,6 +6,7 @@ import { isWhole, printReport } from './cli/import/report.ts';
 import { type Config, readConfig } from './config.ts';
 import { type Database, Prisma } from './database/database.ts';
 import { openDatabase } from './database/open.ts';
+import { createLogger } from './http/logger.ts';
 import { listen } from './http/server.ts';
 
 /** How long a stop waits for open requests, in ms: longer than an operation may take. */
@@ -15,7 +16,7 @@ async function start(): Promise<void> {
   const config = readConfig();
   const logger = config.production
     ? productionLogger(config.logLevel)
-    : pino({ level: quiet(config.logLevel) });
+    : createLogger({ level: quiet(config.logLevel) });
   // A promise that is left without a catch is the fault of one request, and must not end all others.
   process.on('unhandledRejection', (error) =>
     logger.error({ err: error }, 'a rejection that nobody handles'),
@@ -62,7 +63,7 @@ function productionLogger(level: Config['logLevel']): pino.Logger {
   const destination = pino.destination({ sync: false, minLength: LOG_BLOCK });
   setInterval(() => destination.flush(), LOG_DELAY).unref();
   process.on('exit', () => destination.flushSync());
-  return pino({ level }, destination);
+  return createLogger({ level }, destination);
 }
 
 /** On a developer's terminal a line a request is noise, unless it was asked for. */

@@ -5,7 +5,7 @@ import pino from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
-import type { Database } from '../../src/database/database.ts';
+import { type Database, Prisma, type Sql } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { recorder } from '../support/log.ts';
 import { countsIn, parseSamples } from '../support/metrics.ts';
@@ -173,6 +173,51 @@ describe('the log', () => {
       { ...of, method: 'POST', path: '/graphql', status: 200, errorCount: 10 },
       { ...of, method: 'GET', path: '/api/v1/tenants/*/groups/*', status: 500 },
     ]);
+  });
+});
+
+describe('the log of a fault of the database', () => {
+  /** The lines of a request whose statements are in truth this one, which the real database refuses. */
+  async function linesOf(statement: Sql, ask: (app: TestApp) => Promise<unknown>) {
+    const { logger, lines } = recorder();
+    const failing: Database = { ...database.db, sql: async () => database.db.sql(statement) };
+    await ask(await startApp(failing, {}, { logger }));
+    return lines;
+  }
+  const readGroups = (app: TestApp) => app.ask(SUPER_ADMIN, GROUPS);
+
+  test('names the constraint, and not the row that broke it', async () => {
+    await database.db.sql(Prisma.sql`insert into partners (id, name) values ('ptn_secret', 'Partner')`);
+    const again = Prisma.sql`insert into partners (id, name) values ('ptn_secret', 'Partner')`;
+    const [line, ...more] = await linesOf(again, readGroups);
+    expect(more).toEqual([]);
+    expect(line.err).toEqual({
+      type: 'DatabaseError',
+      message: 'duplicate key value violates unique constraint "partners_pkey"',
+      code: '23505',
+      severity: 'ERROR',
+      schema: 'public',
+      table: 'partners',
+      constraint: 'partners_pkey',
+      stack: expect.stringContaining('    at '),
+    });
+    expect(JSON.stringify(line)).not.toContain('ptn_secret');
+  });
+
+  test.each([
+    ['22P02', Prisma.sql`select ${'my "secret" text'}::uuid`, 'invalid input syntax for type uuid: "…"'],
+    ['22007', Prisma.sql`select ${'secret'}::date`, 'invalid input syntax for type date: "…"'],
+    ['22003', Prisma.sql`select ${'99999999999'}::int4`, 'value "…" is out of range for type integer'],
+  ])('says what a value of it broke (%s), and not the value', async (code, statement, message) => {
+    const query = '{ a: groups { edges { node { id } } } tenants { totalCount } }';
+    for (const lines of [
+      await linesOf(statement, readGroups),
+      await linesOf(statement, (app) => app.ask(SUPER_ADMIN, query)),
+      await linesOf(statement, (app) => send(app, '/api/v1/admin/groups')),
+    ]) {
+      expect(lines).toMatchObject([{ level: 50, err: { code, message } }]);
+      expect(JSON.stringify(lines)).not.toMatch(/secret|99999999999/);
+    }
   });
 });
 

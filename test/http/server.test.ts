@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pino from 'pino';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { withLimitedBody } from '../../src/http/body.ts';
+import { createLogger } from '../../src/http/logger.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
 import { createListener, type ListenerOptions } from '../../src/http/plain.ts';
 import { createRouter, type PlainRequest, type RouterOptions } from '../../src/http/router.ts';
@@ -49,7 +49,10 @@ function options(parts: Partial<ListenerOptions> = {}): ListenerOptions & { line
     corsOrigins: [],
     loopbackOnly: false,
     metrics: createMetrics(),
-    logger: pino({ level: 'info', base: null }, { write: (line) => void lines.push(JSON.parse(line)) }),
+    logger: createLogger(
+      { level: 'info', base: null },
+      { write: (line) => void lines.push(JSON.parse(line)) },
+    ),
     lines,
     ...parts,
   };
