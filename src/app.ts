@@ -11,7 +11,7 @@ import { createGraphQLHandler } from './graphql/handler.ts';
 import { readTrustedDocuments } from './graphql/trusted-documents.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createListener, type ListenerOptions } from './http/plain.ts';
-import { createRouter, type Router } from './http/router.ts';
+import { createRouter, type Router, routeWords } from './http/router.ts';
 import type { Caller } from './model/caller.ts';
 import { createRestHandler } from './rest/router.ts';
 
@@ -44,14 +44,16 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     developmentToken,
   };
   const { fetch: graphql, fastPath: plainGraphQL } = createGraphQLHandler(face);
+  const { fetch: rest, paths } = createRestHandler(face);
   const routes: ListenerOptions = {
     graphql,
     plainGraphQL,
-    rest: createRestHandler(face),
+    rest,
     ready: () => Promise.all([assertReady(database), assertKeys()]),
     bodyBytes: config.limits.bodyBytes,
     restBodyBytes: config.limits.restBodyBytes,
     corsOrigins: config.corsOrigins,
+    words: routeWords(paths),
     // Whoever can have a name of theirs resolve to this machine could else read the token in its pages.
     loopbackOnly: config.issuer === null,
     metrics,

@@ -21,7 +21,11 @@ export type RestOptions = {
   developmentToken: string | null;
 };
 
-export type RestHandler = (request: Request, log: RequestLog) => Promise<Response>;
+export type RestHandler = {
+  fetch: (request: Request, log: RequestLog) => Promise<Response>;
+  /** Of its routes, with `:` before parameters. */
+  paths: string[];
+};
 
 /** Answers `/api/v1`, `/openapi.json` and `/docs`. Nothing of a call is parsed before its token holds. */
 export function createRestHandler(options: RestOptions): RestHandler {
@@ -58,7 +62,10 @@ export function createRestHandler(options: RestOptions): RestHandler {
     return c.body(document, 200, { 'content-type': 'application/json' });
   });
   addDocs(api, options.developmentToken);
-  return async (request, log) => api.fetch(request, { log });
+  return {
+    fetch: async (request, log) => api.fetch(request, { log }),
+    paths: api.routes.map(({ path }) => path),
+  };
 }
 
 const tooLong = (milliseconds: number) =>

@@ -6,6 +6,7 @@ import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMetrics } from '../../src/http/metrics.ts';
 import { createListener } from '../../src/http/plain.ts';
+import { routeWords } from '../../src/http/router.ts';
 import { type Listening, listen } from '../../src/http/server.ts';
 
 /** What REST answers: its type and text are those of the path. */
@@ -33,6 +34,7 @@ beforeAll(async () => {
     bodyBytes: 100,
     restBodyBytes: 100,
     corsOrigins: ['https://a.example'],
+    words: routeWords([]),
     loopbackOnly: true,
     metrics: createMetrics(),
     logger: pino({ level: 'silent' }),

@@ -176,6 +176,46 @@ describe('the log', () => {
   });
 });
 
+test('the log has of a path the words of routes, and nothing else', async () => {
+  const { logger, lines } = recorder();
+  const app = await startApp(database.db, {}, { logger });
+  const paths = [
+    '/',
+    '/livez',
+    '/readyz',
+    '/metrics',
+    '/graphql',
+    '/docs',
+    '/docs/swagger-ui-bundle.js',
+    '/openapi.json',
+    '/api/v1/admin/groups/',
+    '/api/v1/admin/groups/grp_A/members',
+    '/api/v1/admin/groups/grp_A/nested-groups/grp_B',
+    '/api/v1/tenants/tnt_A/groups',
+    '/alice',
+    '/jane.doe',
+    '/api/v1/alice/groups/jane.doe-1984',
+    '/api/v1/admin/groups/{group_id}/members',
+    '/api/v1/tenants/:tenant_id/groups',
+    '/docs/*',
+    '/constructor',
+  ];
+  for (const path of paths) await send(app, path);
+  expect(lines.map(({ path }) => path)).toEqual([
+    ...paths.slice(0, 9),
+    '/api/v1/admin/groups/*/members',
+    '/api/v1/admin/groups/*/nested-groups/*',
+    '/api/v1/tenants/*/groups',
+    '/*',
+    '/*',
+    '/api/v1/*/groups/*',
+    '/api/v1/admin/groups/*/members',
+    '/api/v1/tenants/*/groups',
+    '/docs/*',
+    '/*',
+  ]);
+});
+
 describe('the log of a fault of the database', () => {
   /** The lines of a request whose statements are in truth this one, which the real database refuses. */
   async function linesOf(statement: Sql, ask: (app: TestApp) => Promise<unknown>) {
