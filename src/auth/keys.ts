@@ -20,7 +20,7 @@ const RETRY = 1_000;
 
 export type Keys = {
   get: JWTVerifyGetKey;
-  /** Changes with the set of keys; null while there is none that is valid. What was verified at a version is valid at that one alone. */
+  /** Changes with the set of keys, and with it ends what an earlier version verified; null while no set is valid. */
   version(): number | null;
 };
 

@@ -100,7 +100,7 @@ export function logDone({ log, path, started, ...request }: Done, { logger, word
   return seconds;
 }
 
-/** The constant segments of the routes here and of these paths; whatever else stands in a path may be an id, an address or a token. */
+/** The constant segments of the routes here and of these paths; any other segment may be an id, an address or a token. */
 export function routeWords(paths: readonly string[]): ReadonlySet<string> {
   const segments = [READY_PATH, ...Object.keys(ROUTES), ...paths].flatMap((path) => path.split('/'));
   return new Set(segments.filter((segment) => !/[:*]/.test(segment)));
