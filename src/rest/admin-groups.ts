@@ -14,15 +14,7 @@ import { AdminGroupCreate, AdminGroupListItem, AdminGroupResponse, GroupUpdate }
 import { json, jsonBody, jsonRequest } from './media.ts';
 import { adminGroupsQuery, deletedGroupPath, groupPath } from './parameters.ts';
 import { VisibleGroupEnvelope } from './tenant-groups.ts';
-import {
-  createdHeaders,
-  etag,
-  etagHeaders,
-  expectedVersion,
-  ifMatch,
-  ifNoneMatch,
-  notModifiedResponse,
-} from './versions.ts';
+import * as versions from './versions.ts';
 
 const LIST = '/api/v1/admin/groups/';
 const ONE = `${LIST}{group_id}` as const;
@@ -69,7 +61,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       middleware: [jsonBody] as const,
       request: { body: jsonRequest(AdminGroupCreate, BODIES.adminCreateGroup) },
       responses: {
-        201: { ...json('The new group.', AdminGroupEnvelope), headers: createdHeaders },
+        201: { ...json('The new group.', AdminGroupEnvelope), headers: versions.createdHeaders },
         ...changeRefusals,
       },
     }),
@@ -78,7 +70,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       const { tenant_id, ...body } = c.req.valid('json');
       const { group } = await createGroup(directory, createInput(tenant_id, body));
       const data = await adminGroupResponse(directory, group);
-      const headers = { ...etag(group, data), Location: `${LIST}${group.id}` };
+      const headers = { ...versions.etag(group, data), Location: `${LIST}${group.id}` };
       return c.json(enveloped(c, data), 201, headers);
     },
   );
@@ -91,10 +83,13 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       summary: 'Get Group',
       description: 'Get a group by ID.',
       tags,
-      request: { params: groupPath, headers: ifNoneMatch },
+      request: { params: groupPath, headers: versions.ifNoneMatch },
       responses: {
-        304: notModifiedResponse,
-        200: { ...json('The group.', AdminGroupEnvelope.or(VisibleGroupEnvelope)), headers: etagHeaders },
+        304: versions.notModifiedResponse,
+        200: {
+          ...json('The group.', AdminGroupEnvelope.or(VisibleGroupEnvelope)),
+          headers: versions.etagHeaders,
+        },
         ...readRefusals,
       },
     }),
@@ -104,7 +99,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       const visible = visibleGroup(directory, group);
       if (visible) return c.json(enveloped(c, visible), 200);
       const data = await adminGroupResponse(directory, group);
-      return c.json(enveloped(c, data), 200, etag(group, data));
+      return c.json(enveloped(c, data), 200, versions.etag(group, data));
     },
   );
 
@@ -117,19 +112,23 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       description: 'Update a group.',
       tags,
       middleware: [jsonBody] as const,
-      request: { params: groupPath, headers: ifMatch, body: jsonRequest(GroupUpdate, BODIES.updateGroup) },
+      request: {
+        params: groupPath,
+        headers: versions.ifMatch,
+        body: jsonRequest(GroupUpdate, BODIES.updateGroup),
+      },
       responses: {
-        200: { ...json('The group as it is now.', AdminGroupEnvelope), headers: etagHeaders },
+        200: { ...json('The group as it is now.', AdminGroupEnvelope), headers: versions.etagHeaders },
         ...changeRefusals,
       },
     }),
     async (c) => {
       const { directory } = c.var;
       const { group_id } = c.req.valid('param');
-      const version = expectedVersion(c.req.valid('header'));
+      const version = versions.expectedVersion(c.req.valid('header'));
       const { group } = await updateGroup(directory, updateInput(group_id, version, c.req.valid('json')));
       const data = await adminGroupResponse(directory, group);
-      return c.json(enveloped(c, data), 200, etag(group, data));
+      return c.json(enveloped(c, data), 200, versions.etag(group, data));
     },
   );
 
@@ -146,14 +145,14 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
         'strategy ORPHAN.',
       ].join('\n'),
       tags,
-      request: { params: deletedGroupPath, headers: ifMatch },
+      request: { params: deletedGroupPath, headers: versions.ifMatch },
       responses: { 204: { description: 'Successful Response' }, ...deleteRefusals },
     }),
     async (c) => {
       await deleteGroup(c.var.directory, {
         id: c.req.valid('param').group_id,
         strategy: 'ORPHAN',
-        expectedVersion: expectedVersion(c.req.valid('header')),
+        expectedVersion: versions.expectedVersion(c.req.valid('header')),
       });
       return c.body(null, 204);
     },

@@ -30,15 +30,7 @@ import {
   tenantGroupsQuery,
   tenantPath,
 } from './parameters.ts';
-import {
-  createdHeaders,
-  etag,
-  etagHeaders,
-  expectedVersion,
-  ifMatch,
-  ifNoneMatch,
-  notModifiedResponse,
-} from './versions.ts';
+import * as versions from './versions.ts';
 
 const LIST = '/api/v1/tenants/{tenant_id}/groups';
 const ONE = `${LIST}/{group_id}` as const;
@@ -87,7 +79,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       middleware: [jsonBody] as const,
       request: { params: tenantPath, body: jsonRequest(GroupCreate, BODIES.createGroup) },
       responses: {
-        201: { ...json('The new group.', GroupEnvelope), headers: createdHeaders },
+        201: { ...json('The new group.', GroupEnvelope), headers: versions.createdHeaders },
         ...changeRefusals,
       },
     }),
@@ -97,7 +89,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       const { group } = await createGroup(directory, createInput(tenantId, c.req.valid('json')));
       const Location = `/api/v1/tenants/${tenantId}/groups/${group.id}`;
       const data = await groupResponse(directory, group);
-      return c.json(enveloped(c, data), 201, { ...etag(group, data), Location });
+      return c.json(enveloped(c, data), 201, { ...versions.etag(group, data), Location });
     },
   );
 
@@ -109,10 +101,10 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       summary: 'Get Tenant Group',
       description: 'Get a group by ID.',
       tags,
-      request: { params: tenantGroupPath, query: includeQuery, headers: ifNoneMatch },
+      request: { params: tenantGroupPath, query: includeQuery, headers: versions.ifNoneMatch },
       responses: {
-        304: notModifiedResponse,
-        200: { ...json('The group.', GroupEnvelope.or(VisibleGroupEnvelope)), headers: etagHeaders },
+        304: versions.notModifiedResponse,
+        200: { ...json('The group.', GroupEnvelope.or(VisibleGroupEnvelope)), headers: versions.etagHeaders },
         ...includeRefusals,
       },
     }),
@@ -124,7 +116,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       const visible = visibleGroup(directory, group);
       if (visible) return c.json(enveloped(c, visible), 200);
       const data = await groupResponse(directory, group, include);
-      return c.json(enveloped(c, data), 200, etag(group, data));
+      return c.json(enveloped(c, data), 200, versions.etag(group, data));
     },
   );
 
@@ -139,11 +131,11 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       middleware: [jsonBody] as const,
       request: {
         params: tenantGroupPath,
-        headers: ifMatch,
+        headers: versions.ifMatch,
         body: jsonRequest(GroupUpdate, BODIES.updateGroup),
       },
       responses: {
-        200: { ...json('The group as it is now.', GroupEnvelope), headers: etagHeaders },
+        200: { ...json('The group as it is now.', GroupEnvelope), headers: versions.etagHeaders },
         ...changeRefusals,
       },
     }),
@@ -151,10 +143,10 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       const { directory } = c.var;
       const { tenant_id, group_id } = c.req.valid('param');
       await requireGroupOf(directory, tenant_id, group_id);
-      const version = expectedVersion(c.req.valid('header'));
+      const version = versions.expectedVersion(c.req.valid('header'));
       const { group } = await updateGroup(directory, updateInput(group_id, version, c.req.valid('json')));
       const data = await groupResponse(directory, group);
-      return c.json(enveloped(c, data), 200, etag(group, data));
+      return c.json(enveloped(c, data), 200, versions.etag(group, data));
     },
   );
 
@@ -173,7 +165,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
         '- CASCADE: Delete child groups',
       ].join('\n'),
       tags,
-      request: { params: deletedTenantGroupPath, query: strategyQuery, headers: ifMatch },
+      request: { params: deletedTenantGroupPath, query: strategyQuery, headers: versions.ifMatch },
       responses: { 204: { description: 'Successful Response' }, ...deleteRefusals },
     }),
     async (c) => {
@@ -184,7 +176,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       await deleteGroup(directory, {
         id,
         strategy,
-        expectedVersion: expectedVersion(c.req.valid('header')),
+        expectedVersion: versions.expectedVersion(c.req.valid('header')),
       });
       return c.body(null, 204);
     },
