@@ -176,6 +176,24 @@ describe('the log', () => {
   });
 });
 
+test.each([
+  ['/graphql', { accept: 'text/html' }],
+  ['/docs', {}],
+  ['/docs/swagger-ui-bundle.js', {}],
+  ['/openapi.json', {}],
+])('%s is a page that keeps its ETag', async (path, headers) => {
+  const ask = async (encoding: string) => {
+    const asked = { authorization: null, 'accept-encoding': encoding, ...headers };
+    return (await send(server, path, { headers: asked })).headers.get('etag');
+  };
+  const plain = await ask('identity');
+  expect(plain).toMatch(/^"[\w-]{43}"$/);
+  const tag = plain!.slice(0, -1);
+  // The reference is smaller than what is compressed.
+  const encoded = path === '/docs' ? [plain, plain] : [`${tag}-br"`, `${tag}-gzip"`];
+  expect([await ask('br'), await ask('gzip'), await ask('identity')]).toEqual([...encoded, plain]);
+});
+
 test('the log has of a path the words of routes, and nothing else', async () => {
   const { logger, lines } = recorder();
   const app = await startApp(database.db, {}, { logger });
