@@ -39,6 +39,7 @@ async function start(): Promise<void> {
     host: config.host,
     port: config.port,
     timeouts: config.timeouts,
+    corsOrigins: config.corsOrigins,
   });
   process.stdout.write(await welcome(server.url, app, config));
 
