@@ -1,6 +1,6 @@
 // An error as logs may hold it: what went wrong and where, and none of the data that it went wrong with.
 
-/** Fields that are logged, beside type, message, stack and causes. Others, such as pg's `detail`, may hold rows and parameters. */
+/** Logged fields, beside type, message, stack and causes. Others, such as pg's `detail`, may hold rows and parameters. */
 const FIELDS = ['code', 'severity', 'schema', 'table', 'column', 'constraint'];
 
 /** Causes of causes that are logged. */
