@@ -26,7 +26,7 @@ export async function runBackfills(db: Database): Promise<void> {
   const pending = await db.sql<{ name: string }>(Prisma.sql`select name from backfills order by name`);
   for (const { name } of pending) {
     const backfill = BACKFILLS[name];
-    // A newer version's.
+    // A newer version runs its own.
     if (!backfill) continue;
     const isPending = (sql: Query) =>
       sql(Prisma.sql`select name from backfills where name = ${name} for update`).then(

@@ -54,7 +54,7 @@ export async function refreshCaseKeys(db: Database, warn: (message: string) => v
   const newer = tenants.filter(({ isNewer }) => isNewer).length;
   if (newer > 0)
     warn(
-      `A newer version, or a newer Node.js, has written the keys for names and search of ${newer} tenants: until this server is ` +
+      `A newer version or Node.js has written the keys for names and search of ${newer} tenants: until this server is ` +
         'as new, it may miss names with characters that it does not know. To stay with this version, stop the newer servers ' +
         'and run check-directory --repair',
     );

@@ -9,7 +9,7 @@ import { Prisma, type Query, type Sql } from './database.ts';
  */
 const SEPARATOR = '\x1f';
 const SEPARATOR_SQL = Prisma.sql`chr(31)`;
-/** Greater than the separator, and no greater than any character of a key. */
+/** No character of a key is less: between a key and the key with this behind it are only suffixed ones. */
 const AFTER_SEPARATOR = Prisma.sql`chr(32)`;
 
 /** The key of a group's name with the group's id behind it. */
@@ -31,8 +31,7 @@ type Place = { tenantId: Sql | string; parentGroupId: Sql | string | null; key: 
 export const hasNameAt = (alias: Sql, { tenantId, parentGroupId, key }: Place): Sql => Prisma.sql`(
   ${alias}.tenant_id = ${tenantId} and ${alias}.deleted_at is null
   and coalesce(${alias}.parent_group_id, '') = coalesce(${typed(parentGroupId)}, '')
-  and ${alias}.name_key >= ${typed(key)} and ${alias}.name_key < ${typed(key)} || ${AFTER_SEPARATOR}
-  and starts_with(${alias}.name_key || ${SEPARATOR_SQL}, ${typed(key)} || ${SEPARATOR_SQL}))`;
+  and ${alias}.name_key >= ${typed(key)} and ${alias}.name_key < ${typed(key)} || ${AFTER_SEPARATOR})`;
 
 const typed = (value: Sql | string | null): Sql =>
   typeof value === 'string' || value === null ? Prisma.sql`${value}::text` : value;
@@ -40,7 +39,7 @@ const typed = (value: Sql | string | null): Sql =>
 /** A name, and the parent under which a group has or had it. */
 export type NamedPlace = { parentGroupId: string | null; name: string };
 
-/** Gives the first group of each name at its place the plain key, if no sibling stores that: to be called when a group left it. */
+/** Stores the plain key for the first group of each name at its place: to be called when a group has left the place. */
 export async function dropSuffixes(
   sql: Query,
   tenantId: string,

@@ -1,11 +1,10 @@
 // Bringing deleted groups back, with every edge that still can come back, and a report of what cannot.
 import { Prisma, type Query } from '../database/database.ts';
-import { dropSuffixes, plainKey } from '../database/name-keys.ts';
+import { dropSuffixes, type NamedPlace, plainKey } from '../database/name-keys.ts';
 import { refuse } from '../model/errors.ts';
 import { MAX_DEPTH, RESTORE_DAYS, type RestoreGroupInput, restoreGroupInput } from '../model/groups.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
 import { readInput } from '../model/input.ts';
-import { nameKey } from '../model/text.ts';
 import { countMemberships, noticeNestings } from './derived.ts';
 import { assertMayChange, change, type Directory, plainUser } from './directory.ts';
 import { actorOf, recordEvents } from './events.ts';
@@ -44,11 +43,12 @@ export async function restoreGroup(directory: Directory, input: RestoreGroupInpu
     const levels = Math.max(...tree.map((row) => row.level)) + 1;
     const parentGroupId = await parentToReturnTo(sql, root, levels, notRestored);
     await assertNameFree(sql, { tenantId, parentGroupId, name: root.name, exceptId: id });
-    await sql(Prisma.sql`
+    const restored = await sql<NamedPlace>(Prisma.sql`
       update groups set deleted_at = null, deletion_id = null, moved_children = null, version = version + 1, updated_at = now(),
-        parent_group_id = case when id = ${id} then ${parentGroupId}::text else parent_group_id end,
-        name_key = case when id = ${id} then ${nameKey(root.name)} else name_key end
-      where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
+        parent_group_id = case when id = ${id} then ${parentGroupId}::text else parent_group_id end
+      where tenant_id = ${tenantId} and id = any(${ids}::text[])
+      returning name, parent_group_id as "parentGroupId"`);
+    await dropSuffixes(sql, tenantId, restored);
     await restoreMemberships(directory, sql, { tenantId, ids, deletionId, notRestored });
     await endStandIns(directory, sql, tenantId, deletionId);
     await restoreNestings(directory, sql, { tenantId, ids, deletionId, notRestored });

@@ -9,7 +9,7 @@ import { checkDirectory, repairDirectory } from '../../src/domain/check.ts';
 import { deleteGroup } from '../../src/domain/deletion.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { createGroup, updateGroup } from '../../src/domain/group-changes.ts';
-import { countGroups, listGroups } from '../../src/domain/groups.ts';
+import { countGroups, findGroup, listGroups } from '../../src/domain/groups.ts';
 import { addGroupMembers } from '../../src/domain/members.ts';
 import { restoreGroup } from '../../src/domain/restore.ts';
 import { countUsers, upsertUsers } from '../../src/domain/users.ts';
@@ -519,6 +519,18 @@ describe('a name that two siblings have', () => {
     await expect(restoreGroup(directory, { id: suffixed })).rejects.toMatchObject(taken);
     await updateGroup(directory, { id: plain, parentGroupId: parent });
     await restoreGroup(directory, { id: suffixed });
+    expect(await keyOf(suffixed)).toBe('ix');
+    expect(await checkDirectory(db, tenantId)).toEqual([]);
+  });
+
+  test('is free beside a deleted group that stores it with a suffix', async () => {
+    const { tenantId, directory, top, parent, plain, suffixed } = await twins();
+    await deleteGroup(directory, { id: top, strategy: 'CASCADE' });
+    await restoreGroup(directory, { id: plain });
+    expect(await checkDirectory(db, tenantId)).toEqual([]);
+    await expect(restoreGroup(directory, { id: suffixed })).rejects.toMatchObject(taken);
+    await restoreGroup(directory, { id: top, includeDescendants: true });
+    expect((await findGroup(directory, parent))?.parentGroupId).toBe(top);
     expect(await keyOf(suffixed)).toBe('ix');
     expect(await checkDirectory(db, tenantId)).toEqual([]);
   });

@@ -101,6 +101,8 @@ test('a backfill reads a table once, page by page', async () => {
     await db.sql(Prisma.sql`
       insert into membership_history (tenant_id, group_id, user_id, added_at, added_by, ended_at, ended_by, cause)
       values ('', '', '', now(), '', now(), '', '')`);
+    await db.sql(Prisma.sql`
+      insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data) values ('', '', '', '', '', '{}')`);
     const plan = await planOf(
       () => runBackfills(db),
       `${table === 'group_events' ? 'from' : 'update'} ${table}`,

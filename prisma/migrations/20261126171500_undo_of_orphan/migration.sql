@@ -5,7 +5,7 @@ ALTER TABLE "nesting_history" ADD COLUMN "stands_for" TEXT[] COLLATE "C";
 ALTER TABLE "groups" ADD COLUMN "moved_by" TEXT[] COLLATE "C", ADD COLUMN "moved_children" TEXT[] COLLATE "C";
 ALTER TABLE "membership_history" ADD COLUMN "user_removed" BOOLEAN NOT NULL DEFAULT false;
 
--- Those of one restored deletion are found without reading a tenant's nestings. Partial, as the schema cannot say: empty at first.
+-- Those of a restored deletion are found without reading a tenant's nestings. Partial, as the schema cannot say; empty at first.
 CREATE INDEX "nestings_stands_for_idx" ON "nestings"("tenant_id") WHERE "stands_for" IS NOT NULL;
 
 -- The next start fills the columns for earlier deletions, in chunks.
