@@ -49,6 +49,9 @@ export function isRetryable(error: unknown): boolean {
   return RETRYABLE.has(driverCode(error) ?? '');
 }
 
+/** Whether a lock was not to be had within `lock_timeout`. */
+export const isLockTimeout = (error: unknown): boolean => driverCode(error) === '55P03';
+
 /** A conflict with another transaction that the database cannot see: this one is run again from its start. */
 export const conflict = (message: string): Error => Object.assign(new Error(message), { code: '40001' });
 

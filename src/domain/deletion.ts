@@ -1,5 +1,6 @@
 // Deleting groups softly, by a strategy that says what becomes of their children. See restore.ts for the way back.
 import { Prisma, type Query } from '../database/database.ts';
+import { dropSuffixes, hasNameAt, plainKey } from '../database/name-keys.ts';
 import { type NotEmptyCounts, refuse } from '../model/errors.ts';
 import { type DeleteGroupInput, deleteGroupInput } from '../model/groups.ts';
 import { type DeletionId, type GroupId, newId } from '../model/ids.ts';
@@ -72,6 +73,7 @@ async function finish(
 ): Promise<Deleted> {
   const { tenantId } = group;
   await markDeleted(sql, group, ids, deletionId);
+  await dropSuffixes(sql, tenantId, [group]);
   const memberships = await moveMemberships(directory, sql, {
     tenantId,
     where: Prisma.sql`group_id = any(${ids}::text[])`,
@@ -124,11 +126,12 @@ async function assertEmpty(sql: Query, { id, tenantId }: GroupRow): Promise<void
 
 /** The names that children would clash with one level up; the deleted group's own name is free again. */
 async function assertNamesFree(sql: Query, { id, tenantId, parentGroupId }: GroupRow): Promise<void> {
+  const key = plainKey(Prisma.sql`child.name_key`);
+  const taken = hasNameAt(Prisma.sql`taken`, { tenantId, parentGroupId, key });
   const clashes = await sql<{ name: string }>(Prisma.sql`
-    select child.name from groups child join groups taken on taken.tenant_id = child.tenant_id
-      and taken.name_key = child.name_key and taken.deleted_at is null and taken.id <> ${id}
-      and taken.parent_group_id is not distinct from ${parentGroupId}::text
+    select child.name from groups child
     where child.tenant_id = ${tenantId} and child.parent_group_id = ${id} and child.deleted_at is null
+      and exists (select from groups taken where taken.id <> ${id} and ${taken} offset 0)
     order by child.name_key`);
   if (clashes.length > 0) throw refuse.nameTaken(clashes.map((clash) => clash.name));
 }

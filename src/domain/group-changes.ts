@@ -1,5 +1,6 @@
 // Creating groups, and changing the fields of those that are there.
 import { Prisma } from '../database/database.ts';
+import { dropSuffixes } from '../database/name-keys.ts';
 import {
   type CreateGroupInput,
   createGroupInput,
@@ -85,7 +86,7 @@ export async function updateGroup(
     const changed = changedFields(before, after);
     const previousParentId = parentGroupId === before.parentGroupId ? null : before.parentGroupId;
     if (changed.length === 0) return { group: before, previousParentId };
-    // Where name and place stay, so does the key: it may be that of a group whose name a sibling has too.
+    // Without a new name or place the stored key stays: it may end in the group's id, where a sibling has the same name.
     const key = placed ? nameKey(after.name) : Prisma.sql`g.name_key`;
     const [row] = await sql<GroupRow>(Prisma.sql`
       update groups as g set name = ${after.name}, name_key = ${key}, description = ${after.description},
@@ -93,6 +94,7 @@ export async function updateGroup(
         moved_by = case when g.parent_group_id is not distinct from ${parentGroupId}::text then g.moved_by end,
         custom_attributes = ${jsonb(after.customAttributes)}, version = g.version + 1, updated_at = now()
       where g.tenant_id = ${tenantId} and g.id = ${id} returning ${groupColumns}`);
+    await dropSuffixes(sql, tenantId, [before]);
     await recordEvent(directory, sql, {
       type: 'group.updated',
       tenantId,

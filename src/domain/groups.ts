@@ -1,7 +1,7 @@
 // Groups: found by id and listed by filter. See group-changes.ts for what changes them.
 import type { z } from 'zod';
-import { CLASH } from '../database/case-keys.ts';
 import { Prisma, type Sql } from '../database/database.ts';
+import { plainKey } from '../database/name-keys.ts';
 import { type GroupFilter, type GroupOrder, groupFilter } from '../model/groups.ts';
 import { isIdOf } from '../model/ids.ts';
 import { readInput } from '../model/input.ts';
@@ -78,7 +78,7 @@ const groups = list<GroupsArgs, GroupRow>({
 
 /** The index knows the whole key; what may follow the name in it is no part of the name. */
 const matchingName = (search: string | null): Sql =>
-  Prisma.sql`${matching(Prisma.sql`g.name_key`, search)}${matching(Prisma.sql`split_part(g.name_key, ${CLASH}, 1)`, search)}`;
+  Prisma.sql`${matching(Prisma.sql`g.name_key`, search)}${matching(plainKey(Prisma.sql`g.name_key`), search)}`;
 
 /** Groups in sight; a plain user sees those it is an effective member of, and can filter them by name and type alone. */
 export async function listGroups(

@@ -1,5 +1,6 @@
 // Bringing deleted groups back, with every edge that still can come back, and a report of what cannot.
 import { Prisma, type Query } from '../database/database.ts';
+import { dropSuffixes, type NamedPlace, plainKey } from '../database/name-keys.ts';
 import { refuse } from '../model/errors.ts';
 import { MAX_DEPTH, RESTORE_DAYS, type RestoreGroupInput, restoreGroupInput } from '../model/groups.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
@@ -42,10 +43,12 @@ export async function restoreGroup(directory: Directory, input: RestoreGroupInpu
     const levels = Math.max(...tree.map((row) => row.level)) + 1;
     const parentGroupId = await parentToReturnTo(sql, root, levels, notRestored);
     await assertNameFree(sql, { tenantId, parentGroupId, name: root.name, exceptId: id });
-    await sql(Prisma.sql`
+    const restored = await sql<NamedPlace>(Prisma.sql`
       update groups set deleted_at = null, deletion_id = null, moved_children = null, version = version + 1, updated_at = now(),
         parent_group_id = case when id = ${id} then ${parentGroupId}::text else parent_group_id end
-      where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
+      where tenant_id = ${tenantId} and id = any(${ids}::text[])
+      returning name, parent_group_id as "parentGroupId"`);
+    await dropSuffixes(sql, tenantId, restored);
     await restoreMemberships(directory, sql, { tenantId, ids, deletionId, notRestored });
     await endStandIns(directory, sql, tenantId, deletionId);
     await restoreNestings(directory, sql, { tenantId, ids, deletionId, notRestored });
@@ -109,7 +112,7 @@ async function parentToReturnTo(sql: Query, root: GroupRow, levels: number, notR
   return null;
 }
 
-type MovedChild = Pick<GroupRow, 'id' | 'parentGroupId'> & {
+type MovedChild = Pick<GroupRow, 'id' | 'parentGroupId' | 'name'> & {
   nameKey: string;
   live: boolean;
   isMovedBy: boolean;
@@ -134,7 +137,8 @@ async function returnChildren(
       union all
       select down.child, g.id, down.level + 1 from down join groups g on g.parent_group_id = down.id
       where g.tenant_id = ${tenantId} and g.deleted_at is null and down.level <= ${MAX_DEPTH})
-    select g.id, g.parent_group_id as "parentGroupId", g.name_key as "nameKey", g.deleted_at is null as live,
+    select g.id, g.parent_group_id as "parentGroupId", g.name,
+      ${plainKey(Prisma.sql`g.name_key`)} as "nameKey", g.deleted_at is null as live,
       coalesce(${deletionId}::text = any(g.moved_by), false) as "isMovedBy",
       (select max(level)::int from down where down.child = g.id) as height
     from groups g where g.tenant_id = ${tenantId} and g.id = any(${movedChildren}::text[]) order by g.name_key, g.id`);
@@ -146,7 +150,7 @@ async function returnChildren(
     else if (above.includes(child.id)) lose('The group is filed below the child now');
     else if (above.length + child.height > MAX_DEPTH)
       lose(`The hierarchy would have more than ${MAX_DEPTH} levels`);
-    else if (back.some((other) => other.nameKey === child.nameKey)) lose('Another child has that name now');
+    else if (back.some((other) => clash(other, child))) lose('Another child has that name now');
     else back.push(child);
   }
   if (back.length === 0) return;
@@ -154,6 +158,7 @@ async function returnChildren(
     update groups set parent_group_id = ${id}, version = version + 1, updated_at = now(),
       moved_by = nullif(moved_by[: array_position(moved_by, ${deletionId}::text) - 1], '{}')
     where tenant_id = ${tenantId} and id = any(${back.map((child) => child.id)}::text[])`);
+  await dropSuffixes(sql, tenantId, [...back, ...back.map(({ name }) => ({ name, parentGroupId: id }))]);
   await recordEvents(
     directory,
     sql,
@@ -169,6 +174,10 @@ async function returnChildren(
     })),
   );
 }
+
+/** Whether two groups that were no siblings would have the same name; siblings that have it already may stay together. */
+const clash = (one: MovedChild, other: MovedChild): boolean =>
+  one.parentGroupId !== other.parentGroupId && one.nameKey === other.nameKey;
 
 /** The group and those above it in the hierarchy. */
 async function ancestorIds(sql: Query, tenantId: TenantId, id: GroupId): Promise<string[]> {

@@ -1,5 +1,6 @@
 // Names of siblings: unique among the live groups with the same tenant and parent, ignoring case.
 import { Prisma, type Query } from '../database/database.ts';
+import { hasNameAt } from '../database/name-keys.ts';
 import { refuse } from '../model/errors.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
 import { nameKey } from '../model/text.ts';
@@ -11,10 +12,9 @@ export async function assertNameFree(
   sql: Query,
   { tenantId, parentGroupId, name, exceptId }: Place,
 ): Promise<void> {
+  const place = { tenantId, parentGroupId, key: nameKey(name) };
   const [taken] = await sql<{ name: string }>(Prisma.sql`
-    select name from groups
-    where tenant_id = ${tenantId} and deleted_at is null and name_key = ${nameKey(name)}
-      and ${parentGroupId === null ? Prisma.sql`parent_group_id is null` : Prisma.sql`parent_group_id = ${parentGroupId}`}
-      and id <> ${exceptId ?? ''} limit 1`);
+    select g.name from groups g where ${hasNameAt(Prisma.sql`g`, place)} and g.id <> ${exceptId ?? ''}
+    order by g.name_key limit 1`);
   if (taken) throw refuse.nameTaken([taken.name]);
 }

@@ -7,6 +7,7 @@ import { importDirectory } from '../../src/cli/import/import-directory.ts';
 import { readImportFile } from '../../src/cli/import/read-file.ts';
 import { printReport } from '../../src/cli/import/report.ts';
 import type { SourceRow } from '../../src/cli/import/rows.ts';
+import { KEY_RULES } from '../../src/database/case-keys.ts';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { checkDirectory } from '../../src/domain/check.ts';
@@ -833,4 +834,23 @@ test('the report names what was done, what was refused and at most twenty reason
     ...shown,
     'Skipped, since it holds no rows: version, note\n',
   ]);
+});
+
+test('a name that two stored siblings have is taken, and the other one’s alone when the file renames one', async () => {
+  const { tables, tenantId, a, c } = world();
+  await load(tables);
+  expect(await run(`select key_rules from tenants where id = '${tenantId}'`)).toEqual([
+    { key_rules: KEY_RULES },
+  ]);
+  // As new rules for keys leave siblings whose names have become the same.
+  await run(
+    `update groups set name = 'a', name_key = 'a' || chr(31) || id, search_key = 'a' where id = '${c}'`,
+  );
+  const groups = (...rows: object[]) => ({ ...tables, groups: rows as Tables[string] });
+  const third = { id: newId('group'), tenantId, name: 'A' };
+  const refused = await load(groups(third));
+  expect(refused.tenants[0]!.faults).toEqual([expect.stringContaining('have the same name and parent')]);
+  await load(groups({ id: a, tenantId, name: 'Other' }));
+  expect(await run(`select name_key from groups where id = '${c}'`)).toEqual([{ name_key: 'a' }]);
+  expect(await checkDirectory(db, tenantId)).toEqual([]);
 });

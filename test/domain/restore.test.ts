@@ -1,6 +1,4 @@
 // Restoring deleted groups: what comes back, at which version and by whom, and what is reported that could not.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { checkDirectory } from '../../src/domain/check.ts';
@@ -263,37 +261,6 @@ describe('what ORPHAN did in its place', () => {
     expect(await lostOf(directory, ids.C)).toEqual(['CHILD Twin: The group is filed below the child now']);
     expect(await parentsOf(tenantId)).toMatchObject({ B: 'LEAF', C: 'B', Leaf: 'C', LEAF: 'A' });
     expect(await checkDirectory(db, tenantId)).toEqual([]);
-  });
-
-  test('is known of deletions before it was written down, by a migration', async () => {
-    const { tenantId, directory, users, ids } = await createWorld(
-      db,
-      { ...TEAM, Child: { parent: 'Team' }, Other: { members: [1, 0] } },
-      2,
-    );
-    await remove(directory, ids.Team, 'ORPHAN');
-    await remove(directory, ids.Other);
-    await removeUsers(directory, { tenantId, userIds: [users[1]!] });
-    const known = () =>
-      db.sql(Prisma.sql`
-        select g.name, g.moved_by, g.moved_children, n.stands_for, h.user_removed from groups g
-        left join nestings n on n.parent_group_id = g.id left join membership_history h on h.group_id = g.id
-        where g.tenant_id = ${tenantId} order by g.name, n.child_group_id, h.user_id`);
-    const before = await known();
-    for (const table of ['groups set moved_by = null, moved_children', 'nestings set stands_for'])
-      await db.sql(Prisma.raw(`update ${table} = null where tenant_id = '${tenantId}'`));
-    await db.sql(
-      Prisma.sql`update membership_history set user_removed = false where tenant_id = ${tenantId}`,
-    );
-    expect(await known()).not.toEqual(before);
-    const migration = join(
-      import.meta.dirname,
-      '../../prisma/migrations/20261126171500_undo_of_orphan/migration.sql',
-    );
-    const updates = readFileSync(migration, 'utf8').match(/^UPDATE [^;]+/gm)!;
-    expect(updates).toHaveLength(4);
-    for (const update of updates) await db.sql(Prisma.raw(update));
-    expect(await known()).toEqual(before);
   });
 });
 

@@ -1,4 +1,5 @@
 // Imports a directory: each tenant whole or not at all, and again without harm.
+import { KEY_RULES } from '../../database/case-keys.ts';
 import { type Database, Prisma, type Query } from '../../database/database.ts';
 import { openDirectory } from '../../domain/directory.ts';
 import { loadTenant, type Tallies } from './load-tenant.ts';
@@ -79,7 +80,7 @@ async function lockTenant(sql: Query, { id, partnerId, name, slug }: Rows['tenan
   const [partner] = await sql(Prisma.sql`select id from partners where id = ${partnerId}`);
   if (!partner) throw new Refused([`tenant ${id}: no such partner ${partnerId}`]);
   await sql(Prisma.sql`
-    insert into tenants (id, partner_id, name, slug) values (${id}, ${partnerId}, ${name}, ${slug})
+    insert into tenants (id, partner_id, name, slug, key_rules) values (${id}, ${partnerId}, ${name}, ${slug}, ${KEY_RULES}::int[])
     on conflict (id) do nothing`);
   const [stored] = await sql<{ partnerId: string }>(Prisma.sql`
     select partner_id as "partnerId" from tenants where id = ${id} for no key update`);

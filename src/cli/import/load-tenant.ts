@@ -1,6 +1,6 @@
 // Writes one tenant's rows in one transaction: new ones inserted, changed ones updated, all else left alone.
-import { vacateNames } from '../../database/case-keys.ts';
 import { Prisma, type Query } from '../../database/database.ts';
+import { dropSuffixes, type NamedPlace, vacateNames } from '../../database/name-keys.ts';
 import { countMemberships, noticeNestings } from '../../domain/derived.ts';
 import type { Directory } from '../../domain/directory.ts';
 import { type GroupEventInput, recordEvents } from '../../domain/events.ts';
@@ -73,8 +73,8 @@ async function loadGroups(
   const description = Prisma.sql`case when w.described then w.description else g.description end`;
   const attributes = Prisma.sql`case when w.attributed then w.custom_attributes::jsonb else g.custom_attributes end`;
   const isStored = Prisma.sql`g.id = w.id and g.tenant_id = ${tenantId} and g.deleted_at is null`;
-  const placed = await sql<{ id: GroupId }>(Prisma.sql`
-    select g.id from groups g join ${values} on ${isStored}
+  const placed = await sql<NamedPlace & { id: GroupId }>(Prisma.sql`
+    select g.id, g.name, g.parent_group_id as "parentGroupId" from groups g join ${values} on ${isStored}
     where (g.name, g.parent_group_id) is distinct from (w.name, ${parent})`);
   await sql(
     vacateNames(
@@ -95,6 +95,7 @@ async function loadGroups(
     from ${values} where ${isStored} and (g.name, g.description, g.parent_group_id, g.custom_attributes)
       is distinct from (w.name, ${description}, ${parent}, ${attributes})
     returning ${storedColumns}`);
+  await dropSuffixes(sql, tenantId, placed);
   const event = (type: GroupEventInput['type']) => (row: StoredGroup) => {
     const { id: groupId, ...data } = row;
     events.push({ type, tenantId, groupId, data });
