@@ -1,7 +1,8 @@
 // Deleting a group, which always says what becomes of its children, and restoring it.
 import { deleteGroup } from '../domain/deletion.ts';
 import { findGroup } from '../domain/groups.ts';
-import { type NotRestored, type NotRestoredKind, type Restored, restoreGroup } from '../domain/restore.ts';
+import type { NotRestored, NotRestoredKind } from '../domain/not-restored.ts';
+import { type Restored, restoreGroup } from '../domain/restore.ts';
 import type { GroupRow } from '../domain/rows.ts';
 import { DELETE_STRATEGIES } from '../model/groups.ts';
 import { builder } from './builder.ts';
