@@ -4,17 +4,14 @@ import { refuse } from '../model/errors.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
 import { nameKey } from '../model/text.ts';
 
-type Place = { tenantId: TenantId; parentGroupId: GroupId | null; name: string; exceptId?: GroupId };
+type Place = { tenantId: TenantId; parentGroupId: GroupId | null; name: string };
 
 /** Refused with NAME_TAKEN if a live sibling has the name. Holds under the graph lock; a unique index backs it. */
-export async function assertNameFree(
-  sql: Query,
-  { tenantId, parentGroupId, name, exceptId }: Place,
-): Promise<void> {
+export async function assertNameFree(sql: Query, { tenantId, parentGroupId, name }: Place): Promise<void> {
   const [taken] = await sql<{ name: string }>(Prisma.sql`
     select name from groups
     where tenant_id = ${tenantId} and deleted_at is null and name_key = ${nameKey(name)}
       and ${parentGroupId === null ? Prisma.sql`parent_group_id is null` : Prisma.sql`parent_group_id = ${parentGroupId}`}
-      and id <> ${exceptId ?? ''} limit 1`);
+    limit 1`);
   if (taken) throw refuse.nameTaken([taken.name]);
 }
