@@ -1,4 +1,4 @@
-// Where restored groups are filed: under their parents, with the children that the hierarchy held for them.
+// Where restored groups are filed: under their parents, and with the children that return to them.
 import { Prisma, type Query } from '../database/database.ts';
 import { MAX_DEPTH } from '../model/groups.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
@@ -58,7 +58,7 @@ export async function returnToParent(sql: Query, tree: Returning[], notRestored:
       update groups set moved_children = array_append(moved_children, ${id}::text)
       where tenant_id = ${tenantId} and id = ${parentGroupId} and deleted_at is not null returning deletion_id)
     update groups set parent_group_id = null,
-      moved_by = case when exists (select from parent) then array_append(moved_by, (select deletion_id from parent)) else moved_by end
+      moved_by = nullif(moved_by || array(select deletion_id from parent), '{}')
     where tenant_id = ${tenantId} and id = ${id}`);
   return null;
 }
@@ -112,6 +112,7 @@ export async function returnChildren(
   return moves;
 }
 
+/** Writes the moves down as updates of the children. */
 export async function recordMoves(
   directory: Directory,
   sql: Query,

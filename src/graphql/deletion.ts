@@ -87,7 +87,7 @@ const NotRestoredType = builder.objectRef<NotRestored>('NotRestored').implement(
         description: 'What could not be restored.',
         values: enumValues(NOT_RESTORED_KINDS, {
           PARENT: 'The place in the hierarchy: the group is a root now.',
-          CHILD: 'A child that the deletion moved up: it stays where it is.',
+          CHILD: 'A child that is filed elsewhere since the deletion, or deleted: it stays as it is.',
           MEMBERSHIP: 'A direct membership.',
           NESTING: 'A nesting, at either end.',
         }),
