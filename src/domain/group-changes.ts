@@ -81,7 +81,7 @@ export async function updateGroup(
     }
     const placed = nameKey(after.name) !== nameKey(before.name) || parentGroupId !== before.parentGroupId;
     if (placed) {
-      await assertNameFree(sql, { tenantId, parentGroupId, name: after.name, exceptId: id });
+      await assertNameFree(sql, { tenantId, parentGroupId, name: after.name });
     }
     const changed = changedFields(before, after);
     const previousParentId = parentGroupId === before.parentGroupId ? null : before.parentGroupId;

@@ -2,7 +2,7 @@
 import { Prisma, type Query } from '../database/database.ts';
 import type { TenantId } from '../model/ids.ts';
 
-type Edge = { parent: string; child: string };
+export type Edge = { parent: string; child: string };
 
 /**
  * Edges of a directed acyclic graph. Depth counts the groups on a longest path; both walks are iterative or bounded
@@ -15,6 +15,11 @@ export class NestingGraph {
   add({ parent, child }: Edge): void {
     link(this.#children, parent, child);
     link(this.#parents, child, parent);
+  }
+
+  remove({ parent, child }: Edge): void {
+    this.#children.get(parent)?.delete(child);
+    this.#parents.get(child)?.delete(parent);
   }
 
   has({ parent, child }: Edge): boolean {

@@ -1,7 +1,8 @@
 // Deleting a group, which always says what becomes of its children, and restoring it.
 import { deleteGroup } from '../domain/deletion.ts';
 import { findGroup } from '../domain/groups.ts';
-import { type NotRestored, type NotRestoredKind, type Restored, restoreGroup } from '../domain/restore.ts';
+import type { NotRestored, NotRestoredKind } from '../domain/not-restored.ts';
+import { type Restored, restoreGroup } from '../domain/restore.ts';
 import type { GroupRow } from '../domain/rows.ts';
 import { DELETE_STRATEGIES } from '../model/groups.ts';
 import { builder } from './builder.ts';
@@ -86,7 +87,7 @@ const NotRestoredType = builder.objectRef<NotRestored>('NotRestored').implement(
         description: 'What could not be restored.',
         values: enumValues(NOT_RESTORED_KINDS, {
           PARENT: 'The place in the hierarchy: the group is a root now.',
-          CHILD: 'A child that the deletion moved up: it stays where it is.',
+          CHILD: 'A child that is filed elsewhere since the deletion, or deleted: it stays as it is.',
           MEMBERSHIP: 'A direct membership.',
           NESTING: 'A nesting, at either end.',
         }),
