@@ -11,7 +11,7 @@ import { createGraphQLHandler } from './graphql/server/handler.ts';
 import { readTrustedDocuments } from './graphql/server/trusted-documents.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createListener, type ListenerOptions } from './http/plain.ts';
-import { createRouter, type Router } from './http/router.ts';
+import { createRouter, type Router, routeWords } from './http/router.ts';
 import type { Caller } from './model/caller.ts';
 import { createRestHandler } from './rest/router.ts';
 
@@ -31,7 +31,7 @@ export type AppParts = {
 };
 
 export async function createApp({ config, database, logger }: AppParts): Promise<App> {
-  const { authenticate, assertKeys, signToken } = await tokens(config);
+  const { authenticate, assertKeys, signToken } = await tokens(config, logger);
   const metrics = createMetrics();
   database.onStatement(metrics.statementSent);
   const developmentToken =
@@ -44,14 +44,16 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     developmentToken,
   };
   const { fetch: graphql, fastPath: plainGraphQL } = createGraphQLHandler(face);
+  const { fetch: rest, paths } = createRestHandler(face);
   const routes: ListenerOptions = {
     graphql,
     plainGraphQL,
-    rest: createRestHandler(face),
+    rest,
     ready: () => Promise.all([assertReady(database), assertKeys()]),
     bodyBytes: config.limits.bodyBytes,
     restBodyBytes: config.limits.restBodyBytes,
     corsOrigins: config.corsOrigins,
+    words: routeWords(paths),
     // Whoever can have a name of theirs resolve to this machine could else read the token in its pages.
     loopbackOnly: config.issuer === null,
     metrics,
@@ -60,8 +62,14 @@ export async function createApp({ config, database, logger }: AppParts): Promise
   return { fetch: createRouter(routes), listener: createListener(routes), signToken };
 }
 
-async function tokens({ issuer, dataDir }: AppParts['config']) {
-  if (issuer) return { ...authenticateIssued(issuer), signToken: null };
+async function tokens({ issuer, dataDir }: AppParts['config'], logger: Logger) {
+  if (issuer) {
+    const onRefresh = (error: unknown) =>
+      error === null
+        ? logger.info('The keys that verify tokens can be refreshed again')
+        : logger.warn({ err: error }, 'The keys that verify tokens cannot be refreshed');
+    return { ...authenticateIssued(issuer, onRefresh), signToken: null };
+  }
   const key = await developmentKey(dataDir);
   return {
     authenticate: authenticateDevelopment(key) satisfies Authenticate,

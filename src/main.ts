@@ -1,10 +1,12 @@
 // Starts and stops the server: configuration, database, demo directory, listening, draining.
+
 import pino from 'pino';
 import { type App, createApp } from './app.ts';
 import { type Config, readConfig } from './config.ts';
 import { type Database, Prisma } from './database/database.ts';
 import { openDatabase } from './database/open.ts';
 import { demoCallers, seedDemo } from './demo/demo.ts';
+import { createLogger } from './http/logger.ts';
 import { listen } from './http/server.ts';
 import { isWhole, printReport } from './import/report.ts';
 
@@ -15,7 +17,7 @@ async function start(): Promise<void> {
   const config = readConfig();
   const logger = config.production
     ? productionLogger(config.logLevel)
-    : pino({ level: quiet(config.logLevel) });
+    : createLogger({ level: quiet(config.logLevel) });
   // A promise that is left without a catch is the fault of one request, and must not end all others.
   process.on('unhandledRejection', (error) =>
     logger.error({ err: error }, 'a rejection that nobody handles'),
@@ -38,6 +40,7 @@ async function start(): Promise<void> {
     host: config.host,
     port: config.port,
     timeouts: config.timeouts,
+    corsOrigins: config.corsOrigins,
   });
   process.stdout.write(await welcome(server.url, app, config));
 
@@ -62,7 +65,7 @@ function productionLogger(level: Config['logLevel']): pino.Logger {
   const destination = pino.destination({ sync: false, minLength: LOG_BLOCK });
   setInterval(() => destination.flush(), LOG_DELAY).unref();
   process.on('exit', () => destination.flushSync());
-  return pino({ level }, destination);
+  return createLogger({ level }, destination);
 }
 
 /** On a developer's terminal a line a request is noise, unless it was asked for. */

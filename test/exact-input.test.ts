@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Prisma } from '../src/database/database.ts';
 import { importDirectory } from '../src/import/import-directory.ts';
 import { readImportFile } from '../src/import/read-file.ts';
-import { parseJson, parseNumber } from '../src/model/json.ts';
+import { parseJson, parseNumber, RepeatedKey } from '../src/model/json.ts';
 import { createTenant } from './support/directories.ts';
 import { openTestDatabase, type TestDatabase } from './support/postgresql.ts';
 import { SUPER_ADMIN, startApp, type TestApp } from './support/server.ts';
@@ -140,6 +140,92 @@ test.each([
     const answer = JSON.stringify(await create(name, attributes));
     expect([way, answer, await stored(name)]).toEqual([way, answer, expected]);
   }
+});
+
+describe('a key that is given twice', () => {
+  test('is refused by each way, which says where', async () => {
+    const told: Record<string, unknown> = {};
+    for (const [way, create] of Object.entries(WAYS)) {
+      const name = `Twice${++made}`;
+      told[way] = await create(name, '{"x": [0, {"theKey": 1, "theKey": 2}]}');
+      expect([way, await stored(name)]).toEqual([way, null]);
+    }
+    const { REST, 'a literal': literal, 'an import': imported, ...variables } = told;
+    const message = 'variables.c.x.1.theKey is given twice';
+    const fields = [{ path: ['variables', 'c', 'x', '1', 'theKey'], message: 'is given twice' }];
+    for (const [way, answer] of Object.entries(variables))
+      expect([way, answer]).toEqual([
+        way,
+        { errors: [{ message, extensions: { code: 'VALIDATION_FAILED', fields } }] },
+      ]);
+    const loc = ['body', 'custom_attributes', 'x', 1, 'theKey'];
+    expect(REST).toEqual({ detail: [{ loc, msg: 'is given twice', type: 'value_error' }] });
+    expect(literal).toMatchObject({ errors: [{ message: expect.stringContaining('theKey') }] });
+    expect(JSON.stringify(imported)).toContain('theKey stands in it twice');
+  });
+
+  test('is refused with its status, wherever it stands in the body', async () => {
+    for (const [path, body, status, place] of [
+      ['/graphql', '{"query": "{ __typename }", "query": "{ viewer { role } }"}', 400, '"query"'],
+      ['/api/v1/admin/groups/', '{"name": "A", "tenant_id": "tnt_A", "name": "B"}', 422, '"body","name"'],
+    ] as const) {
+      for (const app of [server, inProcess]) {
+        const response = await app.send(
+          new Request(`${app.url}${path}`, {
+            method: 'POST',
+            body,
+            headers: {
+              authorization: `Bearer ${await app.tokenFor(SUPER_ADMIN)}`,
+              'content-type': 'application/json',
+            },
+          }),
+        );
+        expect([response.status, await response.text()]).toEqual([status, expect.stringContaining(place)]);
+      }
+    }
+  });
+
+  test.each([
+    ['{"a": 1, "a": 1}', ['a']],
+    ['{"a": 1, "\\u0061": 2}', ['a']],
+    ['{"a\\"": 1, "a\\"" : 2}', ['a"']],
+    ['{"\\\\": 1, "\\\\"\n:2}', ['\\']],
+    ['{"__proto__": 1, "__proto__": 2}', ['__proto__']],
+    ['{"": 1, "": 2}', ['']],
+    ['[[], {"a": ["a", "a", {"b": {}, "c": "b", "b": 0}]}]', [1, 'a', 2, 'b']],
+    ['{"a": 12345678901234567890, "b": 1, "a": 2}', ['a']],
+  ])('is found in %s', (text, path) => {
+    expect(() => parseJson(text)).toThrow(RepeatedKey);
+    expect(() => parseJson(text)).toThrow(expect.objectContaining({ path }));
+  });
+
+  test.each([
+    '{"a": "a", "b": "a:", "c": [":", "a", "a"]}',
+    '{"a": {"a": {"a": 1}}, "b": {"a": 1}}',
+    '[{"a": 1}, {"a": 2}]',
+    '{"a": "\\"a\\":", "A": "\\\\"}',
+    '{"a": "{\\"b\\":1,\\"b\\":2}"}',
+    '"a"',
+    '[]',
+    'null',
+  ])('is not found in %s', (text) => {
+    expect(parseJson(text)).toEqual(JSON.parse(text));
+  });
+
+  test('is looked for in a moment, however the text is written', () => {
+    for (const text of [
+      `["${'\\\\'.repeat(250_000)}"]`,
+      `["${'\\"'.repeat(250_000)}"]`,
+      `${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}`,
+      `{${Array.from({ length: 50_000 }, (_, at) => `"${at}":${at}`).join()}}`,
+      `["a"${' '.repeat(500_000)}]`,
+      `[${'"a"   ,'.repeat(60_000)}1]`,
+    ]) {
+      const startedAt = performance.now();
+      parseJson(text);
+      expect(performance.now() - startedAt, text.slice(0, 20)).toBeLessThan(1_000);
+    }
+  });
 });
 
 test('a literal may hold no enum values, which JSON does not have', async () => {

@@ -1,7 +1,5 @@
 // Bearer token → Caller: signature, issuer, audience and time by jose, then the claims.
 import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
   decodeJwt,
   decodeProtectedHeader,
   errors,
@@ -15,20 +13,12 @@ import { isDirectoryError, refuse } from '../model/errors.ts';
 import type { RefusedToken } from '../model/refused-token.ts';
 import { callerOf } from './claims.ts';
 import { DEVELOPMENT_ISSUER, type DevelopmentKey } from './development-key.ts';
+import { type Keys, localKeys, type RefreshListener, remoteKeys } from './keys.ts';
 
 /** Longer tokens are refused unread: none of the platform's comes near, and verifying costs by length. */
 const MAX_TOKEN_BYTES = 8 * 1_024;
 /** Difference of clocks that is forgiven, in seconds. */
 const CLOCK_SKEW = 60;
-/** Keys are asked for again at most this often for an unknown key id, in ms: a flood of bad tokens must not become one. */
-const JWKS_COOLDOWN = 30_000;
-/** Keys are asked for anew after this long, in ms: one that was withdrawn must not verify tokens much longer. */
-const JWKS_MAX_AGE = 60_000;
-const JWKS_TIMEOUT = 2_000;
-/** A failure to get them is told again this long without another try, in ms: who asks whether we are ready needs no token. */
-const JWKS_RETRY = 1_000;
-/** A token that held is believed this long, in ms: a key that is withdrawn must not be honoured much longer. */
-const KEPT_FOR = 60_000;
 /** Most bytes of the cache of verified tokens and their callers: thousands of ordinary tokens. */
 const MAX_BYTES = 16_000_000;
 /** What an entry was found to take beside its texts. */
@@ -38,30 +28,22 @@ export type Issuer = { issuers: readonly string[]; audiences: readonly string[];
 export type Authenticate = (authorization: string | null) => Promise<Caller>;
 export type Issued = {
   authenticate: Authenticate;
-  /** Resolves while the keys that verify tokens are at hand; else UNAVAILABLE. */
+  /** Resolves while the keys that verify tokens are valid, or can be fetched; else UNAVAILABLE. */
   assertKeys: () => Promise<void>;
 };
 
 /** Verifies tokens of an identity provider; an issuer may hold `*` for the tenant's part. */
-export function authenticateIssued({ issuers, audiences, jwksUrl }: Issuer): Issued {
-  const keys = createRemoteJWKSet(new URL(jwksUrl), {
-    cooldownDuration: JWKS_COOLDOWN,
-    cacheMaxAge: JWKS_MAX_AGE,
-    timeoutDuration: JWKS_TIMEOUT,
-  });
-  let failed = { error: null as unknown, until: 0 };
+export function authenticateIssued(
+  { issuers, audiences, jwksUrl }: Issuer,
+  onRefresh: RefreshListener,
+): Issued {
+  const keys = remoteKeys(jwksUrl, onRefresh);
   return {
     authenticate: authenticator(issuers.map(issuerPattern), [...audiences], keys),
-    async assertKeys() {
-      if (keys.fresh) return;
-      if (Date.now() >= failed.until) {
-        await keys.reload().then(
-          () => (failed = { error: null, until: 0 }),
-          (error: unknown) => (failed = { error, until: Date.now() + JWKS_RETRY }),
-        );
-      }
-      if (failed.error !== null) throw keysOutOfReach(failed.error);
-    },
+    assertKeys: () =>
+      keys.assertValid().catch((error: unknown) => {
+        throw keysOutOfReach(error);
+      }),
   };
 }
 
@@ -70,26 +52,26 @@ const keysOutOfReach = (cause: unknown) =>
 
 /** Verifies tokens that this server signed itself. */
 export function authenticateDevelopment({ publicJwk }: DevelopmentKey): Authenticate {
-  const keys = createLocalJWKSet({ keys: [publicJwk] });
-  return authenticator([issuerPattern(DEVELOPMENT_ISSUER)], [DEVELOPMENT_ISSUER], keys);
+  return authenticator([issuerPattern(DEVELOPMENT_ISSUER)], [DEVELOPMENT_ISSUER], localKeys(publicJwk));
 }
 
 /** Rejects with UNAUTHENTICATED for a token that does not hold, UNAVAILABLE when the keys cannot be had. */
-function authenticator(issuers: RegExp[], audience: string[], keys: JWTVerifyGetKey): Authenticate {
-  const kept = new LRUCache<string, Kept>({
+function authenticator(issuers: RegExp[], audience: string[], keys: Keys): Authenticate {
+  const cache = new LRUCache<string, Verified>({
     maxSize: MAX_BYTES,
     // What the caller holds of the token's claims, and its texts take two bytes a character at most.
     sizeCalculation: (_caller, token) => ENTRY_BYTES + 3 * token.length,
   });
   return async (authorization) => {
     const token = bearerToken(authorization);
-    const now = Date.now();
-    const known = kept.get(token);
-    if (known && now < known.until) return known.caller;
-    kept.delete(token);
-    const payload = await verified(token, audience, keys);
+    // Read before the token is verified: a set that comes meanwhile has not verified it.
+    const version = keys.version();
+    const known = cache.get(token);
+    if (known && known.version === version && Date.now() < known.until) return known.caller;
+    cache.delete(token);
+    const payload = await verified(token, audience, keys.get);
     const caller = explained(token, () => callerOf(payload, issuerTenant(payload.iss, issuers)));
-    kept.set(token, { caller, until: Math.min(now + KEPT_FOR, (payload.exp! + CLOCK_SKEW) * 1_000) });
+    if (version !== null) cache.set(token, { caller, version, until: (payload.exp! + CLOCK_SKEW) * 1_000 });
     return caller;
   };
 }
@@ -109,8 +91,8 @@ function issuerTenant(issuer: unknown, trusted: readonly RegExp[]): string | nul
   return matches.map(([, tenant]) => tenant).find((tenant) => tenant !== undefined) ?? null;
 }
 
-/** A token that held: it is not verified again until then. */
-type Kept = { caller: Caller; until: number };
+/** A token that was verified by this version of the keys; `until` is when it expires, in ms. */
+type Verified = { caller: Caller; version: number; until: number };
 
 function bearerToken(authorization: string | null): string {
   if (authorization === null) throw refuse.unauthenticated('A bearer token is required');

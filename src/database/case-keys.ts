@@ -1,15 +1,17 @@
 // The stored case keys of groups and users: compared with their texts, and rewritten where the two differ.
 import { nameKey, searchKey } from '../model/text.ts';
 import { type Database, Prisma, type Query, type Sql } from './database.ts';
+import { isSuffixed, plainKey, suffixedKey, suffixedKeySql, vacateNames } from './name-keys.ts';
+import { awaitingLocks } from './transaction.ts';
 
 /** Rows read, or rewritten, by one statement: well inside its timeout. */
 const CHUNK = 5_000;
 
 /**
- * Stands between the key of a name and its group's id where a sibling has the same key already: texts have no such character.
- * So a change of the rules for case keys keeps all groups and the unique index of siblings; `check-directory` names the clash.
+ * The rules that this process makes keys by, as `tenants.key_rules` stores them and PostgreSQL compares them: a number, to be
+ * raised with each change of `caseKey`, `nameKey` or `searchKey`; then the version of Unicode that Node.js brings.
  */
-export const CLASH = Prisma.sql`chr(31)`;
+export const KEY_RULES: readonly number[] = [1, ...(process.versions.unicode ?? '0').split('.').map(Number)];
 
 type Keyed = { id: string; first: string; second: string | null; nameKey: string | null; searchKey: string };
 type Stale = { id: string; first: string; second: string | null; nameKey: string; searchKey: string };
@@ -26,27 +28,70 @@ export async function findStaleKeys(sql: Query, tenantId: string | null): Promis
   return found;
 }
 
-/** Rewrites the stale keys of a tenant's groups and users; gives the number of rows. */
+/** Rewrites the stale keys of a tenant's groups and users, whatever rules they follow; returns the number of rows. */
 export async function rewriteStaleKeys(db: Database, tenantId: string): Promise<number> {
-  const groups = await db.transaction((sql) => rewriteGroups(sql, tenantId));
-  let users = 0;
-  for await (const stale of staleRows(db.sql, 'user', tenantId)) {
-    if (stale.length > 0) users += (await db.change(updateUsers(tenantId, stale))).length;
-  }
+  const groups = await db.transaction(async (sql) => {
+    await lockTenant(sql, tenantId);
+    return rewriteGroups(sql, tenantId);
+  });
+  const users = await rewriteUsers(db, tenantId);
+  await db.change(Prisma.sql`
+    update tenants set key_rules = ${KEY_RULES}::int[] where id = ${tenantId} and key_rules <> ${KEY_RULES}::int[]`);
   return groups + users;
 }
 
-/** Rewrites the keys that a migration marked as stale, tenant by tenant; gives the siblings that now have one name. */
-export async function refreshCaseKeys(db: Database): Promise<string[]> {
-  const marked = await db.sql<{ id: string }>(
-    Prisma.sql`select id from tenants where stale_keys order by id`,
-  );
-  if (marked.length === 0) return [];
-  for (const { id } of marked) {
-    await rewriteStaleKeys(db, id);
-    await db.change(Prisma.sql`update tenants set stale_keys = false where id = ${id}`);
+/**
+ * Rewrites the keys of tenants whose rules are older than those of this process, and warns of siblings that now have the
+ * same name. A tenant is marked last: a start that ends before that is made good by the next one. Tenants of newer rules are
+ * left alone, so that two versions never rewrite each other's keys in turn.
+ */
+export async function refreshCaseKeys(db: Database, warn: (message: string) => void): Promise<void> {
+  const tenants = await db.sql<{ id: string; isNewer: boolean }>(Prisma.sql`
+    select id, key_rules > ${KEY_RULES}::int[] as "isNewer" from tenants where key_rules <> ${KEY_RULES}::int[] order by id`);
+  for (const { id } of tenants.filter(({ isNewer }) => !isNewer)) {
+    await awaitingLocks(() => refreshTenant(db, id, warn));
   }
-  return findClashes(db.sql, null);
+  const newer = tenants.filter(({ isNewer }) => isNewer).length;
+  if (newer > 0)
+    warn(
+      `A newer version or Node.js has written the keys for names and search of ${newer} tenants: until this server is ` +
+        'as new, it may miss names with characters that it does not know. To stay with this version, stop the newer servers ' +
+        'and run check-directory --repair',
+    );
+}
+
+async function refreshTenant(db: Database, tenantId: string, warn: (message: string) => void): Promise<void> {
+  const isOlder = await db.transaction(async (sql) => {
+    // Another server may have refreshed the tenant while this one waited for its lock.
+    if (!(await lockTenant(sql, tenantId))) return false;
+    await rewriteGroups(sql, tenantId);
+    return true;
+  });
+  if (!isOlder) return;
+  await rewriteUsers(db, tenantId);
+  warnOfClashes(await findClashes(db.sql, tenantId), warn);
+  await db.change(Prisma.sql`
+    update tenants set key_rules = ${KEY_RULES}::int[] where id = ${tenantId} and key_rules < ${KEY_RULES}::int[]`);
+}
+
+/** Locks the tenant, so that no name changes and no sibling comes; returns whether its rules are older than this process's. */
+async function lockTenant(sql: Query, tenantId: string): Promise<boolean> {
+  const [tenant] = await sql<{ isOlder: boolean }>(Prisma.sql`
+    select key_rules < ${KEY_RULES}::int[] as "isOlder" from tenants where id = ${tenantId} for no key update`);
+  return tenant?.isOlder ?? false;
+}
+
+/** Names in one message; `check-directory` lists all. */
+const SHOWN = 20;
+
+function warnOfClashes(clashes: string[], warn: (message: string) => void): void {
+  if (clashes.length === 0) return;
+  const more = clashes.length > SHOWN ? `; and ${clashes.length - SHOWN} more` : '';
+  warn(
+    `Names are compared by new rules of upper and lower case, by which siblings have the same name: ${clashes
+      .slice(0, SHOWN)
+      .join('; ')}${more}. They stay as they are; rename them (npm run check-directory lists them)`,
+  );
 }
 
 /** Live siblings with the same name, ignoring case: a line for each name. */
@@ -54,13 +99,12 @@ export async function findClashes(sql: Query, tenantId: string | null): Promise<
   const rows = await sql<{ clash: string }>(Prisma.sql`
     select string_agg(id, ', ' order by id) || ' share a name under ' || coalesce(parent_group_id, 'the root') as clash
     from groups where deleted_at is null${inTenant(tenantId)}
-    group by tenant_id, parent_group_id, split_part(name_key, ${CLASH}, 1) having count(*) > 1 order by 1`);
+    group by tenant_id, parent_group_id, ${plainKey(Prisma.sql`name_key`)} having count(*) > 1 order by 1`);
   return rows.map(({ clash }) => clash);
 }
 
-/** Under the tenant's lock no name changes and no sibling comes. */
+/** Must run under the tenant's lock. */
 async function rewriteGroups(sql: Query, tenantId: string): Promise<number> {
-  await sql(Prisma.sql`select id from tenants where id = ${tenantId} for no key update`);
   const stale: Stale[] = [];
   for await (const rows of staleRows(sql, 'group', tenantId)) stale.push(...rows);
   const chunks = Array.from({ length: Math.ceil(stale.length / CHUNK) }, (_, index) =>
@@ -74,9 +118,13 @@ async function rewriteGroups(sql: Query, tenantId: string): Promise<number> {
   return stale.length;
 }
 
-/** Frees the names of groups that are about to get others, so that names can change hands between siblings. */
-export const vacateNames = (tenantId: string, ids: readonly string[]): Sql => Prisma.sql`
-  update groups set name_key = ${CLASH} || id where tenant_id = ${tenantId} and id = any(${ids}::text[])`;
+async function rewriteUsers(db: Database, tenantId: string): Promise<number> {
+  let users = 0;
+  for await (const stale of staleRows(db.sql, 'user', tenantId)) {
+    if (stale.length > 0) users += (await db.change(updateUsers(tenantId, stale))).length;
+  }
+  return users;
+}
 
 const updateGroups = (tenantId: string, rows: Stale[]): Sql => Prisma.sql`
   with wanted as (
@@ -86,12 +134,12 @@ const updateGroups = (tenantId: string, rows: Stale[]): Sql => Prisma.sql`
       ${rows.map((row) => row.searchKey)}::text[]) w(id, name_key, search_key) on w.id = g.id
     where g.tenant_id = ${tenantId})
   update groups g set search_key = w.search_key, name_key = case
-    when w.place > 1 or exists (${sibling(Prisma.sql`w`, Prisma.sql`w.name_key`)})
-    then w.name_key || ${CLASH} || g.id else w.name_key end
+    when w.place > 1 or exists (${holder(Prisma.sql`w`, Prisma.sql`w.name_key`)})
+    then ${suffixedKeySql(Prisma.sql`w.name_key`, Prisma.sql`g.id`)} else w.name_key end
   from wanted w where g.tenant_id = ${tenantId} and g.id = w.id`;
 
-/** Groups beside the row `group` that have the name: live ones of a live one, and of a deleted one those that went with it. */
-const sibling = (group: Sql, key: Sql): Sql => Prisma.sql`
+/** Who stores the plain key beside the row `group`: live ones of a live one, and of a deleted one those of the same deletion. */
+const holder = (group: Sql, key: Sql): Sql => Prisma.sql`
   select from groups s where s.name_key = ${key} and s.id <> g.id and s.tenant_id = g.tenant_id
     and s.parent_group_id is not distinct from ${group}.parent_group_id
     and s.deletion_id is not distinct from ${group}.deletion_id`;
@@ -117,8 +165,8 @@ async function* staleRows(
     const rows = await sql<Keyed & { clashes: boolean }>(
       table === 'group'
         ? Prisma.sql`select g.id, g.name as first, g.description as second, g.name_key as "nameKey", g.search_key as "searchKey",
-            g.name_key like '%' || ${CLASH} || '%'
-              and exists (${sibling(Prisma.sql`g`, Prisma.sql`split_part(g.name_key, ${CLASH}, 1)`)}) as clashes
+            ${isSuffixed(Prisma.sql`g.name_key`)} and (g.deleted_at is not null
+              or exists (${holder(Prisma.sql`g`, plainKey(Prisma.sql`g.name_key`))})) as clashes
             from groups g where g.id > ${after}${inTenant(tenantId)} order by g.id limit ${CHUNK}`
         : Prisma.sql`select id, email as first, display_name as second, null as "nameKey", search_key as "searchKey",
             false as clashes from users where id > ${after}${inTenant(tenantId)} order by id limit ${CHUNK}`,
@@ -126,7 +174,7 @@ async function* staleRows(
     yield rows.flatMap(({ clashes, id, first, second, ...stored }) => {
       const name = nameKey(first);
       const search = searchKey(first, second);
-      const expected = clashes ? `${name}\x1f${id}` : name;
+      const expected = clashes ? suffixedKey(name, id) : name;
       const stale = stored.searchKey !== search || (table === 'group' && stored.nameKey !== expected);
       return stale ? [{ id, first, second, nameKey: name, searchKey: search }] : [];
     });

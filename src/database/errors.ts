@@ -9,6 +9,21 @@ const RETRYABLE = new Set(['40001', '40P01']);
  * (25006: it may be a standby by now), resources (53), shutdown and operators (57P), faults of the system around it (58).
  */
 const LOST = /^(?:(?:08|28|3D|53|58)...|57P..|25006|25P0[34])$/;
+/** A protocol violation is a fault of this code, unless it is PgBouncer's, which has no other code for whatever ends a client. */
+const VIOLATION = '08P01';
+const POOLER_TEXT = new RegExp(
+  [
+    'timeout',
+    'server (?:login|conn crashed|lifetime)',
+    'connect failed',
+    'connections (?:allowed|exceeded)',
+    'shut(?:ting)? down',
+    'pause mode',
+    'configuration changed',
+    'resources exhaustion',
+  ].join('|'),
+  'i',
+);
 /** SQLSTATEs of one statement that took too long: the rest of class 57 (cancellation), and a lock that was not to be had. */
 const TOO_LONG = /^(?:57...|55P03)$/;
 /** Codes of the operating system: over a connection that reports one, nothing more comes. */
@@ -34,6 +49,9 @@ export function isRetryable(error: unknown): boolean {
   return RETRYABLE.has(driverCode(error) ?? '');
 }
 
+/** Whether a lock was not to be had within `lock_timeout`. */
+export const isLockTimeout = (error: unknown): boolean => driverCode(error) === '55P03';
+
 /** A conflict with another transaction that the database cannot see: this one is run again from its start. */
 export const conflict = (message: string): Error => Object.assign(new Error(message), { code: '40001' });
 
@@ -41,6 +59,7 @@ export const conflict = (message: string): Error => Object.assign(new Error(mess
 export function isLostConnection(error: unknown): boolean {
   const code = driverCode(error) ?? '';
   const text = error instanceof Error ? error.message : '';
+  if (code === VIOLATION) return POOLER_TEXT.test(text);
   return LOST.test(code) || SYSTEM.test(code) || LOST_TEXT.test(text);
 }
 

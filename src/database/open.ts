@@ -1,8 +1,10 @@
 // Opens the directory's database, embedded or on a server, with its migrations applied.
+import { runBackfills } from './backfills.ts';
 import { refreshCaseKeys } from './case-keys.ts';
 import { type Database, Prisma } from './database.ts';
 import { applyMigrations } from './migrate.ts';
 import { openPostgresql, type Timeouts } from './postgresql.ts';
+import { awaitingLocks } from './transaction.ts';
 
 export type DatabaseOptions = {
   /** `postgresql://…`; without it the embedded database is opened. */
@@ -27,26 +29,14 @@ export async function openDatabase({
     url === undefined ? await openEmbedded(dataDir) : openPostgresql({ url, poolSize, timeouts });
   try {
     await applyMigrations(database);
-    await disownTransactions(database);
-    warnOfClashes(await refreshCaseKeys(database), warn);
+    await awaitingLocks(() => disownTransactions(database));
+    await runBackfills(database);
+    await refreshCaseKeys(database, warn);
     return database;
   } catch (error) {
     await database.close();
     throw error;
   }
-}
-
-/** Clashes named at once; `check-directory` lists all. */
-const SHOWN = 20;
-
-function warnOfClashes(clashes: string[], warn: (message: string) => void): void {
-  if (clashes.length === 0) return;
-  const more = clashes.length > SHOWN ? `; and ${clashes.length - SHOWN} more` : '';
-  warn(
-    `Names are compared by new rules of upper and lower case, by which siblings have the same name: ${clashes
-      .slice(0, SHOWN)
-      .join('; ')}${more}. They stay as they are; rename them (npm run check-directory lists them)`,
-  );
 }
 
 /** Rows that one statement changes at the start: well inside its timeout. */

@@ -1,7 +1,7 @@
 // Transactions on a server's pool, and the rule for running one again.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { isLostConnection, isRetryable } from './errors.ts';
+import { isLockTimeout, isLostConnection, isRetryable } from './errors.ts';
 
 /** How often a transaction is started in all: conflicts that outlast this are a hot spot, not bad luck. */
 const ATTEMPTS = 5;
@@ -16,6 +16,21 @@ export async function withRetries<Result>(work: () => Promise<Result>): Promise<
     } catch (error) {
       if (attempt === ATTEMPTS || !isRetryable(error)) throw error;
       await sleep(Math.random() * FIRST_WAIT * 2 ** (attempt - 1));
+    }
+  }
+}
+
+/** How long a start waits for the locks of other servers that start, in ms: as long as rows of a large tenant take to rewrite. */
+const PATIENCE = 300_000;
+
+/** The result of `work`, which is run again while it does not get a lock in time: for starts, which no caller waits for. */
+export async function awaitingLocks<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (const end = Date.now() + PATIENCE; ; ) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isLockTimeout(error) || Date.now() > end) throw error;
+      await sleep(Math.random() * FIRST_WAIT);
     }
   }
 }

@@ -1,10 +1,8 @@
 // Compression of answers: br or gzip, for clients that ask for it, where it saves more than it costs.
-import { hash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import { parseAccept } from 'hono/utils/accept';
 import { COMPRESSIBLE_CONTENT_TYPE_REGEX } from 'hono/utils/compress';
-import { LRUCache } from 'lru-cache';
 
 /** Smaller bodies fit into a packet anyway, in bytes. */
 const THRESHOLD = 1_024;
@@ -15,24 +13,27 @@ const QUALITY = 4;
 const [brotliAsync, gzipAsync] = [promisify(brotliCompress), promisify(gzip)];
 
 const ENCODERS = {
-  br: (body: Buffer): Promise<Buffer> =>
+  br: (body: string | Buffer): Promise<Buffer> =>
     brotliAsync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: QUALITY } }),
-  gzip: (body: Buffer): Promise<Buffer> => gzipAsync(body),
+  gzip: (body: string | Buffer): Promise<Buffer> => gzipAsync(body),
 };
 type Encoding = keyof typeof ENCODERS;
 
-/** Bodies from this size on are mostly pages, always the same, which anybody may ask for: they are compressed once. */
-const CACHED_FROM = 512 * 1_024;
-/** Bytes of compressed bodies in the cache: those of all pages, in both encodings, take a third. */
-const MAX_CACHED = 16 * 1_024 * 1_024;
-const cache = new LRUCache<string, Buffer>({ maxSize: MAX_CACHED, sizeCalculation: ({ length }) => length });
+/**
+ * Compressed pages by encoding and entity tag, of those who ask at once too: as many as the server has pages, which are the
+ * same for everybody. Answers to bearers are never put by: they are personal, and each is read once.
+ */
+const pages = new Map<string, Promise<Buffer>>();
 
-async function compress(body: Buffer, encoding: Encoding): Promise<Buffer> {
-  if (body.length < CACHED_FROM) return ENCODERS[encoding](body);
-  const key = `${encoding} ${hash('sha256', body)}`;
-  const encoded = cache.get(key) ?? (await ENCODERS[encoding](body));
-  cache.set(key, encoded);
-  return encoded;
+async function compressPage(body: string | Buffer, encoding: Encoding, tag: string): Promise<Buffer> {
+  const key = `${encoding} ${tag}`;
+  const known = pages.get(key);
+  if (known) return known;
+  const compressed = ENCODERS[encoding](body);
+  pages.set(key, compressed);
+  // A failure is not put by.
+  compressed.catch(() => pages.delete(key));
+  return compressed;
 }
 
 /** Whether answers of this media type may be compressed; streams of events are not, which must not wait for a block. */
@@ -41,14 +42,21 @@ export const isCompressible = (contentType: string): boolean =>
 
 export type Encoded = { body: string | Buffer; headers: Record<string, string> };
 
-/** A compressible body as the client asked for it, with the headers that tell how it is encoded. */
-export async function encode(body: string | Buffer, accepted: string | undefined): Promise<Encoded> {
-  if (Buffer.byteLength(body) <= THRESHOLD) return { body, headers: {} };
-  const vary = { vary: 'Accept-Encoding' };
+/**
+ * A compressible body as the client asked for it, with the headers that tell how it is encoded. `page` is the strong entity
+ * tag of a page: that of its compressed form is another (RFC 9110, section 8.8.3.3).
+ */
+export async function encode(
+  body: string | Buffer,
+  accepted: string | undefined,
+  page: string | null,
+): Promise<Encoded> {
   const encoding = preferredEncoding(accepted);
-  if (encoding === null) return { body, headers: vary };
-  const encoded = await compress(Buffer.from(body), encoding);
-  return { body: encoded, headers: { ...vary, 'content-encoding': encoding } };
+  if (encoding === null || Buffer.byteLength(body) <= THRESHOLD) return { body, headers: {} };
+  const headers = { 'content-encoding': encoding };
+  if (page === null) return { body: await ENCODERS[encoding](body), headers };
+  const etag = page.replace(/"$/, `-${encoding}"`);
+  return { body: await compressPage(body, encoding, page), headers: { ...headers, etag } };
 }
 
 /** RFC 9110, section 12.5.3: of the encodings that are acceptable the one that is liked best, br before gzip. */

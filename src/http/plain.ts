@@ -63,7 +63,7 @@ export function createListener(options: ListenerOptions): RequestListener {
     if (found === null) return send(request, response, await router(toRequest(request, body, log.requestId)));
     const headers = commonHeaders(options, log, request.headers.origin);
     if (found instanceof Response) await send(request, response, withHeaders(found, headers));
-    else await write(request, response, { status: 200, headers, ...found });
+    else await write(request, response, { status: 200, headers, page: null, ...found });
     const { status } = found instanceof Response ? found : { status: 200 };
     reportDone({ log, method: 'POST', path: GRAPHQL_PATH, route: GRAPHQL_PATH, status, started }, options);
   }
@@ -158,16 +158,22 @@ function withHeaders(response: Response, headers: Record<string, string>): Respo
   return response;
 }
 
+/** Compressible answers of any size vary by it, and so does the 304 that stands for one (RFC 9110, section 15.4.5). */
+const VARY = 'Accept-Encoding';
+
 /** Sends an answer: whole and compressed if it can be, else as it comes. */
 async function send(request: IncomingMessage, response: ServerResponse, answer: Response): Promise<void> {
   const contentType = answer.headers.get('content-type') ?? '';
+  if (answer.status === 304) answer.headers.append('vary', VARY);
   if (answer.body === null || !isCompressible(contentType)) {
     await sendNodeResponse(answer, response, request, true);
     return;
   }
   const { status, headers } = answer;
   const body = Buffer.from(await answer.arrayBuffer());
-  await write(request, response, { status, headers: Object.fromEntries(headers), contentType, body });
+  const tag = headers.get('etag');
+  const page = request.headers.authorization === undefined && tag?.startsWith('"') ? tag : null;
+  await write(request, response, { status, headers: Object.fromEntries(headers), contentType, body, page });
 }
 
 type Written = {
@@ -175,15 +181,16 @@ type Written = {
   headers: Record<string, string>;
   contentType: string;
   body: string | Buffer;
+  /** The entity tag of a page that is the same for everybody; null for any other answer. */
+  page: string | null;
 };
 
 async function write(request: IncomingMessage, response: ServerResponse, answer: Written): Promise<void> {
-  const { body, headers } = await encode(answer.body, request.headers['accept-encoding']);
-  const vary = [answer.headers.vary, headers.vary].filter(Boolean).join(', ');
+  const { body, headers } = await encode(answer.body, request.headers['accept-encoding'], answer.page);
   response.writeHead(answer.status, {
     ...answer.headers,
     ...headers,
-    ...(vary && { vary }),
+    vary: [answer.headers.vary, VARY].filter(Boolean).join(', '),
     'content-type': answer.contentType,
     'content-length': Buffer.byteLength(body),
   });

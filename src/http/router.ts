@@ -27,6 +27,8 @@ export type RouterOptions = {
   restBodyBytes: number;
   /** Whose pages may read the answers. */
   corsOrigins: CorsOrigins;
+  /** Segments of paths that may be logged. */
+  words: ReadonlySet<string>;
   metrics: Metrics;
   logger: Logger;
 };
@@ -35,14 +37,15 @@ export type Router = (request: Request) => Promise<Response>;
 
 /** Answers every request; whatever fails below becomes a 500 that names the request and nothing else. */
 export function createRouter(options: RouterOptions): Router {
+  const routes: Record<string, Route> = { ...ROUTES, [READY_PATH]: readiness(options) };
   return async (request) => {
     const started = performance.now();
     const log = new RequestLog(requestIdOf(request));
     const { method } = request;
     const { pathname: path } = new URL(request.url);
     const asked = { path, accept: request.headers.get('accept') };
-    const name = Object.hasOwn(ROUTES, path) ? path : REST_PATH.exec(path)?.[1];
-    const route = name === undefined ? notFound : (ROUTES[name] ?? rest);
+    const name = Object.hasOwn(routes, path) ? path : REST_PATH.exec(path)?.[1];
+    const route = name === undefined ? notFound : (routes[name] ?? rest);
     let response: Response;
     try {
       // Before anybody asks for a token, which a preflight never has.
@@ -90,21 +93,23 @@ export function reportDone({ route, ...request }: Done & { route: string }, opti
 }
 
 /** Writes the one line that a request has in the log; gives the seconds that it took. */
-export function logDone({ log, path, started, ...request }: Done, { logger }: RouterOptions): number {
+export function logDone({ log, path, started, ...request }: Done, { logger, words }: RouterOptions): number {
   const seconds = (performance.now() - started) / 1_000;
   const { level, message, fields } = log.line;
-  logger[level]({ ...fields, ...request, path: withoutIds(path), seconds }, message);
+  logger[level]({ ...fields, ...request, path: withoutIds(path, words), seconds }, message);
   return seconds;
 }
 
-/** The segments of our routes; whatever else stands in a path may be an id, an address or a token. */
-const WORD = /^[a-z0-9.-]{0,32}$/;
+/** The constant segments of the routes here and of these paths; any other segment may be an id, an address or a token. */
+export function routeWords(paths: readonly string[]): ReadonlySet<string> {
+  const segments = [READY_PATH, ...Object.keys(ROUTES), ...paths].flatMap((path) => path.split('/'));
+  return new Set(segments.filter((segment) => !/[:*]/.test(segment)));
+}
 
-/** The path with everything but plain words masked. */
-const withoutIds = (path: string): string =>
+const withoutIds = (path: string, words: ReadonlySet<string>): string =>
   path
     .split('/')
-    .map((segment) => (WORD.test(segment) ? segment : '*'))
+    .map((segment) => (words.has(segment) ? segment : '*'))
     .join('/');
 
 /** The last exit of errors: logged whole, answered with nothing but the request's id. */
@@ -133,27 +138,38 @@ const read =
     });
   };
 
-const ROUTES: Record<string, Route> = {
-  [GRAPHQL_PATH]: async (request, { graphql, bodyBytes, log, ...asked }) => {
-    const limited = await withLimitedBody(request, bodyBytes, asked);
-    return limited instanceof Response ? limited : graphql(limited, log);
-  },
-  '/livez': read(async () => Response.json({ status: 'alive' })),
-  '/readyz': read(async (_request, { ready, log }) =>
+const READY_PATH = '/readyz';
+
+/** Probes come every few seconds: why the server is not ready is logged when it changes, not with each of them. */
+function readiness({ ready }: RouterOptions): Route {
+  let logged: string | null = null;
+  return read(async (_request, { log }) =>
     ready().then(
-      () => Response.json({ status: 'ready' }),
+      () => {
+        logged = null;
+        return Response.json({ status: 'ready' });
+      },
       (error) => {
         const known = isDirectoryError(error)
           ? error
           : refuse.unavailable('The database does not answer', error);
-        log.noteError(known);
+        if (known.message !== logged) log.noteError(known);
+        logged = known.message;
         return Response.json(
           { status: 'unavailable', reason: known.message },
           { status: 503, headers: { 'retry-after': '1' } },
         );
       },
     ),
-  ),
+  );
+}
+
+const ROUTES: Record<string, Route> = {
+  [GRAPHQL_PATH]: async (request, { graphql, bodyBytes, log, ...asked }) => {
+    const limited = await withLimitedBody(request, bodyBytes, asked);
+    return limited instanceof Response ? limited : graphql(limited, log);
+  },
+  '/livez': read(async () => Response.json({ status: 'alive' })),
   '/metrics': read(async (_request, { metrics }) => metrics.response()),
   '/': read(async () => new Response(null, { status: 302, headers: { location: GRAPHQL_PATH } })),
 };

@@ -1,6 +1,8 @@
 // Imports a directory: each tenant whole or not at all, and again without harm.
+
+import { KEY_RULES } from '../database/case-keys.ts';
 import { type Database, Prisma, type Query } from '../database/database.ts';
-import { openDirectory } from '../domain/directory.ts';
+import { type Actor, withWriteContext } from '../domain/log/write-context.ts';
 import { loadTenant, type Tallies } from './load-tenant.ts';
 import type { Rows, Source } from './rows.ts';
 import { type Spooled, spool } from './spool.ts';
@@ -38,6 +40,9 @@ export async function importDirectory(
   }
 }
 
+/** The author of what is imported. */
+const ACTOR: Actor = { id: 'import', type: 'service' };
+
 /** Carries the reasons out of a transaction that must be rolled back. */
 class Refused extends Error {
   readonly faults: string[];
@@ -53,19 +58,12 @@ async function importTenant(db: Database, tenant: Rows['tenants'], spooled: Spoo
   const rowFaults = spooled.faults.get(tenantId) ?? [];
   if (rowFaults.length > 0) return { tenantId, name, faults: rowFaults, tallies: null };
   const rows = await spooled.read(tenantId);
-  const directory = openDirectory(db, {
-    role: 'SERVICE',
-    subject: 'import',
-    actors: [],
-    sight: { kind: 'tenant', tenantId },
-    mayChange: true,
-  });
   try {
-    const tallies = await db.transaction(async (sql) => {
-      await lockTenant(sql, tenant);
-      const faults = await verifyTenant(sql, tenantId, rows);
+    const tallies = await db.transaction(async (query) => {
+      await createAndLockTenant(query, tenant);
+      const faults = await verifyTenant(query, tenantId, rows);
       if (faults.length > 0) throw new Refused(faults);
-      return loadTenant(directory, sql, tenantId, rows);
+      return withWriteContext({ query, tenantId, actor: ACTOR }, (tx) => loadTenant(tx, rows));
     });
     return { tenantId, name, faults: [], tallies };
   } catch (error) {
@@ -75,16 +73,19 @@ async function importTenant(db: Database, tenant: Rows['tenants'], spooled: Spoo
   }
 }
 
-async function lockTenant(sql: Query, { id, partnerId, name, slug }: Rows['tenants']): Promise<void> {
-  const [partner] = await sql(Prisma.sql`select id from partners where id = ${partnerId}`);
+async function createAndLockTenant(
+  query: Query,
+  { id, partnerId, name, slug }: Rows['tenants'],
+): Promise<void> {
+  const [partner] = await query(Prisma.sql`select id from partners where id = ${partnerId}`);
   if (!partner) throw new Refused([`tenant ${id}: no such partner ${partnerId}`]);
-  await sql(Prisma.sql`
-    insert into tenants (id, partner_id, name, slug) values (${id}, ${partnerId}, ${name}, ${slug})
+  await query(Prisma.sql`
+    insert into tenants (id, partner_id, name, slug, key_rules) values (${id}, ${partnerId}, ${name}, ${slug}, ${KEY_RULES}::int[])
     on conflict (id) do nothing`);
-  const [stored] = await sql<{ partnerId: string }>(Prisma.sql`
+  const [stored] = await query<{ partnerId: string }>(Prisma.sql`
     select partner_id as "partnerId" from tenants where id = ${id} for no key update`);
   if (stored?.partnerId !== partnerId) throw new Refused([`tenant ${id} belongs to another partner`]);
-  await sql(Prisma.sql`
+  await query(Prisma.sql`
     update tenants set name = ${name}, slug = ${slug} where id = ${id} and (name, slug) is distinct from (${name}, ${slug})`);
 }
 

@@ -1,47 +1,37 @@
 // Writes one tenant's rows in one transaction: new ones inserted, changed ones updated, all else left alone.
-import { vacateNames } from '../database/case-keys.ts';
-import { Prisma, type Query } from '../database/database.ts';
-import type { Directory } from '../domain/directory.ts';
-import { type GroupEventInput, recordEvents } from '../domain/log/events.ts';
-import { countMemberships, noticeNestings } from '../domain/writes/derived.ts';
-import { claimNestings } from '../domain/writes/edges.ts';
+
+import { Prisma } from '../database/database.ts';
+import { dropSuffixes, type NamedPlace, vacateNames } from '../database/name-keys.ts';
+import type { GroupEvent } from '../domain/log/events.ts';
+import type { WriteContext } from '../domain/log/write-context.ts';
+import { beginMemberships, type Membership, nest } from '../domain/writes/edges.ts';
 import { insertUsers, updateUsers } from '../domain/writes/users.ts';
-import type { GroupId, TenantId } from '../model/ids.ts';
+import type { GroupId } from '../model/ids.ts';
 import { nameKey, searchKey } from '../model/text.ts';
 import type { Rows } from './rows.ts';
 import type { TenantRows } from './spool.ts';
 
 /** Rows of edges in one statement: bounded, so that its parameters stay small. */
 const CHUNK = 10_000;
-/** Who is written into history and events. */
-const ACTOR = 'import';
 
 export type Tally = { created: number; updated: number; unchanged: number };
 export type Tallies = { [Table in keyof TenantRows]: Tally };
 
 /** Must run after `verifyTenant` in the same transaction, under the tenant's lock. */
-export async function loadTenant(
-  directory: Directory,
-  sql: Query,
-  tenantId: TenantId,
-  rows: TenantRows,
-): Promise<Tallies> {
-  const events: GroupEventInput[] = [];
-  const tallies = {
-    users: await loadUsers(sql, tenantId, rows.users),
-    groups: await loadGroups(sql, tenantId, rows.groups, events),
-    memberships: await loadMemberships(sql, tenantId, rows.memberships, events),
-    nestings: await loadNestings(sql, tenantId, rows.nestings, events),
+export async function loadTenant(tx: WriteContext, rows: TenantRows): Promise<Tallies> {
+  return {
+    users: await loadUsers(tx, rows.users),
+    groups: await loadGroups(tx, rows.groups),
+    memberships: await loadMemberships(tx, rows.memberships),
+    nestings: await loadNestings(tx, rows.nestings),
   };
-  for (const chunk of chunks(events)) await recordEvents(directory, sql, chunk);
-  return tallies;
 }
 
-async function loadUsers(sql: Query, tenantId: TenantId, users: Rows['users'][]): Promise<Tally> {
+async function loadUsers({ query, tenantId }: WriteContext, users: Rows['users'][]): Promise<Tally> {
   const tally = { created: 0, updated: 0, unchanged: 0 };
   for (const chunk of chunks(users)) {
-    const created = await sql(insertUsers(tenantId, chunk));
-    const updated = await sql(updateUsers(tenantId, chunk));
+    const created = await query(insertUsers(tenantId, chunk));
+    const updated = await query(updateUsers(tenantId, chunk));
     count(tally, chunk.length, created.length, updated.length);
   }
   return tally;
@@ -51,10 +41,8 @@ type StoredGroup = { id: GroupId; name: string; description: string | null; pare
 const storedColumns = Prisma.sql`g.id, g.name, g.description, g.parent_group_id as "parentGroupId"`;
 
 async function loadGroups(
-  sql: Query,
-  tenantId: TenantId,
+  { query, tenantId, record }: WriteContext,
   groups: Rows['groups'][],
-  events: GroupEventInput[],
 ): Promise<Tally> {
   const column = <Value>(of: (group: Rows['groups']) => Value) => groups.map(of);
   const given = (field: 'parentGroupId' | 'description' | 'customAttributes') =>
@@ -73,21 +61,21 @@ async function loadGroups(
   const description = Prisma.sql`case when w.described then w.description else g.description end`;
   const attributes = Prisma.sql`case when w.attributed then w.custom_attributes::jsonb else g.custom_attributes end`;
   const isStored = Prisma.sql`g.id = w.id and g.tenant_id = ${tenantId} and g.deleted_at is null`;
-  const placed = await sql<{ id: GroupId }>(Prisma.sql`
-    select g.id from groups g join ${values} on ${isStored}
+  const placed = await query<NamedPlace & { id: GroupId }>(Prisma.sql`
+    select g.id, g.name, g.parent_group_id as "parentGroupId" from groups g join ${values} on ${isStored}
     where (g.name, g.parent_group_id) is distinct from (w.name, ${parent})`);
-  await sql(
+  await query(
     vacateNames(
       tenantId,
       placed.map(({ id }) => id),
     ),
   );
-  const created = await sql<StoredGroup>(Prisma.sql`
+  const created = await query<StoredGroup>(Prisma.sql`
     insert into groups as g (id, tenant_id, parent_group_id, name, name_key, search_key, description, type, custom_attributes)
     select w.id, ${tenantId}, w.parent_group_id, w.name, w.name_key, w.search_key, w.description,
       w.type::"GroupType", w.custom_attributes::jsonb from ${values}
     on conflict (id) do nothing returning ${storedColumns}`);
-  const updated = await sql<StoredGroup>(Prisma.sql`
+  const updated = await query<StoredGroup>(Prisma.sql`
     update groups g set name = w.name, name_key = w.name_key, description = ${description}, parent_group_id = ${parent},
       search_key = case when w.described then w.search_key else w.search_key || coalesce(substring(g.search_key from chr(10) || '.*'), '') end,
       moved_by = case when g.parent_group_id is not distinct from ${parent} then g.moved_by end,
@@ -95,75 +83,45 @@ async function loadGroups(
     from ${values} where ${isStored} and (g.name, g.description, g.parent_group_id, g.custom_attributes)
       is distinct from (w.name, ${description}, ${parent}, ${attributes})
     returning ${storedColumns}`);
-  const event = (type: GroupEventInput['type']) => (row: StoredGroup) => {
+  await dropSuffixes(query, tenantId, placed);
+  const event = (type: GroupEvent['type']) => (row: StoredGroup) => {
     const { id: groupId, ...data } = row;
-    events.push({ type, tenantId, groupId, data });
+    record({ type, groupId, data });
   };
   created.forEach(event('group.created'));
   updated.forEach(event('group.updated'));
   return count({ created: 0, updated: 0, unchanged: 0 }, groups.length, created.length, updated.length);
 }
 
-async function loadMemberships(
-  sql: Query,
-  tenantId: TenantId,
-  memberships: Rows['memberships'][],
-  events: GroupEventInput[],
-): Promise<Tally> {
+async function loadMemberships(tx: WriteContext, memberships: Rows['memberships'][]): Promise<Tally> {
   const tally = { created: 0, updated: 0, unchanged: 0 };
-  const added: { groupId: GroupId; id: string }[] = [];
+  const added: Membership[] = [];
   for (const chunk of chunks(memberships)) {
-    const rows = await sql<(typeof added)[number]>(Prisma.sql`
-      with added as (
-        insert into memberships (tenant_id, group_id, user_id, added_by)
-        select ${tenantId}, w.group_id, w.user_id, ${ACTOR}
-        from unnest(${chunk.map((row) => row.groupId)}::text[], ${chunk.map((row) => row.userId)}::text[]) w(group_id, user_id)
-        on conflict (group_id, user_id) do nothing returning group_id, user_id),
-      ${countMemberships('added', tenantId)}
-      select group_id as "groupId", user_id as id from added`);
+    const rows = await beginMemberships(
+      tx,
+      Prisma.sql`select * from unnest(${chunk.map((row) => row.groupId)}::text[], ${chunk.map((row) => row.userId)}::text[])
+        w(group_id, user_id)`,
+    );
     added.push(...rows);
     count(tally, chunk.length, rows.length, 0);
   }
   for (const [groupId, rows] of Map.groupBy(added, (row) => row.groupId)) {
-    events.push({
-      type: 'group_membership.added',
-      tenantId,
-      groupId,
-      data: { userIds: rows.map((row) => row.id) },
-    });
+    tx.record({ type: 'group_membership.added', groupId, data: { userIds: rows.map((row) => row.userId) } });
   }
   return tally;
 }
 
-async function loadNestings(
-  sql: Query,
-  tenantId: TenantId,
-  nestings: Rows['nestings'][],
-  events: GroupEventInput[],
-): Promise<Tally> {
+async function loadNestings(tx: WriteContext, nestings: Rows['nestings'][]): Promise<Tally> {
   const tally = { created: 0, updated: 0, unchanged: 0 };
   for (const chunk of chunks(nestings)) {
-    const rows = await sql<{ groupId: GroupId; id: string }>(Prisma.sql`
-      with added as (
-        insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
-        select ${tenantId}, w.parent, w.child, ${ACTOR}
-        from unnest(${chunk.map((row) => row.parentGroupId)}::text[], ${chunk.map((row) => row.childGroupId)}::text[]) w(parent, child)
-        on conflict (parent_group_id, child_group_id) do nothing returning parent_group_id, child_group_id),
-      ${noticeNestings('added', tenantId)}
-      select parent_group_id as "groupId", child_group_id as id from added`);
-    await claimNestings(
-      sql,
-      tenantId,
+    const rows = await nest(
+      tx,
       chunk.map((row) => ({ parent: row.parentGroupId, child: row.childGroupId })),
     );
     count(tally, chunk.length, rows.length, 0);
-    for (const [groupId, added] of Map.groupBy(rows, (row) => row.groupId)) {
-      events.push({
-        type: 'group_nesting.added',
-        tenantId,
-        groupId,
-        data: { childGroupIds: added.map((row) => row.id) },
-      });
+    for (const [groupId, added] of Map.groupBy(rows, (row) => row.parentGroupId)) {
+      const childGroupIds = added.map((row) => row.childGroupId);
+      tx.record({ type: 'group_nesting.added', groupId, data: { childGroupIds } });
     }
   }
   return tally;

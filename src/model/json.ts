@@ -56,9 +56,85 @@ function hasInexactNumber(value: JsonValue): boolean {
 /** May hold a number that double precision cannot: 16 digits or more, or an exponent of three. */
 const SUSPECT = /[\d.]{16}|\d[eE][+-]?\d{3}/;
 
-/** `JSON.parse`, but numbers that would change their value are NaN, which no rule of input accepts. */
+/** A key that an object of a JSON text gives twice, by its path: `JSON.parse` would keep the last value alone. */
+export class RepeatedKey extends SyntaxError {
+  readonly path: readonly (string | number)[];
+
+  constructor(path: readonly (string | number)[]) {
+    super(`${path.join('.')} ${RepeatedKey.fault}`);
+    this.path = path;
+  }
+
+  /** The fault in words, after the path. */
+  static readonly fault = 'is given twice';
+}
+
+/**
+ * `JSON.parse`, but numbers that would change their value are NaN, which no rule of input accepts, and a repeated key is
+ * refused with `RepeatedKey`.
+ */
 export function parseJson(text: string): unknown {
-  if (!SUSPECT.test(text)) return JSON.parse(text);
+  const value = SUSPECT.test(text) ? parseExact(text) : JSON.parse(text);
+  const repeated = repeatedKey(text);
+  if (repeated) throw new RepeatedKey(repeated);
+  return value;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const SPACE = 0x20;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+
+/** Where a valid JSON text first gives a key twice; null if it never does. Every body is read so: by codes, without texts. */
+function repeatedKey(text: string): (string | number)[] | null {
+  /** The objects and arrays that are open, with the last key or index in each. */
+  const open: { keys: Set<string> | null; at: string | number }[] = [];
+  for (let position = 0; position < text.length; position += 1) {
+    const code = text.charCodeAt(position);
+    if (code === OPEN_OBJECT) open.push({ keys: new Set(), at: '' });
+    else if (code === OPEN_ARRAY) open.push({ keys: null, at: 0 });
+    else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) open.pop();
+    else if (code === COMMA) {
+      const inner = open.at(-1)!;
+      if (typeof inner.at === 'number') inner.at += 1;
+    } else if (code === QUOTE) {
+      const end = endOfString(text, position);
+      const inner = open.at(-1);
+      if (inner?.keys && isKey(text, end)) {
+        const written = text.slice(position + 1, end);
+        const key = written.includes('\\') ? (JSON.parse(`"${written}"`) as string) : written;
+        inner.at = key;
+        if (inner.keys.has(key)) return open.map(({ at }) => at);
+        inner.keys.add(key);
+      }
+      position = end;
+    }
+  }
+  return null;
+}
+
+/** Where the quote is that ends the string which begins there. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); ; end = text.indexOf('"', end + 1)) {
+    let escapes = 0;
+    while (text.charCodeAt(end - 1 - escapes) === BACKSLASH) escapes += 1;
+    if (escapes % 2 === 0) return end;
+  }
+}
+
+/** Whether a colon follows the string that ends there; all blanks of JSON come before the space, or are it. */
+function isKey(text: string, end: number): boolean {
+  let next = end + 1;
+  while (text.charCodeAt(next) <= SPACE) next += 1;
+  return text.charCodeAt(next) === COLON;
+}
+
+function parseExact(text: string): unknown {
   try {
     return JSON.parse(text, exactNumber);
   } catch (cause) {

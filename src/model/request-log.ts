@@ -1,6 +1,7 @@
 // What the log is to say of one request: collected while it is answered, written as one line when it is.
 import type { Caller } from './caller.ts';
 import { isDirectoryError } from './errors.ts';
+import { loggedMessage } from './logged-error.ts';
 
 /** Other errors of an answer that are named beside the first: enough to tell two faults apart. */
 const MAX_OTHERS = 5;
@@ -38,7 +39,7 @@ export class RequestLog {
     if (!noted) return;
     this.#count += 1;
     if (this.#messages.size <= MAX_OTHERS) {
-      this.#messages.add(messageOf(noted.fields.err ?? error).slice(0, MAX_MESSAGE));
+      this.#messages.add(loggedMessage(noted.fields.err ?? error).slice(0, MAX_MESSAGE));
     }
     if (!this.#gravest || SEVERITY[noted.level] > SEVERITY[this.#gravest.level]) this.#gravest = noted;
   }
@@ -46,7 +47,7 @@ export class RequestLog {
   /** The line: how grave it is, its words, and its fields beside those of the request itself. */
   get line(): Noted {
     const { level, message, fields } = this.#gravest ?? { level: 'info', message: 'request', fields: {} };
-    const first = messageOf(fields.err).slice(0, MAX_MESSAGE);
+    const first = loggedMessage(fields.err).slice(0, MAX_MESSAGE);
     const others = [...this.#messages].filter((text) => text !== first);
     return {
       level,
@@ -73,8 +74,6 @@ function notedOf(error: unknown): Noted | null {
     return { level: 'warn', message, fields: { token: cause } };
   return null;
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** By whom, and for which tenant or partner; who sees everything asks for none. */
 function callerFields(caller: Caller): Record<string, string> {

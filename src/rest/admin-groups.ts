@@ -1,7 +1,9 @@
 // Groups of every tenant in sight: listed, created, read, updated and deleted.
+
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
-import { createGroup, updateGroup } from '../domain/commands/create-group.ts';
+import { createGroup } from '../domain/commands/create-group.ts';
 import { deleteGroup } from '../domain/commands/delete-group.ts';
+import { updateGroup } from '../domain/commands/update-group.ts';
 import { countGroups, listGroups, requireGroup } from '../domain/queries/groups.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
@@ -13,15 +15,7 @@ import { AdminGroupCreate, AdminGroupListItem, AdminGroupResponse, GroupUpdate }
 import { json, jsonBody, jsonRequest } from './media.ts';
 import { adminGroupsQuery, deletedGroupPath, groupPath } from './parameters.ts';
 import { VisibleGroupEnvelope } from './tenant-groups.ts';
-import {
-  createdHeaders,
-  etag,
-  etagHeaders,
-  expectedVersion,
-  ifMatch,
-  ifNoneMatch,
-  notModifiedResponse,
-} from './versions.ts';
+import * as versions from './versions.ts';
 
 const LIST = '/api/v1/admin/groups/';
 const ONE = `${LIST}{group_id}` as const;
@@ -68,7 +62,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       middleware: [jsonBody] as const,
       request: { body: jsonRequest(AdminGroupCreate, BODIES.adminCreateGroup) },
       responses: {
-        201: { ...json('The new group.', AdminGroupEnvelope), headers: createdHeaders },
+        201: { ...json('The new group.', AdminGroupEnvelope), headers: versions.createdHeaders },
         ...changeRefusals,
       },
     }),
@@ -77,7 +71,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       const { tenant_id, ...body } = c.req.valid('json');
       const { group } = await createGroup(directory, createInput(tenant_id, body));
       const data = await adminGroupResponse(directory, group);
-      const headers = { ...etag(group, data), Location: `${LIST}${group.id}` };
+      const headers = { ...versions.etag(group, data), Location: `${LIST}${group.id}` };
       return c.json(enveloped(c, data), 201, headers);
     },
   );
@@ -90,10 +84,13 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       summary: 'Get Group',
       description: 'Get a group by ID.',
       tags,
-      request: { params: groupPath, headers: ifNoneMatch },
+      request: { params: groupPath, headers: versions.ifNoneMatch },
       responses: {
-        304: notModifiedResponse,
-        200: { ...json('The group.', AdminGroupEnvelope.or(VisibleGroupEnvelope)), headers: etagHeaders },
+        304: versions.notModifiedResponse,
+        200: {
+          ...json('The group.', AdminGroupEnvelope.or(VisibleGroupEnvelope)),
+          headers: versions.etagHeaders,
+        },
         ...readRefusals,
       },
     }),
@@ -103,7 +100,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       const visible = visibleGroup(directory, group);
       if (visible) return c.json(enveloped(c, visible), 200);
       const data = await adminGroupResponse(directory, group);
-      return c.json(enveloped(c, data), 200, etag(group, data));
+      return c.json(enveloped(c, data), 200, versions.etag(group, data));
     },
   );
 
@@ -116,19 +113,23 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       description: 'Update a group.',
       tags,
       middleware: [jsonBody] as const,
-      request: { params: groupPath, headers: ifMatch, body: jsonRequest(GroupUpdate, BODIES.updateGroup) },
+      request: {
+        params: groupPath,
+        headers: versions.ifMatch,
+        body: jsonRequest(GroupUpdate, BODIES.updateGroup),
+      },
       responses: {
-        200: { ...json('The group as it is now.', AdminGroupEnvelope), headers: etagHeaders },
+        200: { ...json('The group as it is now.', AdminGroupEnvelope), headers: versions.etagHeaders },
         ...changeRefusals,
       },
     }),
     async (c) => {
       const { directory } = c.var;
       const { group_id } = c.req.valid('param');
-      const version = expectedVersion(c.req.valid('header'));
+      const version = versions.expectedVersion(c.req.valid('header'));
       const { group } = await updateGroup(directory, updateInput(group_id, version, c.req.valid('json')));
       const data = await adminGroupResponse(directory, group);
-      return c.json(enveloped(c, data), 200, etag(group, data));
+      return c.json(enveloped(c, data), 200, versions.etag(group, data));
     },
   );
 
@@ -145,14 +146,14 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
         'strategy ORPHAN.',
       ].join('\n'),
       tags,
-      request: { params: deletedGroupPath, headers: ifMatch },
+      request: { params: deletedGroupPath, headers: versions.ifMatch },
       responses: { 204: { description: 'Successful Response' }, ...deleteRefusals },
     }),
     async (c) => {
       await deleteGroup(c.var.directory, {
         id: c.req.valid('param').group_id,
         strategy: 'ORPHAN',
-        expectedVersion: expectedVersion(c.req.valid('header')),
+        expectedVersion: versions.expectedVersion(c.req.valid('header')),
       });
       return c.body(null, 204);
     },

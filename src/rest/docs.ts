@@ -1,4 +1,5 @@
 // The reference page: Swagger UI from its package, reading /openapi.json. Nothing on it is loaded from elsewhere.
+import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Api } from './api.ts';
@@ -42,23 +43,35 @@ const POLICY = [
  * (`CORS_ORIGINS`), their browsers send an Origin, and the page has no token.
  */
 export function addDocs(api: Api, developmentToken: string | null): void {
-  api.get('/docs', (c) =>
-    c.html(page(c.req.header('origin') === undefined ? developmentToken : null), 200, {
+  const [withToken, withoutToken] = [page(developmentToken), page(null)];
+  api.get('/docs', (c) => {
+    const html = c.req.header('origin') === undefined ? withToken : withoutToken;
+    return c.html(html, 200, {
       'content-security-policy': POLICY,
       'cache-control': 'no-store',
-    }),
-  );
+      etag: pageTag(html),
+    });
+  });
   api.get('/docs/reference.js', (c) =>
     c.body(SCRIPT, 200, { 'content-type': 'text/javascript; charset=utf-8' }),
   );
   for (const [name, type] of Object.entries(ASSETS)) {
-    api.get(`/docs/${name}`, async (c) =>
-      c.body(await asset(name), 200, { 'content-type': type, 'cache-control': 'public, max-age=3600' }),
-    );
+    let loading: ReturnType<typeof asset> | undefined;
+    api.get(`/docs/${name}`, async (c) => {
+      loading ??= asset(name);
+      const { bytes, etag } = await loading;
+      return c.body(bytes, 200, { 'content-type': type, 'cache-control': 'public, max-age=3600', etag });
+    });
   }
 }
 
-const asset = (name: string) => readFile(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)));
+async function asset(name: string) {
+  const bytes = await readFile(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)));
+  return { bytes, etag: pageTag(bytes) };
+}
+
+/** The strong entity tag of a page that is the same for everybody, by which it is compressed once. */
+export const pageTag = (page: string | Buffer): string => `"${hash('sha256', page, 'base64url')}"`;
 
 const page = (developmentToken: string | null) => `<!doctype html>
 <html lang="en">

@@ -2,8 +2,9 @@
 import type { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
 import { HTTPException } from 'hono/http-exception';
-import { parseJson } from '../model/json.ts';
+import { parseJson, RepeatedKey } from '../model/json.ts';
 import type { RestEnv } from './context.ts';
+import type { Fault } from './faults.ts';
 
 /** An answer with a body. */
 export const json = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
@@ -20,8 +21,8 @@ export const jsonRequest = <Schema extends z.ZodType>(schema: Schema, example: o
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
 /**
- * Refuses bodies that are not sent as JSON (415) or do not parse (400), before any fault of the request is told. What follows
- * reads the body by the same parser, which keeps numbers exact.
+ * Refuses bodies that are not sent as JSON (415), do not parse (400) or give a key twice (422), before any other fault of the
+ * request is told. What follows reads the body by the same parser, which keeps numbers exact.
  */
 export const jsonBody = createMiddleware<RestEnv>(async (c, next) => {
   if (!JSON_TYPE.test(c.req.header('content-type') ?? '')) {
@@ -31,7 +32,11 @@ export const jsonBody = createMiddleware<RestEnv>(async (c, next) => {
     const body = parseJson(await c.req.text());
     c.req.json = async () => body as never;
   } catch (cause) {
+    if (cause instanceof RepeatedKey) {
+      const fault: Fault = { loc: ['body', ...cause.path], msg: RepeatedKey.fault, type: 'value_error' };
+      return c.json({ detail: [fault] }, 422);
+    }
     throw new HTTPException(400, { message: 'The body is not JSON', cause });
   }
-  await next();
+  return next();
 });

@@ -8,7 +8,7 @@ import { isDirectoryError, refuse } from '../model/errors.ts';
 import type { RequestLog } from '../model/request-log.ts';
 import { addOperations, createApi } from './api.ts';
 import type { RestContext } from './context.ts';
-import { addDocs } from './docs.ts';
+import { addDocs, pageTag } from './docs.ts';
 import { refusedResponse } from './errors.ts';
 import { printOpenApi } from './openapi.ts';
 import { notModified } from './versions.ts';
@@ -21,7 +21,11 @@ export type RestOptions = {
   developmentToken: string | null;
 };
 
-export type RestHandler = (request: Request, log: RequestLog) => Promise<Response>;
+export type RestHandler = {
+  fetch: (request: Request, log: RequestLog) => Promise<Response>;
+  /** Of its routes, with `:` before parameters. */
+  paths: string[];
+};
 
 /** Answers `/api/v1`, `/openapi.json` and `/docs`. Nothing of a call is parsed before its token holds. */
 export function createRestHandler(options: RestOptions): RestHandler {
@@ -51,14 +55,22 @@ export function createRestHandler(options: RestOptions): RestHandler {
   });
   addOperations(api);
 
-  let document: string | undefined;
+  let document: { text: string; etag: string } | undefined;
   api.get('/openapi.json', (c) => {
     // Generated when first asked for: it takes as long as all the rest of a start.
-    document ??= printOpenApi();
-    return c.body(document, 200, { 'content-type': 'application/json' });
+    document ??= openApiDocument();
+    return c.body(document.text, 200, { 'content-type': 'application/json', etag: document.etag });
   });
   addDocs(api, options.developmentToken);
-  return async (request, log) => api.fetch(request, { log });
+  return {
+    fetch: async (request, log) => api.fetch(request, { log }),
+    paths: api.routes.map(({ path }) => path),
+  };
+}
+
+function openApiDocument() {
+  const text = printOpenApi();
+  return { text, etag: pageTag(text) };
 }
 
 const tooLong = (milliseconds: number) =>

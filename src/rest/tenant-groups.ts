@@ -1,8 +1,10 @@
 // The groups of one tenant: listed, created, read, updated and deleted, and their members changed.
+
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { updateGroupMembers } from '../domain/commands/change-members.ts';
-import { createGroup, updateGroup } from '../domain/commands/create-group.ts';
+import { createGroup } from '../domain/commands/create-group.ts';
 import { deleteGroup } from '../domain/commands/delete-group.ts';
+import { updateGroup } from '../domain/commands/update-group.ts';
 import { countGroups, listGroups, requireGroupOf } from '../domain/queries/groups.ts';
 import { requireTenantOfGroups } from '../domain/queries/tenants.ts';
 import type { RestEnv } from './context.ts';
@@ -29,15 +31,7 @@ import {
   tenantGroupsQuery,
   tenantPath,
 } from './parameters.ts';
-import {
-  createdHeaders,
-  etag,
-  etagHeaders,
-  expectedVersion,
-  ifMatch,
-  ifNoneMatch,
-  notModifiedResponse,
-} from './versions.ts';
+import * as versions from './versions.ts';
 
 const LIST = '/api/v1/tenants/{tenant_id}/groups';
 const ONE = `${LIST}/{group_id}` as const;
@@ -86,7 +80,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       middleware: [jsonBody] as const,
       request: { params: tenantPath, body: jsonRequest(GroupCreate, BODIES.createGroup) },
       responses: {
-        201: { ...json('The new group.', GroupEnvelope), headers: createdHeaders },
+        201: { ...json('The new group.', GroupEnvelope), headers: versions.createdHeaders },
         ...changeRefusals,
       },
     }),
@@ -96,7 +90,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       const { group } = await createGroup(directory, createInput(tenantId, c.req.valid('json')));
       const Location = `/api/v1/tenants/${tenantId}/groups/${group.id}`;
       const data = await groupResponse(directory, group);
-      return c.json(enveloped(c, data), 201, { ...etag(group, data), Location });
+      return c.json(enveloped(c, data), 201, { ...versions.etag(group, data), Location });
     },
   );
 
@@ -108,10 +102,10 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       summary: 'Get Tenant Group',
       description: 'Get a group by ID.',
       tags,
-      request: { params: tenantGroupPath, query: includeQuery, headers: ifNoneMatch },
+      request: { params: tenantGroupPath, query: includeQuery, headers: versions.ifNoneMatch },
       responses: {
-        304: notModifiedResponse,
-        200: { ...json('The group.', GroupEnvelope.or(VisibleGroupEnvelope)), headers: etagHeaders },
+        304: versions.notModifiedResponse,
+        200: { ...json('The group.', GroupEnvelope.or(VisibleGroupEnvelope)), headers: versions.etagHeaders },
         ...includeRefusals,
       },
     }),
@@ -123,7 +117,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       const visible = visibleGroup(directory, group);
       if (visible) return c.json(enveloped(c, visible), 200);
       const data = await groupResponse(directory, group, include);
-      return c.json(enveloped(c, data), 200, etag(group, data));
+      return c.json(enveloped(c, data), 200, versions.etag(group, data));
     },
   );
 
@@ -138,11 +132,11 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       middleware: [jsonBody] as const,
       request: {
         params: tenantGroupPath,
-        headers: ifMatch,
+        headers: versions.ifMatch,
         body: jsonRequest(GroupUpdate, BODIES.updateGroup),
       },
       responses: {
-        200: { ...json('The group as it is now.', GroupEnvelope), headers: etagHeaders },
+        200: { ...json('The group as it is now.', GroupEnvelope), headers: versions.etagHeaders },
         ...changeRefusals,
       },
     }),
@@ -150,10 +144,10 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       const { directory } = c.var;
       const { tenant_id, group_id } = c.req.valid('param');
       await requireGroupOf(directory, tenant_id, group_id);
-      const version = expectedVersion(c.req.valid('header'));
+      const version = versions.expectedVersion(c.req.valid('header'));
       const { group } = await updateGroup(directory, updateInput(group_id, version, c.req.valid('json')));
       const data = await groupResponse(directory, group);
-      return c.json(enveloped(c, data), 200, etag(group, data));
+      return c.json(enveloped(c, data), 200, versions.etag(group, data));
     },
   );
 
@@ -172,7 +166,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
         '- CASCADE: Delete child groups',
       ].join('\n'),
       tags,
-      request: { params: deletedTenantGroupPath, query: strategyQuery, headers: ifMatch },
+      request: { params: deletedTenantGroupPath, query: strategyQuery, headers: versions.ifMatch },
       responses: { 204: { description: 'Successful Response' }, ...deleteRefusals },
     }),
     async (c) => {
@@ -183,7 +177,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       await deleteGroup(directory, {
         id,
         strategy,
-        expectedVersion: expectedVersion(c.req.valid('header')),
+        expectedVersion: versions.expectedVersion(c.req.valid('header')),
       });
       return c.body(null, 204);
     },

@@ -11,14 +11,15 @@ import type { RestEnv } from './context.ts';
 const DIGEST = 11;
 
 /**
- * The header of a conditional change. Only the tag of one group, or `*`, can name a version of it: lists and weak
- * tags are faults of the request, so that a precondition is never passed over.
+ * The header of a conditional change. Only the tag of one group, or `*`, can name a version of it: a list is a fault of the
+ * request, so that a precondition is never passed over. The version in a tag is compared, which differs after each change
+ * of the group: weak tags are taken too, and those to whose digest a proxy that compresses has added something.
  */
 export const ifMatch = z.object({
   'if-match': z
     .string()
     .regex(
-      new RegExp(`^(\\*|"[1-9]\\d{0,8}(-[\\w-]{${DIGEST}})?")$`),
+      new RegExp(`^(\\*|(W/)?"[1-9]\\d{0,8}(-[\\w-]{${DIGEST},20})?")$`),
       'must be the ETag of the group, such as "3", or *',
     )
     .optional()
@@ -30,19 +31,22 @@ export const ifMatch = z.object({
     }),
 });
 
+/** A tag without its mark of weakness. */
+const opaque = (tag: string): string => tag.replace(/^W\//, '');
+
 /** The version that the header asks for; undefined for none and for `*`, which any existing group meets (RFC 9110, 13.1.1). */
 export function expectedVersion({ 'if-match': tag }: z.infer<typeof ifMatch>): number | undefined {
-  return tag === undefined || tag === '*' ? undefined : Number.parseInt(tag.slice(1), 10);
+  return tag === undefined || tag === '*' ? undefined : Number.parseInt(opaque(tag).slice(1), 10);
 }
 
 /**
  * The header that tells a group's version, and by a digest which representation this is: counts, members and the path
- * change without the group.
+ * change without the group. The tag is weak (RFC 9110, section 8.8.1): `meta` and the encoding vary, which it does not tell.
  */
 export function etag({ version }: GroupRow, data: object): Record<string, string> {
   if (version === null) return {};
   const digest = createHash('sha256').update(JSON.stringify(data)).digest('base64url').slice(0, DIGEST);
-  return { ETag: `"${version}-${digest}"` };
+  return { ETag: `W/"${version}-${digest}"` };
 }
 
 /** The header of a read that is to be answered only if there is something new. */
@@ -51,7 +55,7 @@ export const ifNoneMatch = z.object({
     .string()
     .optional()
     .openapi({
-      param: { example: '"1-kmEbYqY8lMp"' },
+      param: { example: 'W/"1-kmEbYqY8lMp"' },
       description:
         'The `ETag` of the answer that you have: it is 304, without a body, as long as it would be the same.',
     }),
@@ -66,8 +70,8 @@ export const notModified = createMiddleware<RestEnv>(async (c, next) => {
   const tag = c.res.headers.get('etag');
   const known = c.req.header('if-none-match');
   if (!['GET', 'HEAD'].includes(c.req.method) || c.res.status !== 200 || tag === null || !known) return;
-  const tags = known.split(',').map((each) => each.trim().replace(/^W\//, ''));
-  if (tags.includes(tag) || known.trim() === '*') c.res = new Response(null, { status: 304 });
+  const tags = known.split(',').map((each) => opaque(each.trim()));
+  if (tags.includes(opaque(tag)) || known.trim() === '*') c.res = new Response(null, { status: 304 });
 });
 
 /** How answers with a group describe that header. */

@@ -79,13 +79,16 @@ afterEach(() => void vi.useRealTimers());
 
 /** An authenticator of its own, which has cached nothing yet. */
 const trusting = (issuer: Partial<Issuer> = {}) => issued(issuer).authenticate;
-const issued = (issuer: Partial<Issuer> = {}) =>
-  authenticateIssued({
-    issuers: ['https://id.example.com/tenants/*', ISSUER],
-    audiences: [AUDIENCE],
-    jwksUrl: provider.url,
-    ...issuer,
-  });
+const issued = (issuer: Partial<Issuer> = {}, onRefresh: (error: unknown) => void = () => {}) =>
+  authenticateIssued(
+    {
+      issuers: ['https://id.example.com/tenants/*', ISSUER],
+      audiences: [AUDIENCE],
+      jwksUrl: provider.url,
+      ...issuer,
+    },
+    onRefresh,
+  );
 
 const inSeconds = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
 
@@ -479,39 +482,70 @@ describe('a verified token', () => {
     expect(await refusal(await token({ sub: 'usr_new' }, { key }))).toBe('UNAUTHENTICATED');
   }
 
-  test('is not verified again for 60 s', async () => {
+  /** How many tokens are verified while `run` runs: a cached one is not. */
+  async function verifications(run: () => Promise<unknown>): Promise<number> {
+    const verify = vi.spyOn(crypto.subtle, 'verify');
+    try {
+      await run();
+      return verify.mock.calls.length;
+    } finally {
+      verify.mockRestore();
+    }
+  }
+
+  test('is not verified again until it expires, as long as the keys stay the same', async () => {
     const setClock = stopClock();
-    // It has expired by then, but for the difference of clocks.
-    const authorization = await token({ exp: inSeconds(1) });
+    const authorization = await token({ exp: inSeconds(100) });
+    await authenticate(await token({ sub: 'usr_first' }));
+    expect(await verifications(() => authenticate(authorization))).toBe(1);
+    for (const seconds of [29, 59, 61, 90, 159]) {
+      setClock(seconds * 1_000);
+      // What the issuer publishes is read again in between, and is the same.
+      await authenticate(await token({ sub: `usr_${seconds}` }));
+      await expect.poll(() => provider.requests).toBeGreaterThan(seconds / 62);
+      expect(await verifications(() => authenticate(authorization)), `${seconds}`).toBe(0);
+    }
+    setClock(160_000);
+    expect(await message(authorization)).toMatch(/expired/);
+    expect(await message(authorization), 'nor when asked once more').toMatch(/expired/);
+  });
+
+  test('is refused as soon as its key is known to be withdrawn', async () => {
+    const setClock = stopClock();
+    await authenticate(await token());
+    const authorization = await token({ sub: 'usr_B' });
     await authenticate(authorization);
-    setClock(40_000);
+    setClock(30_000);
     await withdraw(ec);
-    setClock(59_999);
-    expect(await authenticate(authorization)).toEqual(ADMIN);
-    setClock(60_000);
     expect(await refusal(authorization)).toBe('UNAUTHENTICATED');
-    expect(await refusal(authorization), 'nor when asked once more').toBe('UNAUTHENTICATED');
+  });
+
+  test('does not outlive the keys that verified it', async () => {
+    const setClock = stopClock();
+    await authenticate(await token());
+    const authorization = await token({ sub: 'usr_B' });
+    await authenticate(authorization);
+    provider.answer = (_request, response) => void response.writeHead(500).end();
+    setClock(59_999);
+    expect(await refusal(authorization)).toBe('accepted');
+    setClock(60_000);
+    expect(await refusal(authorization)).toBe('UNAVAILABLE');
   });
 
   test('is one of those that 16 MB hold: what is unused for longest makes room', async () => {
-    const setClock = stopClock();
     // Of the longest tokens some 650 fit.
     const padding = 'x'.repeat(5_700);
+    await authenticate(await token({ sub: 'usr_first' }));
     const [first, second] = [await token({ padding }), await token()];
     await authenticate(first);
     await authenticate(second);
-    setClock(40_000);
-    await withdraw(ec);
-    const key = provider.keys[0]!;
-    const others = Array.from({ length: 700 }, (_, index) =>
-      token({ sub: `usr_${index}`, padding }, { key }),
-    );
+    const others = Array.from({ length: 700 }, (_, index) => token({ sub: `usr_${index}`, padding }));
     for (const [index, other] of others.entries()) {
       await authenticate(await other);
-      if (index === 500) expect(await refusal(second)).toBe('accepted');
+      if (index === 500) expect(await verifications(() => authenticate(second))).toBe(0);
     }
-    expect(await refusal(second)).toBe('accepted');
-    expect(await refusal(first)).toBe('UNAUTHENTICATED');
+    expect(await verifications(() => authenticate(second))).toBe(0);
+    expect(await verifications(() => authenticate(first))).toBe(1);
   });
 
   test('is a matter of its own: a refused one leaves nothing behind', async () => {
@@ -587,19 +621,56 @@ describe('the keys are at hand', () => {
     expect(provider.requests).toBe(1);
   });
 
+  const FAILING: RequestListener = (_request, response) => void response.writeHead(500).end();
+
   test('not while they cannot be had, which is not tried at each question, and again when they can', async () => {
-    vi.useFakeTimers({ toFake: ['Date'] });
+    const setClock = stopClock();
     const idp = issued();
-    provider.answer = (_request, response) => void response.writeHead(500).end();
+    provider.answer = FAILING;
     for (let asked = 0; asked < 5; asked += 1) expect(await state(idp)).toBe('out of reach');
     expect(provider.requests).toBe(1);
     provider.answer = null;
-    vi.setSystemTime(Date.now() + 1_000);
+    setClock(1_000);
     expect(await state(idp)).toBe('ready');
-    provider.answer = (_request, response) => void response.writeHead(500).end();
-    vi.setSystemTime(Date.now() + 59_000);
-    expect(await state(idp), 'they are still good').toBe('ready');
-    vi.setSystemTime(Date.now() + 2_000);
+  });
+
+  test('as long as they are valid, whatever becomes of a refresh, and not when they have expired', async () => {
+    const setClock = stopClock();
+    const told: unknown[] = [];
+    const idp = issued({}, (error) => told.push(error));
+    expect(await state(idp)).toBe('ready');
+    setClock(29_999);
+    expect(await state(idp)).toBe('ready');
+    expect(provider.requests, 'not before half of their age').toBe(1);
+    provider.answer = FAILING;
+    for (const [at, second] of [30, 31, 45, 59].entries()) {
+      setClock(second * 1_000);
+      expect(await state(idp), `${second}`).toBe('ready');
+      await expect.poll(() => [provider.requests, told.length]).toEqual([at + 2, 1]);
+    }
+    setClock(60_000);
     expect(await state(idp)).toBe('out of reach');
+    expect(told, 'once, not with each failure').toEqual([expect.any(Error)]);
+    provider.answer = null;
+    setClock(61_000);
+    expect(await state(idp)).toBe('ready');
+    expect(told).toEqual([expect.any(Error), null]);
+  });
+
+  test('and are refreshed in the background, while tokens are verified by those that are held', async () => {
+    const setClock = stopClock();
+    await authenticate(await token());
+    const waiting: (() => void)[] = [];
+    provider.answer = (_request, response) =>
+      void waiting.push(() =>
+        response.end(JSON.stringify({ keys: [ec, rsa].map(({ publicJwk }) => publicJwk) })),
+      );
+    setClock(30_000);
+    for (let asked = 0; asked < 3; asked += 1) expect(await authenticate(await token())).toEqual(ADMIN);
+    await expect.poll(() => waiting.length).toBe(1);
+    waiting[0]!();
+    provider.answer = null;
+    setClock(59_999);
+    await expect.poll(async () => [await refusal(await token()), provider.requests]).toEqual(['accepted', 2]);
   });
 });

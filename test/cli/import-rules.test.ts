@@ -1,8 +1,10 @@
 // Import, rule by rule: what is refused leaves every table as it was, and what is stored is told exactly.
+
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { KEY_RULES } from '../../src/database/case-keys.ts';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
@@ -833,4 +835,23 @@ test('the report names what was done, what was refused and at most twenty reason
     ...shown,
     'Skipped, since it holds no rows: version, note\n',
   ]);
+});
+
+test('a name that two stored siblings have is taken, and the other one’s alone when the file renames one', async () => {
+  const { tables, tenantId, a, c } = world();
+  await load(tables);
+  expect(await run(`select key_rules from tenants where id = '${tenantId}'`)).toEqual([
+    { key_rules: KEY_RULES },
+  ]);
+  // As new rules for keys leave siblings whose names have become the same.
+  await run(
+    `update groups set name = 'a', name_key = 'a' || chr(31) || id, search_key = 'a' where id = '${c}'`,
+  );
+  const groups = (...rows: object[]) => ({ ...tables, groups: rows as Tables[string] });
+  const third = { id: newId('group'), tenantId, name: 'A' };
+  const refused = await load(groups(third));
+  expect(refused.tenants[0]!.faults).toEqual([expect.stringContaining('have the same name and parent')]);
+  await load(groups({ id: a, tenantId, name: 'Other' }));
+  expect(await run(`select name_key from groups where id = '${c}'`)).toEqual([{ name_key: 'a' }]);
+  expect(await checkDirectory(db, tenantId)).toEqual([]);
 });

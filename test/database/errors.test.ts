@@ -18,7 +18,7 @@ const STATES = {
   again: ['40001', '40P01', 'P2034'],
   // Unavailable, and the connection is dropped.
   lost: [
-    ...['08000', '08001', '08003', '08004', '08006', '08007', '08P01'],
+    ...['08000', '08001', '08003', '08004', '08006', '08007'],
     ...['25006', '25P03', '25P04'],
     ...['28000', '28P01', '3D000'],
     ...['53000', '53100', '53200', '53300', '53400'],
@@ -59,6 +59,8 @@ const STATES = {
       'P0001',
       'XX000',
     ],
+    // A protocol violation: of this code's making, unless a pooler says otherwise.
+    '08P01',
     ...['108000', '080000', '125006', '250066', '57', 'ERR_INVALID_ARG_TYPE', 'XECONNRESET'],
   ],
 } as const;
@@ -73,6 +75,42 @@ test.each(Object.entries(STATES).flatMap(([kind, codes]) => codes.map((code) => 
     else expect(told).toBe(error);
   },
 );
+
+test.each([
+  'query_wait_timeout',
+  'query_timeout',
+  'client_idle_timeout',
+  'client_login_timeout (server down)',
+  'idle transaction timeout',
+  'server login has been failing, try again later (server_login_retry)',
+  'server login has been failing, cached error: connect failed (server_login_retry)',
+  'server login failed: FATAL the database system is starting up',
+  'server conn crashed?',
+  'server shutting down',
+  'no more connections allowed (max_client_conn)',
+  'client connections exceeded (max_client_conn)',
+  'pooler is shut down',
+  'pause mode',
+  'database configuration changed',
+  'bouncer resources exhaustion',
+])('PgBouncer\'s "%s", which is told as 08P01, is a lost connection', (message) => {
+  const error = coded('08P01', message);
+  expect([isRetryable(error), isLostConnection(error)]).toEqual([false, true]);
+  expect(databaseError(error)).toMatchObject({ ...UNAVAILABLE, cause: error });
+  // The words are PgBouncer's under this code alone.
+  expect(isLostConnection(coded('XX000', message))).toBe(false);
+});
+
+test.each([
+  'bind message supplies 1 parameters, but prepared statement "s1" requires 2',
+  'invalid message format',
+  'insufficient data left in message',
+  'unsupported pkt type: 70',
+])('"%s" (08P01) is a fault of the code', (message) => {
+  const error = coded('08P01', message);
+  expect(isLostConnection(error)).toBe(false);
+  expect(databaseError(error)).toBe(error);
+});
 
 test.each([
   ['timeout exceeded when trying to connect'],

@@ -8,7 +8,7 @@ import { databaseError } from '../../src/database/errors.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { DEFAULT_TIMEOUTS, openPostgresql } from '../../src/database/postgresql.ts';
 import { assertReady } from '../../src/database/ready.ts';
-import { change, openDirectory, seeing } from '../../src/domain/directory.ts';
+import { openDirectory, seeing } from '../../src/domain/directory.ts';
 import type { UserId } from '../../src/model/ids.ts';
 import { createTenant, superAdmin } from '../support/directories.ts';
 import { createDatabase, openTestDatabase } from '../support/postgresql.ts';
@@ -108,17 +108,18 @@ test('a database that only reads is unavailable for changes and not ready, and i
   await set('default_transaction_read_only = on');
   const reading = openPostgresql({ url, poolSize: 1 });
   const directory = openDirectory(reading, superAdmin);
+  const { tenantId } = await createTenant(db);
   const write = Prisma.sql`insert into partners (id, name) values ('prt_written', 'Written')`;
   const refused = { code: 'UNAVAILABLE', cause: { code: '25006' } };
-  await expect(change(directory, (sql) => sql(write))).rejects.toMatchObject(refused);
+  await expect(directory.transact(tenantId, ({ query }) => query(write))).rejects.toMatchObject(refused);
   await expect(assertReady(reading)).rejects.toMatchObject({
     code: 'UNAVAILABLE',
     message: 'The database is read-only',
   });
-  await expect(change(directory, (sql) => sql(write))).rejects.toMatchObject(refused);
+  await expect(directory.transact(tenantId, ({ query }) => query(write))).rejects.toMatchObject(refused);
   await set('default_transaction_read_only = off');
   // The failed change dropped its connection; the next one opens another.
-  expect(await change(directory, (sql) => sql(write))).toEqual([]);
+  expect(await directory.transact(tenantId, ({ query }) => query(write))).toEqual([]);
   await assertReady(reading);
   await reading.close();
   await close();

@@ -1,22 +1,25 @@
 // "Ignoring case": what differs only by case or normalisation is found and clashes; stored keys follow when the rules change.
+
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { refreshCaseKeys } from '../../src/database/case-keys.ts';
+import { KEY_RULES, refreshCaseKeys } from '../../src/database/case-keys.ts';
 import { type Database, Prisma } from '../../src/database/database.ts';
-import { openDatabase } from '../../src/database/open.ts';
+import { type DatabaseOptions, openDatabase } from '../../src/database/open.ts';
 import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
-import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
+import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory, repairDirectory } from '../../src/domain/integrity/check.ts';
-import { countGroups, listGroups } from '../../src/domain/queries/groups.ts';
+import { countGroups, findGroup, listGroups } from '../../src/domain/queries/groups.ts';
 import { countUsers } from '../../src/domain/queries/users.ts';
 import { type GroupId, newId } from '../../src/model/ids.ts';
-import { caseKey, searchKey, searchTerm } from '../../src/model/text.ts';
+import { caseKey, nameKey, searchKey, searchTerm } from '../../src/model/text.ts';
 import { createTenant, openAsAdmin, plainUser, superAdmin } from '../support/directories.ts';
-import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+import { openTestDatabase, type TestDatabase, untilOneWaits } from '../support/postgresql.ts';
 import { seed } from '../support/seed.ts';
 
 let database: TestDatabase;
@@ -142,6 +145,12 @@ test('a line break in a search stands for one in a description, and for no end o
   await expect(found('first\vsecond')).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
 });
 
+const quietly = () => {};
+const rulesOf = async (tenantId: string) =>
+  (await run(`select key_rules from tenants where id = '${tenantId}'`))[0]!.key_rules;
+const setRules = (tenantId: string, rules: readonly number[]) =>
+  run(`update tenants set key_rules = '{${rules}}' where id = '${tenantId}'`);
+
 /** Rewrites the keys of a tenant as versions before wrote them. */
 async function age(tenantId: string): Promise<void> {
   const groups = await run(`select id, name, description from groups where tenant_id = '${tenantId}'`);
@@ -158,7 +167,7 @@ async function age(tenantId: string): Promise<void> {
       Prisma.sql`update users set search_key = ${[email, display_name].map(old).join('\n')} where id = ${id}`,
     );
   }
-  await run(`update tenants set stale_keys = true where id = '${tenantId}'`);
+  await run(`update tenants set key_rules = '{}' where id = '${tenantId}'`);
 }
 
 test('the longest keys are stored, sorted by and found again', async () => {
@@ -225,9 +234,7 @@ describe('keys of a version before', () => {
     expect(warnings).toEqual([expect.stringContaining(clash)]);
     expect(await checkDirectory(db, tenantId)).toEqual([{ kind: 'sibling-names', message: clash }]);
     expect(await version()).toBe(Number(before) + 1);
-    expect(await run(`select stale_keys from tenants where id = '${tenantId}'`)).toEqual([
-      { stale_keys: false },
-    ]);
+    expect(await rulesOf(tenantId)).toEqual(KEY_RULES);
     const found = (search: string) => countGroups(openAsAdmin(db, tenantId), { filter: { search } });
     expect(await Promise.all(['οδοσ', 'ΤΑΪ́', 'ib', 'ix', 'STRASSE', 'a\nb'].map(found))).toEqual([
       1, 1, 1, 2, 1, 7,
@@ -250,8 +257,6 @@ describe('keys of a version before', () => {
     expect(await repairDirectory(db)).toBe(0);
     for (const id of [ix, dotted].sort().slice(0, 1))
       await updateGroup(directory, { id: id as never, name: 'Other' });
-    expect(await checkDirectory(db, tenantId)).toMatchObject([{ kind: 'derived-column' }]);
-    expect(await repairDirectory(db)).toBe(1);
     expect(await checkDirectory(db, tenantId)).toEqual([]);
     await expect(createGroup(directory, { tenantId, name: 'IX' })).rejects.toMatchObject({
       code: 'NAME_TAKEN',
@@ -269,14 +274,11 @@ describe('keys of a version before', () => {
       await db.sql(Prisma.sql`update groups set name = ${name} where id = ${children[index]}`);
     await deleteGroup(directory, { id: parent, strategy: 'CASCADE' });
     await age(tenantId);
-    await refreshCaseKeys(db);
+    await refreshCaseKeys(db, quietly);
     expect(await checkDirectory(db, tenantId)).toEqual([]);
     const { restoredGroupIds } = await restoreGroup(directory, { id: parent, includeDescendants: true });
     expect(restoredGroupIds.toSorted()).toEqual([parent, ...children].toSorted());
     expect(await checkDirectory(db, tenantId)).toMatchObject([{ kind: 'sibling-names' }]);
-    // The next test looks for other clashes.
-    await updateGroup(directory, { id: children[1]!, name: 'Other' });
-    await repairDirectory(db);
   });
 
   test('are rewritten once, and by a repair too', async () => {
@@ -284,12 +286,14 @@ describe('keys of a version before', () => {
     expect((await checkDirectory(db, tenantId)).every(({ kind }) => kind === 'derived-column')).toBe(true);
     await repairDirectory(db);
     expect(await checkDirectory(db, tenantId)).toMatchObject([{ kind: 'sibling-names' }]);
-    await run(`update tenants set stale_keys = false`);
+    expect(await rulesOf(tenantId)).toEqual(KEY_RULES);
     await age(tenantId);
-    await refreshCaseKeys(db);
+    await refreshCaseKeys(db, quietly);
     await age(tenantId);
-    await run(`update tenants set stale_keys = false`);
-    expect(await refreshCaseKeys(db)).toEqual([]);
+    await setRules(tenantId, KEY_RULES);
+    const warnings: string[] = [];
+    await refreshCaseKeys(db, (text) => warnings.push(text));
+    expect(warnings).toEqual([]);
     expect(await checkDirectory(db, tenantId)).not.toEqual([]);
     await repairDirectory(db);
   });
@@ -305,4 +309,231 @@ test('a repair gives siblings the names that each other has the key of', async (
   await run(`update groups set name_key = 'b' where id = '${a}'`);
   expect(await repairDirectory(db)).toBe(2);
   expect(await checkDirectory(db, tenantId)).toEqual([]);
+});
+
+test('the number of the rules belongs to what they make of a text: raise KEY_RULES with a change of keys', () => {
+  // Letters whose case is the same in all versions of Unicode since 5, and those that the rules name.
+  const letters = Array.from({ length: 0x530 - 0x20 }, (_, index) => String.fromCodePoint(0x20 + index));
+  const texts = [
+    ...letters.filter((letter) => /^[\p{ASCII}À-ſΆ-ώЀ-я]$/u.test(letter)),
+    ...Object.keys(TITLES),
+  ];
+  const keys = ['ΟΔΟΣ', 'İx', 'ẞ', 'Ταΐζω', '  Å ', 'a\nb', ...texts].map((text) => [
+    nameKey(text),
+    searchKey(text, text),
+    searchTerm(text),
+  ]);
+  const digest = createHash('sha256').update(JSON.stringify(keys)).digest('hex').slice(0, 16);
+  expect([KEY_RULES[0], digest]).toEqual([1, 'b8645047d0093264']);
+});
+
+describe('a start', () => {
+  const open = (options: Partial<DatabaseOptions> = {}) =>
+    openDatabase({ url: database.url, dataDir: '', warn: quietly, ...options }).then((opened) =>
+      opened.close(),
+    );
+  /** A tenant of older keys with two siblings that now have one name. */
+  async function clashing() {
+    const { tenantId } = await createTenant(db);
+    const directory = openAsAdmin(db, tenantId);
+    const ids = [];
+    for (const name of ['ix', 'İx']) {
+      const { group } = await createGroup(directory, { tenantId, name: newId('group') });
+      await db.sql(Prisma.sql`update groups set name = ${name} where id = ${group.id}`);
+      ids.push(group.id);
+    }
+    await age(tenantId);
+    return { tenantId, directory, clash: `${ids.toSorted().join(', ')} share a name` };
+  }
+  const older = [KEY_RULES[0]!, KEY_RULES[1]! - 1, 9];
+  const newer = [KEY_RULES[0]!, KEY_RULES[1]! + 1, 0];
+
+  test('refreshes keys of older rules and of an older Unicode, and leaves newer ones alone', async () => {
+    const { tenantId } = await createTenant(db);
+    await createGroup(openAsAdmin(db, tenantId), { tenantId, name: 'ΟΔΟΣ' });
+    for (const rules of [[], [0, 99, 0], older]) {
+      await age(tenantId);
+      await setRules(tenantId, rules);
+      await open();
+      expect([await rulesOf(tenantId), await checkDirectory(db, tenantId)]).toEqual([KEY_RULES, []]);
+    }
+    for (const rules of [newer, [KEY_RULES[0]! + 1, 0]]) {
+      await age(tenantId);
+      await setRules(tenantId, rules);
+      const warnings: string[] = [];
+      await open({ warn: (text) => warnings.push(text) });
+      expect(warnings).toEqual([expect.stringMatching(/^A newer version.* of 1 tenants.*--repair$/)]);
+      expect(await rulesOf(tenantId)).toEqual(rules);
+      expect(await checkDirectory(db, tenantId)).toMatchObject([{ kind: 'derived-column' }]);
+      // The way back for good.
+      await repairDirectory(db);
+      expect([await rulesOf(tenantId), await checkDirectory(db, tenantId)]).toEqual([KEY_RULES, []]);
+    }
+  });
+
+  test('that ends before it has told of clashes leaves that to the next one', async () => {
+    const [one, two] = [await clashing(), await clashing()];
+    const warnings: string[] = [];
+    const ends = open({
+      warn: (text) => {
+        if (warnings.push(text) === 2) throw new Error('ended');
+      },
+    });
+    await expect(ends).rejects.toThrow('ended');
+    const [first, second] = one.tenantId < two.tenantId ? [one, two] : [two, one];
+    expect([await rulesOf(first.tenantId), await rulesOf(second.tenantId)]).toEqual([KEY_RULES, []]);
+    await open({ warn: (text) => warnings.push(text) });
+    expect(warnings).toEqual([first, second, second].map(({ clash }) => expect.stringContaining(clash)));
+    expect(await rulesOf(second.tenantId)).toEqual(KEY_RULES);
+  });
+
+  test('waits for the lock of a tenant longer than a request would, and finds what was done meanwhile', async () => {
+    const { tenantId } = await clashing();
+    const warnings: string[] = [];
+    let opening: Promise<void> | undefined;
+    await db.transaction(async (sql) => {
+      await sql(Prisma.sql`select id from tenants where id = ${tenantId} for no key update`);
+      opening = open({ timeouts: { lock: 50 }, warn: (text) => warnings.push(text) });
+      await untilOneWaits(database);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      // As another server that refreshes the same tenant.
+      await sql(Prisma.sql`update tenants set key_rules = ${KEY_RULES}::int[] where id = ${tenantId}`);
+    });
+    await opening;
+    expect(warnings).toEqual([]);
+    expect(await checkDirectory(db, tenantId)).not.toEqual([]);
+    await repairDirectory(db);
+  });
+
+  test('beside another one refreshes each tenant, and both end well', async () => {
+    const { tenantId, clash } = await clashing();
+    const warnings: string[] = [];
+    const both = [1, 2].map(() => open({ timeouts: { lock: 20 }, warn: (text) => warnings.push(text) }));
+    await Promise.all(both);
+    expect(new Set(warnings)).toEqual(new Set([expect.stringContaining(clash)]));
+    expect(await rulesOf(tenantId)).toEqual(KEY_RULES);
+  });
+});
+
+describe('a name that two siblings have', () => {
+  /** Two siblings `ix` under a parent, and which of them stores the plain key. */
+  async function twins() {
+    const { tenantId } = await createTenant(db);
+    const directory = openAsAdmin(db, tenantId);
+    const create = async (name: string, parentGroupId: GroupId | null) =>
+      (await createGroup(directory, { tenantId, name, parentGroupId })).group.id;
+    const top = await create('Top', null);
+    const parent = await create('Parent', top);
+    const ids = [await create('1', parent), await create('2', parent)].toSorted();
+    for (const [index, name] of ['ix', 'İx'].entries())
+      await db.sql(Prisma.sql`update groups set name = ${name} where id = ${ids[index]}`);
+    await age(tenantId);
+    await refreshCaseKeys(db, quietly);
+    const [plain, suffixed] = ids as [GroupId, GroupId];
+    expect([await keyOf(plain), await keyOf(suffixed)]).toEqual(['ix', `ix\x1f${suffixed}`]);
+    return { tenantId, directory, create, top, parent, plain, suffixed };
+  }
+  const keyOf = async (id: string) =>
+    (await run(`select name_key from groups where id = '${id}'`))[0]!.name_key;
+  const taken = { code: 'NAME_TAKEN' };
+
+  /** Lets a suffixed key be the only one of its name, as it stays where an older version renames the other group. */
+  const alone = (plain: GroupId) =>
+    run(`update groups set name = 'Gone', name_key = 'gone', search_key = 'gone' where id = '${plain}'`);
+
+  test('is taken also if no group stores the plain key: for a new, renamed or moved group', async () => {
+    const { tenantId, directory, create, parent, plain } = await twins();
+    await alone(plain);
+    const other = await create('Other', parent);
+    const root = await create('IX', null);
+    await expect(create('IX', parent)).rejects.toMatchObject(taken);
+    await expect(updateGroup(directory, { id: other, name: 'Ix' })).rejects.toMatchObject(taken);
+    await expect(updateGroup(directory, { id: root, parentGroupId: parent })).rejects.toMatchObject(taken);
+    // What only begins so is another name.
+    await create('ix ix', parent);
+    await create('ix!', parent);
+    await create('i', parent);
+    expect(await countGroups(directory, { filter: { tenantId, parentGroupId: parent } })).toBe(6);
+  });
+
+  test('is taken also for what ORPHAN moves up, and for a group that is restored', async () => {
+    const { directory, create, parent, plain } = await twins();
+    await alone(plain);
+    const between = await create('Between', parent);
+    const child = await create('Ix', between);
+    const orphan = () => deleteGroup(directory, { id: between, strategy: 'ORPHAN' });
+    await expect(orphan()).rejects.toMatchObject({ ...taken, details: { names: ['Ix'] } });
+    await deleteGroup(directory, { id: child });
+    await db.sql(Prisma.sql`update groups set parent_group_id = ${parent} where id = ${child}`);
+    await expect(restoreGroup(directory, { id: child })).rejects.toMatchObject(taken);
+  });
+
+  test.each(['renamed', 'moved', 'deleted'] as const)(
+    'is the other one’s alone when one is %s',
+    async (how) => {
+      const { tenantId, directory, plain, suffixed } = await twins();
+      if (how === 'renamed') await updateGroup(directory, { id: plain, name: 'Other' });
+      if (how === 'moved') await updateGroup(directory, { id: plain, parentGroupId: null });
+      if (how === 'deleted') await deleteGroup(directory, { id: plain });
+      expect(await keyOf(suffixed)).toBe('ix');
+      expect(await checkDirectory(db, tenantId)).toEqual([]);
+      if (how === 'deleted') {
+        await expect(restoreGroup(directory, { id: plain })).rejects.toMatchObject(taken);
+        await updateGroup(directory, { id: suffixed, name: 'Other' });
+        await restoreGroup(directory, { id: plain });
+        expect(await checkDirectory(db, tenantId)).toEqual([]);
+      }
+    },
+  );
+
+  test('keeps its suffix until it is free, and loses it when the group is written', async () => {
+    const { tenantId, directory, plain, suffixed } = await twins();
+    await updateGroup(directory, { id: suffixed, name: 'IX', description: 'changed' });
+    expect(await keyOf(suffixed)).toBe(`ix\x1f${suffixed}`);
+    await alone(plain);
+    await updateGroup(directory, { id: suffixed, description: 'again' });
+    expect(await keyOf(suffixed)).toBe('ix');
+    expect(await checkDirectory(db, tenantId)).toEqual([]);
+  });
+
+  test('goes to the first of several that are left', async () => {
+    const { tenantId, directory, create, parent, plain, suffixed } = await twins();
+    const third = await create('3', parent);
+    await run(
+      `update groups set name = 'iX', name_key = 'ix' || chr(31) || id, search_key = 'ix' where id = '${third}'`,
+    );
+    await updateGroup(directory, { id: plain, name: 'Other' });
+    const [first, last] = [suffixed, third].toSorted();
+    expect([await keyOf(first!), await keyOf(last!)]).toEqual(['ix', `ix\x1f${last}`]);
+    expect(await checkDirectory(db, tenantId)).toMatchObject([{ kind: 'sibling-names' }]);
+  });
+
+  test('goes with both when they are moved up and come back, and with one that is restored alone', async () => {
+    const { tenantId, directory, top, parent, plain, suffixed } = await twins();
+    await deleteGroup(directory, { id: parent, strategy: 'ORPHAN' });
+    expect(await keyOf(suffixed)).toBe(`ix\x1f${suffixed}`);
+    expect(await restoreGroup(directory, { id: parent })).toMatchObject({ notRestored: [] });
+    expect(await keyOf(suffixed)).toBe(`ix\x1f${suffixed}`);
+    expect(await checkDirectory(db, tenantId)).toMatchObject([{ kind: 'sibling-names' }]);
+    await deleteGroup(directory, { id: parent, strategy: 'ORPHAN' });
+    await deleteGroup(directory, { id: suffixed });
+    await restoreGroup(directory, { id: parent });
+    await expect(restoreGroup(directory, { id: suffixed })).rejects.toMatchObject(taken);
+    await updateGroup(directory, { id: plain, parentGroupId: top });
+    await restoreGroup(directory, { id: suffixed });
+    expect(await keyOf(suffixed)).toBe('ix');
+    expect(await checkDirectory(db, tenantId)).toEqual([]);
+  });
+
+  test('is free beside a deleted group that stores it with a suffix', async () => {
+    const { tenantId, directory, top, parent, plain, suffixed } = await twins();
+    await deleteGroup(directory, { id: top, strategy: 'CASCADE' });
+    await restoreGroup(directory, { id: plain });
+    expect(await checkDirectory(db, tenantId)).toEqual([]);
+    await expect(restoreGroup(directory, { id: suffixed })).rejects.toMatchObject(taken);
+    await restoreGroup(directory, { id: top, includeDescendants: true });
+    expect((await findGroup(directory, parent))?.parentGroupId).toBe(top);
+    expect(await keyOf(suffixed)).toBe('ix');
+    expect(await checkDirectory(db, tenantId)).toEqual([]);
+  });
 });

@@ -1,4 +1,5 @@
 // Counts of effective members that are carried forward by events: exact, and without reading all members again.
+
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Database, Prisma, type Sql } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
@@ -9,14 +10,14 @@ import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
 import { removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
-import { change, type Directory } from '../../src/domain/directory.ts';
+import { addMembers } from '../../src/domain/commands/rules/memberships.ts';
+import type { Directory } from '../../src/domain/directory.ts';
 import { changesSince, MAX_EVENTS } from '../../src/domain/effective-membership/change-feed.ts';
 import { repairDirectory } from '../../src/domain/integrity/check.ts';
 import { countEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { countMembers } from '../../src/domain/queries/members.ts';
-import { insertMemberships } from '../../src/domain/writes/edges.ts';
 import type { GroupId, TenantId, UserId } from '../../src/model/ids.ts';
-import { createTenant, openAsAdmin } from '../support/directories.ts';
+import { changeUnlocked, createTenant, openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { randomFrom } from '../support/random.ts';
 import { seed } from '../support/seed.ts';
@@ -143,8 +144,8 @@ test('a group that was deleted comes back with the members that are left', async
 test('a change that was not committed yet counts as soon as it is', async () => {
   const written = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
-  const slow = change(admin, async (sql) => {
-    await insertMemberships(admin, sql, { tenantId, groupId: left as GroupId, userIds: users.slice(5, 6) });
+  const slow = changeUnlocked(database.db, tenantId, async (tx) => {
+    await addMembers(tx, left as GroupId, users.slice(5, 6));
     written.resolve();
     await gate.promise;
   });

@@ -4,12 +4,11 @@ import { type Database, Prisma } from '../../src/database/database.ts';
 import { openPostgresql } from '../../src/database/postgresql.ts';
 import {
   assertMayChange,
-  change,
+  endUser,
   mayChange,
   openDirectory,
   perDatabase,
   perDirectory,
-  plainUser,
   type Seeing,
   seeing,
 } from '../../src/domain/directory.ts';
@@ -99,7 +98,7 @@ describe('sight', () => {
       expect(mayChange(directory)).toBe(expected);
       if (expected) assertMayChange(directory);
       else expect(() => assertMayChange(directory)).toThrow(refuse.forbidden());
-      expect(plainUser(directory)).toBe(caller.role === 'USER' ? caller : null);
+      expect(endUser(directory)).toBe(caller.role === 'USER' ? caller : null);
     }
   });
 });
@@ -120,10 +119,11 @@ describe('what is made once', () => {
       'another',
       1,
     ]);
-    expect(await change(one, async (sql) => sql(Prisma.sql`select 7 as n`))).toEqual([{ n: 7 }]);
+    const { tenantId } = (await createTenants()).first;
+    expect(await one.transact(tenantId, ({ query }) => query(Prisma.sql`select 7 as n`))).toEqual([{ n: 7 }]);
     expect([numberOf(one), numberOf(two)]).toEqual([3, 2]);
     const refusal = refuse.forbidden();
-    await expect(change(one, () => Promise.reject(refusal))).rejects.toBe(refusal);
+    await expect(one.transact(tenantId, () => Promise.reject(refusal))).rejects.toBe(refusal);
     expect([numberOf(one), numberOf(two)]).toEqual([4, 2]);
   });
 
@@ -144,11 +144,16 @@ describe('faults of the database', () => {
     const slow = Prisma.sql`select pg_sleep(5)`;
     const wrong = Prisma.sql`select 1 / (random() * 0)::int as n`;
     await expect(directory.sql(slow)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    await expect(change(directory, (sql) => sql(slow))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    const { tenantId } = (await createTenants()).first;
+    await expect(directory.transact(tenantId, ({ query }) => query(slow))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
     // Not by the hasty one, which a busy machine may keep waiting.
     const patient = openDirectory(db, superAdmin);
     await expect(patient.sql(wrong)).rejects.toMatchObject({ code: '22012' });
-    await expect(change(patient, (sql) => sql(wrong))).rejects.toMatchObject({ code: '22012' });
+    await expect(patient.transact(tenantId, ({ query }) => query(wrong))).rejects.toMatchObject({
+      code: '22012',
+    });
     await hasty.close();
   });
 
@@ -156,8 +161,8 @@ describe('faults of the database', () => {
     const { first } = await createTenants();
     const directory = openDirectory(db, superAdmin);
     const rename = Prisma.sql`update tenants set name = 'Renamed' where id = ${first.tenantId}`;
-    const broken = change(directory, async (sql) => {
-      await sql(rename);
+    const broken = directory.transact(first.tenantId, async ({ query }) => {
+      await query(rename);
       throw refuse.forbidden();
     });
     await expect(broken).rejects.toMatchObject({ code: 'FORBIDDEN' });

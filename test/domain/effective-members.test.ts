@@ -1,16 +1,19 @@
 // Who is an effective member: after every kind of write, in the process that wrote and in another that knew better before;
 // the same seen from the user; and how far what is known may be carried forward.
+
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { updateGroupMembers } from '../../src/domain/commands/change-members.ts';
-import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
 import { removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
+import { addMembers, removeMembers } from '../../src/domain/commands/rules/memberships.ts';
+import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
-import { change, type Directory, openDirectory } from '../../src/domain/directory.ts';
+import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import {
   changesSince,
   notNewer,
@@ -31,12 +34,11 @@ import {
   listUserGroups,
 } from '../../src/domain/queries/user-groups.ts';
 import { visibleGroupIds } from '../../src/domain/queries/visible-groups.ts';
-import { endMemberships, insertMemberships } from '../../src/domain/writes/edges.ts';
 import { importDirectory } from '../../src/import/import-directory.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { DirectoryError } from '../../src/model/errors.ts';
 import { type GroupId, newId, type TenantId, type UserId } from '../../src/model/ids.ts';
-import { createTenant, openAsAdmin, plainUser, tenantAdmin } from '../support/directories.ts';
+import { changeUnlocked, createTenant, openAsAdmin, plainUser, tenantAdmin } from '../support/directories.ts';
 import { Model } from '../support/model.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { randomFrom } from '../support/random.ts';
@@ -389,10 +391,9 @@ test.each<[string, Write, number[]]>([
     'a change that was rolled back',
     (directory, { tenantId, leaf, users }) =>
       expect(
-        change(directory, async (sql) => {
-          const batch = { tenantId, groupId: leaf as GroupId };
-          await insertMemberships(directory, sql, { ...batch, userIds: users.slice(4) });
-          await endMemberships(directory, sql, { ...batch, userIds: users.slice(3, 4) });
+        directory.transact(tenantId, async (tx) => {
+          await addMembers(tx, leaf as GroupId, users.slice(4));
+          await removeMembers(tx, leaf as GroupId, users.slice(3, 4));
           throw new Error('on purpose');
         }),
       ).rejects.toThrow(),
@@ -495,11 +496,10 @@ test('what a transaction in progress has written is not seen, and is seen when i
   expect(await members()).toEqual([0, 1, 2, 3]);
   const written = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
-  const admin = openAsAdmin(there, tenantId);
-  const slow = change(admin, async (sql) => {
-    const batch = { tenantId, groupId: leaf as GroupId };
-    await insertMemberships(admin, sql, { ...batch, userIds: users.slice(5) });
-    await endMemberships(admin, sql, { ...batch, userIds: users.slice(3, 4) });
+  const _admin = openAsAdmin(there, tenantId);
+  const slow = changeUnlocked(there, tenantId, async (tx) => {
+    await addMembers(tx, leaf as GroupId, users.slice(5));
+    await removeMembers(tx, leaf as GroupId, users.slice(3, 4));
     written.resolve();
     await gate.promise;
   });
@@ -823,10 +823,8 @@ describe('what has changed', () => {
     }
     const written = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<void>();
-    const slow = change(openAsAdmin(there, first.tenantId), async (sql) => {
-      const { tenantId, right, users } = first;
-      const batch = { tenantId, groupId: right, userIds: users.slice(5) };
-      await insertMemberships(openAsAdmin(there, tenantId), sql, batch);
+    const slow = changeUnlocked(there, first.tenantId, async (tx) => {
+      await addMembers(tx, first.right, first.users.slice(5));
       written.resolve();
       await gate.promise;
     });

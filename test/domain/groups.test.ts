@@ -1,8 +1,10 @@
 // Groups: what creating and changing them stores, raises, writes down and refuses, at every bound of their fields.
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma, type Sql } from '../../src/database/database.ts';
-import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { findGroup, listGroups } from '../../src/domain/queries/groups.ts';
 import {

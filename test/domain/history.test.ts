@@ -1,13 +1,15 @@
 // What is written down: each change leaves its events, and each ended edge its interval, in the same transaction.
+
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
 import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { removeGroupMembers, updateGroupMembers } from '../../src/domain/commands/change-members.ts';
-import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
 import { removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
+import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import type { PartnerId, TenantId, UserId } from '../../src/model/ids.ts';

@@ -1,11 +1,16 @@
 // Plans that hold for every tenant: statements are prepared once, for an average tenant, and run for the largest too.
+
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runBackfills } from '../../src/database/backfills.ts';
 import { Prisma } from '../../src/database/database.ts';
+import { dropSuffixes } from '../../src/database/name-keys.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
+import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { assertNameFree } from '../../src/domain/commands/rules/placement.ts';
 import { countEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
-import { createTenant, openAsAdmin } from '../support/directories.ts';
+import { changeUnlocked, createTenant, openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 
 let database: TestDatabase;
@@ -14,16 +19,18 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-/** The plan for any values of the one statement that this reads by. */
-async function planOf(read: () => Promise<unknown>): Promise<string> {
-  const statements: string[] = [];
-  const stop = database.db.onStatement((text) => statements.push(text));
+/** The plan for any values of the one statement that this reads by, or the one with that text. */
+async function planOf(read: () => Promise<unknown>, having = ''): Promise<string> {
+  const statements = new Set<string>();
+  const stop = database.db.onStatement((text) => text.includes(having) && statements.add(text));
   await read();
   stop();
-  expect(statements.length).toBe(1);
+  expect(statements.size).toBe(1);
   const client = new pg.Client(database.url);
   await client.connect();
-  const { rows } = await client.query<{ 'QUERY PLAN': string }>(`explain (generic_plan) ${statements[0]}`);
+  const { rows } = await client.query<{ 'QUERY PLAN': string }>(
+    `explain (generic_plan) ${[...statements][0]}`,
+  );
   await client.end();
   return rows.map((row) => row['QUERY PLAN']).join('\n');
 }
@@ -60,4 +67,48 @@ test('what has changed is found by its transactions, not by reading the log of i
   for (const scan of scans) expect(scan).toContain('group_events_tenant_id_transaction_id_idx');
   expect(plan).toMatch(/Index Cond: .*transaction_id >= .* AND \(transaction_id <= /);
   expect(plan).toMatch(/Index Cond: .*transaction_id >= .* AND \(transaction_id < /);
+});
+
+test('names of siblings are compared by a range of their unique index, not by reading all siblings', async () => {
+  const { db } = database;
+  const { tenantId } = await createTenant(db);
+  const admin = openAsAdmin(db, tenantId);
+  await db.sql(Prisma.sql`
+    insert into groups (id, tenant_id, name, name_key, search_key)
+    select 'grp_sibling' || n, ${tenantId}, 'Sibling ' || n, 'sibling ' || n, 'sibling ' || n from generate_series(1, 20000) n`);
+  const { group } = await createGroup(admin, { tenantId, name: 'Parent' });
+  const id = group.id;
+  for (let index = 0; index < 20; index += 1)
+    await createGroup(admin, { tenantId, name: `Child ${index}`, parentGroupId: id });
+  await db.sql(Prisma.sql`analyze groups`);
+  const place = { parentGroupId: null, name: 'Sibling 5' };
+  const plans = [
+    await planOf(() => changeUnlocked(db, tenantId, (tx) => assertNameFree(tx, place)).catch(() => {})),
+    await planOf(() => dropSuffixes(db.sql, tenantId, [place])),
+    await planOf(() => deleteGroup(admin, { id, strategy: 'ORPHAN' }), 'taken'),
+  ];
+  for (const plan of plans) {
+    const scans = plan.split('\n').filter((line) => line.includes('groups_live_sibling_name_key')).length;
+    const ranges = plan.match(/Index Cond: .*name_key >= .*name_key < /g)?.length;
+    expect({ plan, scans: scans > 0, ranges }).toEqual({ plan, scans: true, ranges: scans });
+    expect(plan).not.toContain('Seq Scan on groups');
+  }
+});
+
+test('a backfill reads a table once, page by page', async () => {
+  const { db } = database;
+  for (const table of ['group_events', 'membership_history']) {
+    await db.sql(Prisma.sql`insert into backfills (name) values ('undo_of_orphan')`);
+    await db.sql(Prisma.sql`
+      insert into membership_history (tenant_id, group_id, user_id, added_at, added_by, ended_at, ended_by, cause)
+      values ('', '', '', now(), '', now(), '', '')`);
+    await db.sql(Prisma.sql`
+      insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data) values ('', '', '', '', '', '{}')`);
+    const plan = await planOf(
+      () => runBackfills(db),
+      `${table === 'group_events' ? 'from' : 'update'} ${table}`,
+    );
+    expect(plan).toContain(`Tid Range Scan on ${table}`);
+    expect(plan).not.toMatch(/Seq Scan on (?!users)/);
+  }
 });

@@ -1,11 +1,13 @@
 // Random sequences of changes against a plain in-memory model: same results, same refusals, a clean directory after.
+
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { updateGroupMembers } from '../../src/domain/commands/change-members.ts';
-import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
+import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import type { Directory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';

@@ -1,14 +1,14 @@
 // Restoring deleted groups: what comes back, at which version and by whom, and what is reported that could not.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { removeGroupMembers } from '../../src/domain/commands/change-members.ts';
-import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
 import { removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
+import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
@@ -150,9 +150,15 @@ describe('what ORPHAN did in its place', () => {
     await both();
     const gone = `NESTING Prod: ${ids.Team} in ${ids.Prod}: the other group is deleted`;
     expect(await lostOf(directory, ids.Team)).toEqual([gone]);
+    // The nesting of the two comes back with the second one, and what stood for the first one has no use.
+    expect(await lostOf(directory, ids.Prod)).toEqual([]);
+    expect(await nested(tenantId)).toEqual(WHOLE);
+    await both();
+    await restoreGroup(directory, { id: ids.Team });
+    await removeNestedGroup(directory, { groupId: ids.Team, childGroupId: ids.Contractors });
     const stood = `NESTING Contractors: ${ids.Contractors} in ${ids.Prod}: it stood for a group that was restored`;
     expect(await lostOf(directory, ids.Prod)).toEqual([stood]);
-    expect(await nested(tenantId)).toEqual(['Prod > Known', 'Team > Contractors', 'Team > Known']);
+    expect(await nested(tenantId)).toEqual(['Prod > Known', 'Prod > Team', 'Team > Known']);
   });
 
   test('brings the children back, each at its next version, and says so in the log', async () => {
@@ -236,14 +242,9 @@ describe('what ORPHAN did in its place', () => {
       expect((await parentsOf(tenantId)).Leaf).toBe('A');
       const lost = [await lostOf(directory, ids[order[0]]), await lostOf(directory, ids[order[1]])];
       expect((await parentsOf(tenantId)).Leaf).toBe('C');
-      expect(lost).toEqual(
-        order[0] === 'B'
-          ? [[], []]
-          : [
-              ['PARENT B: The parent group is deleted; the group came back as a root'],
-              ['CHILD Leaf: The child was moved since'],
-            ],
-      );
+      const gone = 'PARENT B: The parent group is deleted; the group came back as a root';
+      expect(lost).toEqual([order[0] === 'B' ? [] : [gone], []]);
+      expect(await parentsOf(tenantId)).toEqual({ A: null, B: 'A', C: 'B', Leaf: 'C' });
     }
   });
 
@@ -266,35 +267,214 @@ describe('what ORPHAN did in its place', () => {
     expect(await checkDirectory(db, tenantId)).toEqual([]);
   });
 
-  test('is known of deletions before it was written down, by a migration', async () => {
+  describe('a nesting whose other group was deleted too comes back with the second of them', () => {
+    const STACK = { P: { nests: ['T'] }, T: { nests: ['M'] }, M: { nests: ['C'] }, C: {} };
+    test.each(['ORPHAN', 'CASCADE', 'BLOCK'] as const)(
+      'when the other is deleted by %s',
+      async (strategy) => {
+        const { tenantId, directory, ids } = await createWorld(db, {
+          ...STACK,
+          ...(strategy === 'BLOCK' && { T: {}, P: { nests: ['T', 'M'] }, M: { nests: ['T', 'C'] } }),
+        });
+        const before = await nested(tenantId);
+        await remove(directory, ids.M, 'ORPHAN');
+        await remove(directory, ids.T, strategy);
+        expect(await lostOf(directory, ids.M)).toEqual([
+          expect.stringMatching(/^NESTING T: .*: the other group/),
+        ]);
+        expect(await lostOf(directory, ids.T)).toEqual([]);
+        expect(await nested(tenantId)).toEqual(before);
+      },
+    );
+  });
+
+  test('stays where what it stood for is refused as too deep, from then on for its own sake', async () => {
     const { tenantId, directory, users, ids } = await createWorld(
       db,
-      { ...TEAM, Child: { parent: 'Team' }, Other: { members: [1, 0] } },
-      2,
+      {
+        ...chain('A', 30, 'nests'),
+        P: { nests: ['T'] },
+        T: { nests: ['C', 'D'] },
+        C: { members: [0] },
+        D: {},
+      },
+      1,
     );
-    await remove(directory, ids.Team, 'ORPHAN');
-    await remove(directory, ids.Other);
-    await removeUsers(directory, { tenantId, userIds: [users[1]!] });
-    const known = () =>
-      db.sql(Prisma.sql`
-        select g.name, g.moved_by, g.moved_children, n.stands_for, h.user_removed from groups g
-        left join nestings n on n.parent_group_id = g.id left join membership_history h on h.group_id = g.id
-        where g.tenant_id = ${tenantId} order by g.name, n.child_group_id, h.user_id`);
-    const before = await known();
-    for (const table of ['groups set moved_by = null, moved_children', 'nestings set stands_for'])
-      await db.sql(Prisma.raw(`update ${table} = null where tenant_id = '${tenantId}'`));
-    await db.sql(
-      Prisma.sql`update membership_history set user_removed = false where tenant_id = ${tenantId}`,
+    const A30 = (ids as Record<string, GroupId>).A30!;
+    const isEffective = () => hasEffectiveMember(directory, A30, users[0]!);
+    const below = async () => (await nested(tenantId)).filter((edge) => !edge!.startsWith('A0'));
+    await remove(directory, ids.T, 'ORPHAN');
+    await addNestedGroups(directory, { groupId: A30, childGroupIds: [ids.P] });
+    await removeNestedGroup(directory, { groupId: ids.P, childGroupId: ids.D });
+    expect(await isEffective()).toBe(true);
+    expect(await lostOf(directory, ids.T)).toEqual(
+      [ids.C, ids.D].map(
+        (id) => `NESTING ${id.at(-1)}: ${id} in ${ids.T}: the nesting would be more than 32 groups deep`,
+      ),
     );
-    expect(await known()).not.toEqual(before);
-    const migration = join(
-      import.meta.dirname,
-      '../../prisma/migrations/20261126171500_undo_of_orphan/migration.sql',
-    );
-    const updates = readFileSync(migration, 'utf8').match(/^UPDATE [^;]+/gm)!;
-    expect(updates).toHaveLength(4);
-    for (const update of updates) await db.sql(Prisma.raw(update));
-    expect(await known()).toEqual(before);
+    expect(await isEffective()).toBe(true);
+    const now = (await below()).filter((edge) => /[PT] >/.test(edge!));
+    expect(now).toEqual(['P > C', 'P > T']);
+    expect((await endedOf(db, tenantId)).filter((edge) => edge.includes('GROUP_RESTORED'))).toEqual([]);
+    await remove(directory, ids.T, 'ORPHAN');
+    expect(await lostOf(directory, ids.T)).toEqual([]);
+    expect((await below()).filter((edge) => /[PT] >/.test(edge!))).toEqual(now);
+    expect(await checkDirectory(db, tenantId)).toEqual([]);
+  });
+
+  test('stays where what it stood for would close a cycle', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      P: { nests: ['Group'] },
+      Group: { nests: ['C', 'D'] },
+      C: {},
+      D: {},
+    });
+    await remove(directory, ids.Group, 'ORPHAN');
+    await removeNestedGroup(directory, { groupId: ids.P, childGroupId: ids.D });
+    await addNestedGroups(directory, { groupId: ids.D, childGroupIds: [ids.P] });
+    expect(await lostOf(directory, ids.Group)).toEqual([
+      `NESTING P: ${ids.Group} in ${ids.P}: it would close a cycle`,
+    ]);
+    expect(await nested(tenantId)).toEqual(['D > P', 'Group > C', 'Group > D', 'P > C']);
+  });
+
+  test.each([
+    [29, 'C in T'],
+    [30, null],
+  ])(
+    'of a group that is back comes back where its own nesting is refused: %i above it',
+    async (above, back) => {
+      const { tenantId, directory, ids } = await createWorld(db, {
+        ...chain('A', above, 'nests'),
+        P: { nests: ['T'] },
+        T: { nests: ['M'] },
+        M: { nests: ['C'] },
+        C: {},
+      });
+      await remove(directory, ids.M, 'ORPHAN');
+      await remove(directory, ids.T);
+      await restoreGroup(directory, { id: ids.M });
+      const last = (ids as Record<string, GroupId>)[`A${above}`]!;
+      await addNestedGroups(directory, { groupId: last, childGroupIds: [ids.P] });
+      const tooDeep = (child: GroupId) =>
+        `NESTING ${child.at(-1)}: ${child} in ${ids.T}: the nesting would be more than 32 groups deep`;
+      expect(await lostOf(directory, ids.T)).toEqual([
+        tooDeep(ids.M),
+        ...(back === null ? [tooDeep(ids.C)] : []),
+      ]);
+      expect((await nested(tenantId)).filter((edge) => edge!.startsWith('T'))).toEqual(back ? ['T > C'] : []);
+      expect(await checkDirectory(db, tenantId)).toEqual([]);
+    },
+  );
+
+  test('brings a group back below its parent that is restored after it, unless somebody has moved it', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      Parent: {},
+      Group: { parent: 'Parent' },
+      Moved: { parent: 'Parent' },
+      Low: { parent: 'Group' },
+      Other: {},
+    });
+    await remove(directory, ids.Parent);
+    const gone = 'PARENT Parent: The parent group is deleted; the group came back as a root';
+    expect(await lostOf(directory, ids.Moved)).toEqual([gone]);
+    expect(await lostOf(directory, ids.Low)).toEqual([gone.replaceAll('PARENT Parent', 'PARENT Group')]);
+    expect(await lostOf(directory, ids.Group)).toEqual([gone]);
+    await updateGroup(directory, { id: ids.Moved, parentGroupId: ids.Other });
+    expect(await parentsOf(tenantId)).toMatchObject({ Group: null, Low: 'Group', Moved: 'Other' });
+    const { version } = (await groupsOf(db, tenantId)).Group!;
+    expect(await lostOf(directory, ids.Parent)).toEqual(['CHILD Moved: The child was moved since']);
+    expect(await parentsOf(tenantId)).toMatchObject({ Group: 'Parent', Low: 'Group', Moved: 'Other' });
+    expect((await groupsOf(db, tenantId)).Group!.version).toBe(version + 1);
+  });
+
+  test('brings groups back below those that are restored with their parent', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      Top: {},
+      Mid: { parent: 'Top' },
+      Low: { parent: 'Mid' },
+      Twin: { parent: 'Mid' },
+      Renamed: { parent: 'Mid' },
+    });
+    await remove(directory, ids.Top);
+    await restoreGroup(directory, { id: ids.Low });
+    await restoreGroup(directory, { id: ids.Renamed });
+    await updateGroup(directory, { id: ids.Renamed, name: 'TWIN' });
+    expect(await restoreGroup(directory, { id: ids.Top, includeDescendants: true })).toMatchObject({
+      restoredGroupIds: [ids.Top, ids.Mid, ids.Twin],
+      notRestored: [{ kind: 'CHILD', id: ids.Renamed, reason: 'Another child has that name now' }],
+    });
+    expect(await parentsOf(tenantId)).toEqual({ Top: null, Mid: 'Top', Low: 'Mid', Twin: 'Mid', TWIN: null });
+    expect(await checkDirectory(db, tenantId)).toEqual([]);
+  });
+
+  test('brings a child that was deleted when its parent came back there with its own restoration', async () => {
+    const { tenantId, directory, ids } = await createWorld(db, {
+      Top: {},
+      Group: { parent: 'Top' },
+      Child: { parent: 'Group' },
+    });
+    await remove(directory, ids.Group, 'ORPHAN');
+    await remove(directory, ids.Child);
+    expect(await lostOf(directory, ids.Group)).toEqual(['CHILD Child: The child is deleted']);
+    expect(await lostOf(directory, ids.Child)).toEqual([]);
+    expect(await parentsOf(tenantId)).toEqual({ Top: null, Group: 'Top', Child: 'Group' });
+  });
+
+  describe('does not hold the name that the group had', () => {
+    test.each([
+      ['at the root', null],
+      ['below another group', 'Top'],
+    ])('for a child of the same name, %s', async (_place, parent) => {
+      const { tenantId, directory, ids } = await createWorld(db, {
+        Top: {},
+        Group: { name: 'Ops', ...(parent && { parent }) },
+        Child: { name: 'OPS', parent: 'Group' },
+        Low: { name: 'ops', parent: 'Child' },
+      });
+      const before = await parentsOf(tenantId);
+      await remove(directory, ids.Group, 'ORPHAN');
+      await remove(directory, ids.Child, 'ORPHAN');
+      // The child of the child is where both of them were.
+      const taken = { code: 'NAME_TAKEN', details: { names: ['ops'] } };
+      expect(await refusal(restoreGroup(directory, { id: ids.Group }))).toMatchObject(taken);
+      expect(await lostOf(directory, ids.Child)).toEqual([]);
+      expect(await lostOf(directory, ids.Group)).toEqual([]);
+      expect(await parentsOf(tenantId)).toEqual(before);
+      expect(await checkDirectory(db, tenantId)).toEqual([]);
+    });
+
+    test('for a child that has got its name since, but for one that somebody has moved', async () => {
+      const { tenantId, directory, ids } = await createWorld(db, {
+        Group: {},
+        Child: { parent: 'Group' },
+        Other: {},
+      });
+      await remove(directory, ids.Group, 'ORPHAN');
+      await updateGroup(directory, { id: ids.Child, name: 'GROUP' });
+      expect(await lostOf(directory, ids.Group)).toEqual([]);
+      expect(await parentsOf(tenantId)).toEqual({ Group: null, GROUP: 'Group', Other: null });
+      await remove(directory, ids.Group, 'ORPHAN');
+      await updateGroup(directory, { id: ids.Child, parentGroupId: ids.Other });
+      await updateGroup(directory, { id: ids.Child, parentGroupId: null });
+      expect(await refusal(restoreGroup(directory, { id: ids.Group }))).toMatchObject({ code: 'NAME_TAKEN' });
+      expect((await groupsOf(db, tenantId)).Group!.deleted).toBe(true);
+    });
+
+    test('for names that a parent and its child have changed', async () => {
+      const { tenantId, directory, ids } = await createWorld(db, {
+        Group: { name: 'One' },
+        Child: { name: 'Two', parent: 'Group' },
+      });
+      await remove(directory, ids.Group, 'ORPHAN');
+      await updateGroup(directory, { id: ids.Child, name: 'One' });
+      expect(await lostOf(directory, ids.Group)).toEqual([]);
+      await updateGroup(directory, { id: ids.Group, name: 'Two' });
+      await remove(directory, ids.Group, 'ORPHAN');
+      await updateGroup(directory, { id: ids.Child, name: 'Two' });
+      expect(await lostOf(directory, ids.Group)).toEqual([]);
+      expect(await checkDirectory(db, tenantId)).toEqual([]);
+    });
   });
 });
 

@@ -1,9 +1,11 @@
 // What each kind of caller sees and changes: each mutation with success by those who may, and what an end user is told.
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/database.ts';
-import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { addNestedGroups } from '../../src/domain/commands/nest-groups.ts';
+import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { newId, type PartnerId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';

@@ -325,6 +325,37 @@ describe('by both executors, of a schema whose fields fail in every way,', () =>
   });
 });
 
+test('by both executors, a field that is selected on an interface has the arguments of each type', async () => {
+  const shapes = buildSchema(`
+    interface Shape { side(of: Int): String }
+    type Square implements Shape { side(of: Int = 4, square: String = "square"): String }
+    type Circle implements Shape { side(of: Int = 0): String }
+    union Any = Square | Circle
+    type Query { shapes: [Shape] any: [Any] }`);
+  const objects = ['Square', 'Circle', 'Square', 'Circle'].map((__typename) => ({ __typename }));
+  for (const name of ['Square', 'Circle']) {
+    const { side } = (shapes.getType(name) as GraphQLObjectType).getFields();
+    side!.resolve = (_source, inputs) => JSON.stringify([name, inputs]);
+  }
+  const { shapes: listed, any } = shapes.getQueryType()!.getFields();
+  listed!.resolve = () => objects;
+  any!.resolve = () => objects;
+  for (const text of [
+    '{ shapes { side } any { ...S } } fragment S on Shape { side more: side(of: 7) }',
+    'query ($of: Int) { shapes { side(of: $of) } any { ... on Shape { side(of: $of) } } }',
+    '{ shapes { ... on Square { side(of: 1) } ... on Circle { side(of: 2) } side2: side } }',
+  ]) {
+    const document = parse(text);
+    const compiled = queryCompiler(shapes)(document, getOperationAST(document)!)!;
+    for (const variableValues of [{}, { of: 5 }]) {
+      const expected = await execute({ schema: shapes, document, variableValues });
+      expect(JSON.stringify(await compiled({} as never, variableValues)), text).toBe(
+        JSON.stringify(expected),
+      );
+    }
+  }
+});
+
 /**
  * Its fields tell their arguments, give promises, lists of them, nothing, or errors, each sooner or later. None that must
  * not be null throws at once: in a list, graphql-js then leaves what other items reject later to nobody.

@@ -179,7 +179,7 @@ test.each<[number, string]>([
   [200, '{"query":"{ __typename }","variables":null,"operationName":null}'],
   [200, '{"query":"{ __typename }","variables":{},"extensions":{}}'],
   [200, '{"query":"query A { __typename }","operationName":"A"}'],
-  [200, '{"query":"{ __typename }","query":"query B { b: __typename }"}'],
+  [400, '{"query":"{ __typename }","query":"query B { b: __typename }"}'],
   [400, '{"query":"{ __typename }","other":1}'],
   [400, '{"query":"{ __typename }","variables":[]}'],
   [400, '{"query":"{ __typename }","variables":"{}"}'],

@@ -764,3 +764,41 @@ test('a deletion tells the parent, or null of a root; a restoration what could n
   });
   await change('deleteGroup', { id: child }, 'deletedGroupIds');
 });
+
+describe('a cursor that is none of the list is refused, even if only the total is asked for:', () => {
+  const below = (parent: string, id: () => string) => (connection: string) =>
+    `{ ${parent}(id: "${id()}") { ${connection} } }`;
+  const [ofQuery, ofGroup, ofUser, ofTenant] = [
+    (connection: string) => `{ ${connection} }`,
+    below('group', () => rich.groups.middle),
+    below('user', () => rich.users[0]),
+    below('tenant', () => rich.tenantId),
+  ];
+  test.each<[string, (connection: string) => string]>([
+    ['groups', ofQuery],
+    ['tenants', ofQuery],
+    ...['members', 'effectiveMembers', 'nestedGroups', 'parentGroups', 'children'].map(
+      (name) => [name, ofGroup] as [string, typeof ofGroup],
+    ),
+    ...['groups', 'effectiveGroups'].map((name) => [name, ofUser] as [string, typeof ofUser]),
+    ...['groups', 'users'].map((name) => [name, ofTenant] as [string, typeof ofTenant]),
+  ])('%s', async (name, below) => {
+    for (const [end, selection] of [
+      ['after', 'totalCount'],
+      ['before', 'totalCount'],
+      ['after', '__typename'],
+      ['after', 'edges { cursor }'],
+    ]) {
+      const { body } = await server.ask(admin, below(`${name}(${end}: "garbage") { ${selection} }`));
+      expect(body.errors, `${end} ${selection}`).toMatchObject([
+        { message: `${end} is not a cursor of this list in this order` },
+      ]);
+    }
+    const first = await ask(below(`${name}(first: 1) { totalCount edges { cursor } }`));
+    const find = (found: Data): Data => found[name] ?? find(Object.values(found)[0]);
+    const { totalCount, edges } = find(first);
+    if (edges.length === 0) return;
+    const counted = await ask(below(`${name}(after: "${edges[0].cursor}") { totalCount }`));
+    expect(find(counted)).toEqual({ totalCount });
+  });
+});

@@ -1,4 +1,6 @@
 // Pages of other origins: every answer says whether they may read it, and a preflight is answered before any token is asked for.
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/database/database.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
@@ -202,3 +204,77 @@ test.each(['/graphql', '/docs'])(
     for (const origin of [OTHER, 'null']) expect(await page(origin)).not.toMatch(/ey[\w-]{20,}\.ey/);
   },
 );
+
+describe('what breaks off before there is a request that can be answered', () => {
+  /** What a connection is told that has sent this, and no more. */
+  async function told(
+    { url }: TestApp,
+    sent: string,
+  ): Promise<{ status: number; cors: Record<string, string> }> {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.write(sent);
+    let text = '';
+    for await (const chunk of socket.setEncoding('utf8')) text += chunk;
+    const [line, ...lines] = text.split('\r\n\r\n')[0]!.split('\r\n');
+    const headers = lines.map((each) => each.toLowerCase().split(': ') as [string, string]);
+    return {
+      status: Number(line!.split(' ')[1]),
+      cors: Object.fromEntries(
+        headers.filter(([name]) => name.startsWith('access-control-') || name === 'vary'),
+      ),
+    };
+  }
+  const EXPOSE = { 'access-control-expose-headers': EXPOSED.toLowerCase() };
+  const HEAD = `POST /graphql HTTP/1.1\r\nhost: localhost\r\norigin: ${APP}\r\n`;
+  const LARGE = `${HEAD}cookie: ${'x'.repeat(20_000)}\r\n\r\n`;
+  const HALF = `${HEAD}content-type: application/json\r\nauthorization: Bearer x\r\ncontent-length: 9\r\n\r\n{`;
+  const BAD_CHUNK = `${HEAD}transfer-encoding: chunked\r\n\r\nno chunk\r\n`;
+  let impatient: TestApp;
+  let impatientOfAnyone: TestApp;
+  beforeAll(async () => {
+    const timeouts = { TIMEOUT_REQUEST_MS: '400', TIMEOUT_HEADERS_MS: '300' };
+    impatient = await startApp(database.db, { ...timeouts, CORS_ORIGINS: APP });
+    impatientOfAnyone = await startApp(database.db, { ...timeouts, CORS_ORIGINS: '*' });
+  });
+
+  test.each([
+    ['malformed', 400, `${HEAD}no header\r\n\r\n`],
+    ['headers too large', 431, LARGE],
+    ['headers that do not end', 408, HEAD],
+    ['a body that does not end', 408, HALF],
+    ['a malformed body', 400, BAD_CHUNK],
+  ])('%s may be read by any origin where all may', async (_what, status, sent) => {
+    expect(await told(impatientOfAnyone, sent)).toEqual({
+      status,
+      cors: { 'access-control-allow-origin': '*', ...EXPOSE },
+    });
+  });
+
+  test.each([
+    ['a body that does not end', 408, HALF, APP],
+    ['a malformed body', 400, BAD_CHUNK, APP],
+    ['a body that does not end, of another origin', 408, HALF.replace(APP, 'https://b.example'), null],
+    // Its origin is not known: the headers were never read to their end.
+    ['headers too large', 431, LARGE, null],
+    ['headers that do not end', 408, HEAD, null],
+  ])('%s may be read by a listed origin that is known', async (_what, status, sent, origin) => {
+    const allowed = origin && { 'access-control-allow-origin': origin, ...EXPOSE };
+    expect(await told(impatient, sent)).toEqual({ status, cors: { ...allowed, vary: 'origin' } });
+  });
+
+  test('a request that follows an answered one has no origin of that one', async () => {
+    const answered = `GET /livez HTTP/1.1\r\nhost: localhost\r\norigin: ${APP}\r\n\r\n`;
+    const socket = connect(Number(new URL(impatient.url).port), '127.0.0.1');
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk;
+    });
+    socket.write(answered);
+    await expect.poll(() => text).toContain('alive');
+    text = '';
+    socket.write('nonsense\r\n\r\n');
+    await once(socket, 'close');
+    expect(text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(text.toLowerCase()).not.toContain('access-control');
+  });
+});

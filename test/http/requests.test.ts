@@ -5,7 +5,7 @@ import pino from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
-import type { Database } from '../../src/database/database.ts';
+import { type Database, Prisma, type Sql } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { recorder } from '../support/log.ts';
 import { countsIn, parseSamples } from '../support/metrics.ts';
@@ -102,16 +102,42 @@ describe('health', () => {
     const authorization = 'Bearer eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl';
     const asked = await fetch(`${app.url}/api/v1/admin/groups/`, { headers: { authorization } });
     expect(asked.status).toBe(503);
-    expect(lines).toMatchObject(
-      ['/readyz', '/api/v1/admin/groups/'].map((path) => ({
+    const err = { message: expect.any(String) };
+    expect(lines).toMatchObject([
+      { level: 40, msg: 'The keys that verify tokens cannot be refreshed', err },
+      ...['/readyz', '/api/v1/admin/groups/'].map((path) => ({
         level: 40,
         path,
         status: 503,
         msg: reason,
-        err: { message: expect.any(String) },
+        err,
       })),
-    );
+    ]);
     expect(JSON.stringify(lines)).not.toContain('c2lnbmF0dXJl');
+  });
+
+  test('that changes is a warning, and not each probe', async () => {
+    const { logger, lines } = recorder();
+    let state = 'on';
+    const failing: Database = {
+      ...database.db,
+      sql: async () => {
+        if (state === 'gone') throw new Error('gone');
+        return [{ readOnly: state }] as never;
+      },
+    };
+    const app = await startApp(failing, {}, { logger });
+    for (state of ['on', 'on', 'gone', 'gone', 'off', 'off', 'gone']) await send(app, '/readyz');
+    const [readOnly, gone] = ['The database is read-only', 'The database does not answer'];
+    expect(lines.map(({ level, status, msg }) => [level, status, msg])).toEqual([
+      [40, 503, readOnly],
+      [30, 503, 'request'],
+      [40, 503, gone],
+      [30, 503, 'request'],
+      [30, 200, 'request'],
+      [30, 200, 'request'],
+      [40, 503, gone],
+    ]);
   });
 
   test('is answered to HEAD without a body', async () => {
@@ -147,6 +173,109 @@ describe('the log', () => {
       { ...of, method: 'POST', path: '/graphql', status: 200, errorCount: 10 },
       { ...of, method: 'GET', path: '/api/v1/tenants/*/groups/*', status: 500 },
     ]);
+  });
+});
+
+test.each([
+  ['/graphql', { accept: 'text/html' }],
+  ['/docs', {}],
+  ['/docs/swagger-ui-bundle.js', {}],
+  ['/openapi.json', {}],
+])('%s is a page that keeps its ETag', async (path, headers) => {
+  const ask = async (encoding: string) => {
+    const asked = { authorization: null, 'accept-encoding': encoding, ...headers };
+    return (await send(server, path, { headers: asked })).headers.get('etag');
+  };
+  const plain = await ask('identity');
+  expect(plain).toMatch(/^"[\w-]{43}"$/);
+  const tag = plain!.slice(0, -1);
+  // The reference is smaller than what is compressed.
+  const encoded = path === '/docs' ? [plain, plain] : [`${tag}-br"`, `${tag}-gzip"`];
+  expect([await ask('br'), await ask('gzip'), await ask('identity')]).toEqual([...encoded, plain]);
+});
+
+test('the log has of a path the words of routes, and nothing else', async () => {
+  const { logger, lines } = recorder();
+  const app = await startApp(database.db, {}, { logger });
+  const paths = [
+    '/',
+    '/livez',
+    '/readyz',
+    '/metrics',
+    '/graphql',
+    '/docs',
+    '/docs/swagger-ui-bundle.js',
+    '/openapi.json',
+    '/api/v1/admin/groups/',
+    '/api/v1/admin/groups/grp_A/members',
+    '/api/v1/admin/groups/grp_A/nested-groups/grp_B',
+    '/api/v1/tenants/tnt_A/groups',
+    '/alice',
+    '/jane.doe',
+    '/api/v1/alice/groups/jane.doe-1984',
+    '/api/v1/admin/groups/{group_id}/members',
+    '/api/v1/tenants/:tenant_id/groups',
+    '/docs/*',
+    '/constructor',
+  ];
+  for (const path of paths) await send(app, path);
+  expect(lines.map(({ path }) => path)).toEqual([
+    ...paths.slice(0, 9),
+    '/api/v1/admin/groups/*/members',
+    '/api/v1/admin/groups/*/nested-groups/*',
+    '/api/v1/tenants/*/groups',
+    '/*',
+    '/*',
+    '/api/v1/*/groups/*',
+    '/api/v1/admin/groups/*/members',
+    '/api/v1/tenants/*/groups',
+    '/docs/*',
+    '/*',
+  ]);
+});
+
+describe('the log of a fault of the database', () => {
+  /** The lines of a request whose statements are in truth this one, which the real database refuses. */
+  async function linesOf(statement: Sql, ask: (app: TestApp) => Promise<unknown>) {
+    const { logger, lines } = recorder();
+    const failing: Database = { ...database.db, sql: async () => database.db.sql(statement) };
+    await ask(await startApp(failing, {}, { logger }));
+    return lines;
+  }
+  const readGroups = (app: TestApp) => app.ask(SUPER_ADMIN, GROUPS);
+
+  test('names the constraint, and not the row that broke it', async () => {
+    await database.db.sql(Prisma.sql`insert into partners (id, name) values ('ptn_secret', 'Partner')`);
+    const again = Prisma.sql`insert into partners (id, name) values ('ptn_secret', 'Partner')`;
+    const [line, ...more] = await linesOf(again, readGroups);
+    expect(more).toEqual([]);
+    expect(line.err).toEqual({
+      type: 'DatabaseError',
+      message: 'duplicate key value violates unique constraint "partners_pkey"',
+      code: '23505',
+      severity: 'ERROR',
+      schema: 'public',
+      table: 'partners',
+      constraint: 'partners_pkey',
+      stack: expect.stringContaining('    at '),
+    });
+    expect(JSON.stringify(line)).not.toContain('ptn_secret');
+  });
+
+  test.each([
+    ['22P02', Prisma.sql`select ${'my "secret" text'}::uuid`, 'invalid input syntax for type uuid: "…"'],
+    ['22007', Prisma.sql`select ${'secret'}::date`, 'invalid input syntax for type date: "…"'],
+    ['22003', Prisma.sql`select ${'99999999999'}::int4`, 'value "…" is out of range for type integer'],
+  ])('says what a value of it broke (%s), and not the value', async (code, statement, message) => {
+    const query = '{ a: groups { edges { node { id } } } tenants { totalCount } }';
+    for (const lines of [
+      await linesOf(statement, readGroups),
+      await linesOf(statement, (app) => app.ask(SUPER_ADMIN, query)),
+      await linesOf(statement, (app) => send(app, '/api/v1/admin/groups')),
+    ]) {
+      expect(lines).toMatchObject([{ level: 50, err: { code, message } }]);
+      expect(JSON.stringify(lines)).not.toMatch(/secret|99999999999/);
+    }
   });
 });
 

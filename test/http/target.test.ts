@@ -4,6 +4,7 @@ import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMetrics } from '../../src/http/metrics.ts';
 import { createListener, type ListenerOptions } from '../../src/http/plain.ts';
+import { routeWords } from '../../src/http/router.ts';
 import { type Listening, listen } from '../../src/http/server.ts';
 
 const options = (parts: Partial<ListenerOptions> = {}): ListenerOptions => ({
@@ -14,6 +15,7 @@ const options = (parts: Partial<ListenerOptions> = {}): ListenerOptions => ({
   bodyBytes: 100,
   restBodyBytes: 100,
   corsOrigins: [],
+  words: routeWords([]),
   loopbackOnly: false,
   metrics: createMetrics(),
   logger: pino({ level: 'silent' }),

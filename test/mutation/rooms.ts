@@ -128,9 +128,9 @@ export const ROOMS: Room[] = [
     name: 'http',
     score: 80,
     source: [
-      'src/http/{compression,cors,metrics,plain,problem,request-id,router,server,target}.ts',
+      'src/http/{compression,cors,logger,metrics,plain,problem,request-id,router,server,target}.ts',
       'src/app.ts',
-      'src/model/{refused-token,request-log}.ts',
+      'src/model/{logged-error,refused-token,request-log}.ts',
     ],
     tests: [
       'test/http/*',

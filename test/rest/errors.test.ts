@@ -373,7 +373,7 @@ describe('faults on the server', () => {
   /** The API over a database that answers so. */
   function failing(sql: () => Promise<never>, operationMs = 200) {
     const log = new RequestLog('r1');
-    const handler = createRestHandler({
+    const { fetch: handler } = createRestHandler({
       authenticate: async () => tenantAdmin(tenantId as never),
       openDirectory: (caller) => openDirectory({ ...database.db, sql, transaction: sql }, caller),
       limits: { operationMs },

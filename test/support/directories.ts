@@ -1,6 +1,9 @@
 // Directories for tests: a tenant with users, and the callers that look at it.
+
+import { KEY_RULES } from '../../src/database/case-keys.ts';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
+import { type WriteContext, withWriteContext } from '../../src/domain/log/write-context.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { newId, type PartnerId, type TenantId, type UserId } from '../../src/model/ids.ts';
 
@@ -11,7 +14,8 @@ export async function createTenant(db: Database, userCount = 0) {
   const userIds = Array.from({ length: userCount }, () => newId('user'));
   await db.sql(Prisma.sql`insert into partners (id, name) values (${partnerId}, 'Partner')`);
   await db.sql(Prisma.sql`
-    insert into tenants (id, partner_id, name, slug) values (${tenantId}, ${partnerId}, 'Tenant', ${tenantId})`);
+    insert into tenants (id, partner_id, name, slug, key_rules)
+    values (${tenantId}, ${partnerId}, 'Tenant', ${tenantId}, ${KEY_RULES}::int[])`);
   await db.sql(Prisma.sql`
     insert into users (id, tenant_id, email, search_key)
     select id, ${tenantId}, lower(id) || '@example.org', lower(id) || '@example.org' from unnest(${userIds}::text[]) id`);
@@ -73,3 +77,13 @@ export const service = (tenantId: TenantId, mayChange: boolean): Caller => ({
   sight: { kind: 'tenant', tenantId },
   mayChange,
 });
+
+/** A change of a tenant without its lock, so that others can go on while it is in progress. */
+export const changeUnlocked = <Result>(
+  db: Database,
+  tenantId: TenantId,
+  work: (tx: WriteContext) => Promise<Result>,
+): Promise<Result> =>
+  db.transaction((query) =>
+    withWriteContext({ query, tenantId, actor: { id: 'usr_unlocked', type: 'user' } }, work),
+  );

@@ -1,9 +1,11 @@
 // One set of verbs over each face, so that a scenario can be run through all of them.
+
 import type { Database } from '../../src/database/database.ts';
-import { createGroup, updateGroup } from '../../src/domain/commands/create-group.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
+import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import type { Directory } from '../../src/domain/directory.ts';
 import { listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';

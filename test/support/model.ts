@@ -8,11 +8,13 @@ export type ModelGroup = {
   deletion: number | null;
   /** Deletions that moved it up since somebody filed it. */
   movedBy: number[];
+  /** While it is deleted: groups that go back under it with its restoration, if the deletion is still in their `movedBy`. */
+  moved: Set<string>;
 };
 /** `standsFor`: deletions in whose groups' place it was put; null once somebody asked for it. */
 type Edge = { parent: string; child: string; standsFor: number[] | null };
 type Membership = { group: string; user: string };
-type Ended = { deletion: number; memberships: Membership[]; nestings: Edge[]; moved: ModelGroup[] };
+type Ended = { deletion: number; memberships: Membership[]; nestings: Edge[] };
 
 /** What an operation comes to: its result, or the code it is refused with. */
 export type Outcome = { ok: unknown } | { code: string };
@@ -59,7 +61,7 @@ export class Model {
     if (parent !== null && this.path(parent).length + 2 > MAX_DEPTH) return { code: 'LIMIT_EXCEEDED' };
     if (this.nameTaken(name, parent, null)) return { code: 'NAME_TAKEN' };
     if (members.some((user) => !this.users.has(user))) return { code: 'UNKNOWN_USERS' };
-    this.groups.set(id, { id, name, parent, deletion: null, movedBy: [] });
+    this.groups.set(id, { id, name, parent, deletion: null, movedBy: [], moved: new Set() });
     for (const user of new Set(members)) this.memberships.push({ group: id, user });
     return { ok: id };
   }
@@ -128,6 +130,7 @@ export class Model {
       for (const child of children) {
         child.parent = group.parent;
         child.movedBy.push(deletion);
+        group.moved.add(child.id);
       }
       for (const { parent } of this.nestings.filter((edge) => edge.child === id)) {
         for (const child of this.nested(id)) {
@@ -140,7 +143,7 @@ export class Model {
     const gone = new Set(strategy === 'CASCADE' ? this.below(id) : [id]);
     const memberships = this.memberships.filter((edge) => gone.has(edge.group));
     const nestings = this.nestings.filter((edge) => gone.has(edge.parent) || gone.has(edge.child));
-    this.ended.push({ deletion, memberships, nestings, moved: strategy === 'ORPHAN' ? children : [] });
+    this.ended.push({ deletion, memberships, nestings });
     this.memberships = this.memberships.filter((edge) => !gone.has(edge.group));
     this.nestings = this.nestings.filter((edge) => !gone.has(edge.parent) && !gone.has(edge.child));
     for (const each of gone) this.groups.get(each)!.deletion = deletion;
@@ -159,50 +162,103 @@ export class Model {
     const { deletion } = group;
     const back = new Set(includeDescendants ? this.deletedBelow(id, deletion) : [id]);
     const levels = Math.max(...[...back].map((each) => this.levelsUpTo(each, id)));
-    const above = this.live(group.parent);
-    const parent = above && this.path(above.id).length + 1 + levels <= MAX_DEPTH ? above.id : null;
-    if (this.nameTaken(group.name, parent, id)) return { code: 'NAME_TAKEN' };
+    const old = group.parent === null ? undefined : this.groups.get(group.parent);
+    const fits = old?.deletion === null && this.path(old.id).length + 1 + levels <= MAX_DEPTH;
+    const parent = fits ? old.id : null;
+    // What returns to a group of this restoration is no longer where its parent comes back.
+    const tree = [...back].map((each) => this.groups.get(each)!);
+    const leaving = (each: ModelGroup) =>
+      each.parent === parent &&
+      each.movedBy.includes(deletion) &&
+      tree.some((target) => target.moved.has(each.id));
+    const stays = this.children(parent).filter((each) => !leaving(each));
+    if (stays.some((each) => same(each.name, group.name))) return { code: 'NAME_TAKEN' };
     const lost: string[] = [];
     if (parent !== group.parent) lost.push(`PARENT ${group.parent}`);
+    if (old && old.deletion !== null) {
+      old.moved.add(id);
+      group.movedBy.push(old.deletion);
+    }
     group.parent = parent;
-    for (const each of back) this.groups.get(each)!.deletion = null;
-    const { memberships, nestings, moved } = this.ended[deletion]!;
+    for (const each of tree) each.deletion = null;
+    for (const target of tree) this.returnChildren(target, deletion, lost);
+    const { memberships, nestings } = this.ended[deletion]!;
     for (const { group: at, user } of memberships) {
       if (!back.has(at)) continue;
       if (!this.users.has(user)) lost.push(`MEMBERSHIP ${user}`);
       else if (!this.members(at).includes(user)) this.memberships.push({ group: at, user });
     }
-    for (const edge of this.nestings) edge.standsFor &&= edge.standsFor.filter((each) => each !== deletion);
-    this.nestings = this.nestings.filter((edge) => edge.standsFor?.length !== 0);
     const isUndone = (each: number) => ![...this.groups.values()].some((other) => other.deletion === each);
+    for (const edge of this.nestings) edge.standsFor &&= edge.standsFor.filter((each) => each !== deletion);
+    const done = this.nestings.filter((edge) => edge.standsFor?.length === 0);
     const candidates = nestings
-      .map((edge) => ({ ...edge, standsFor: edge.standsFor?.filter((each) => !isUndone(each)) ?? null }))
       .filter((edge) => back.has(edge.parent) || back.has(edge.child))
       .sort((a, b) => (`${a.parent} ${a.child}` < `${b.parent} ${b.child}` ? -1 : 1));
+    const refused: Edge[] = [];
+    const outlived: Edge[] = [];
+    const far = (edge: Edge) => (back.has(edge.parent) ? edge.child : edge.parent);
     for (const edge of candidates) {
       if (this.nested(edge.parent).includes(edge.child)) continue;
-      const far = back.has(edge.parent) ? edge.child : edge.parent;
-      const fits = this.live(edge.parent) && this.live(edge.child) && !this.reaches(edge.child, edge.parent);
-      const stands = edge.standsFor?.length !== 0;
-      if (stands && fits && !this.tooDeep(edge.parent, edge.child)) this.nestings.push(edge);
-      else lost.push(`NESTING ${far}`);
+      const other = this.groups.get(far(edge))!;
+      const standsFor = edge.standsFor?.filter((each) => !isUndone(each)) ?? null;
+      if (other.deletion !== null) {
+        lost.push(`NESTING ${other.id}`);
+        // It comes back with the other group.
+        if (other.deletion !== deletion) this.ended[other.deletion]!.nestings.push(edge);
+      } else if (standsFor?.length === 0) outlived.push({ ...edge, standsFor: null });
+      else if (!this.reaches(edge.child, edge.parent) && !this.tooDeep(edge.parent, edge.child))
+        this.nestings.push({ ...edge, standsFor });
+      else {
+        refused.push(edge);
+        lost.push(`NESTING ${other.id}`);
+      }
     }
+    // What stood for the groups ends, but where a refused nesting would leave the child outside the parent.
+    this.nestings = this.nestings.filter((edge) => !done.includes(edge));
+    const isCut = ({ parent: from, child: to }: Edge) => !this.reaches(from, to);
+    const cut = [...done, ...outlived].filter(isCut);
+    const kept = cut.filter(({ parent: from, child: to }) => {
+      const reached = new Set([from]);
+      for (const at of reached)
+        for (const edge of [...this.nestings, ...refused]) if (edge.parent === at) reached.add(edge.child);
+      return reached.has(to);
+    });
+    for (const edge of kept.filter((each) => done.includes(each)))
+      this.nestings.push({ ...edge, standsFor: null });
+    for (const edge of outlived.filter((each) => cut.includes(each))) {
+      const keeps =
+        kept.includes(edge) &&
+        !this.reaches(edge.child, edge.parent) &&
+        !this.tooDeep(edge.parent, edge.child);
+      if (keeps) this.nestings.push(edge);
+      else lost.push(`NESTING ${far(edge)}`);
+    }
+    return { ok: { restored: sorted(back), lost: sorted(lost) } };
+  }
+
+  private returnChildren(target: ModelGroup, deletion: number, lost: string[]): void {
+    const moved = [...target.moved].map((id) => this.groups.get(id)!);
+    target.moved = new Set();
     moved.sort((a, b) => (`${a.name.toLowerCase()} ${a.id}` < `${b.name.toLowerCase()} ${b.id}` ? -1 : 1));
     for (const child of moved) {
       let cycle = false;
-      for (let at = this.live(id); at; at = this.live(at.parent)) cycle ||= at.id === child.id;
+      for (let at = this.live(target.id); at; at = this.live(at.parent)) cycle ||= at.id === child.id;
       const fits =
-        this.live(child.id) &&
-        child.movedBy.includes(deletion) &&
+        child.deletion === null &&
         !cycle &&
-        this.path(id).length + 1 + this.height(child.id) <= MAX_DEPTH &&
-        !this.nameTaken(child.name, id, child.id);
-      if (fits) {
-        child.parent = id;
-        child.movedBy = child.movedBy.slice(0, child.movedBy.indexOf(deletion));
-      } else lost.push(`CHILD ${child.id}`);
+        this.path(target.id).length + 1 + this.height(child.id) <= MAX_DEPTH &&
+        !this.nameTaken(child.name, target.id, child.id);
+      const isMovedBy = child.movedBy.includes(deletion);
+      if (!fits || !isMovedBy) lost.push(`CHILD ${child.id}`);
+      // One that is deleted comes back here with its own restoration.
+      if (isMovedBy && (fits || child.deletion !== null)) {
+        const at = child.movedBy.indexOf(deletion);
+        const later = child.movedBy.slice(at + 1);
+        for (const other of this.groups.values())
+          if (other.deletion !== null && later.includes(other.deletion)) other.moved.delete(child.id);
+        Object.assign(child, { parent: target.id, movedBy: child.movedBy.slice(0, at) });
+      }
     }
-    return { ok: { restored: sorted(back), lost: sorted(lost) } };
   }
 
   private nameTaken(name: string, parent: string | null, except: string | null): boolean {

@@ -153,7 +153,7 @@ const fromRest = {
     name: body.data.name,
     description: body.data.description ?? null,
     type: body.data.group_type,
-    version: headers.get('etag') === null ? null : Number.parseInt(headers.get('etag').slice(1), 10),
+    version: headers.get('etag') === null ? null : Number.parseInt(headers.get('etag').slice(3), 10),
     path: body.data.parent_group_path ?? null,
     memberCount: body.data.member_count ?? null,
     nestedGroupCount: body.data.nested_group_count ?? null,

@@ -1,7 +1,8 @@
 // One of two processes that race: nests and moves groups of one tenant at random, and reports what came of it.
+
 import { openDatabase } from '../../src/database/open.ts';
-import { updateGroup } from '../../src/domain/commands/create-group.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
+import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { isDirectoryError } from '../../src/model/errors.ts';
 import type { TenantId } from '../../src/model/ids.ts';
 import { openAsAdmin } from './directories.ts';

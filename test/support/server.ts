@@ -38,7 +38,8 @@ export async function startApp(
   const dataDir = await mkdtemp(join(tmpdir(), 'coterie-test-'));
   const config = readConfig({ DATA_DIR: dataDir, ...variables });
   const app = await createApp({ config, database, logger });
-  const listening = await listen(app.listener, { host: '127.0.0.1', port: 0, timeouts: config.timeouts });
+  const { timeouts, corsOrigins } = config;
+  const listening = await listen(app.listener, { host: '127.0.0.1', port: 0, timeouts, corsOrigins });
   // Tests end without stopping it.
   listening.server.unref();
   const send = inProcess ? app.fetch : fetch;

@@ -1,7 +1,5 @@
 // Adding direct members: what several requests add at the same time shares one statement, and so one commit.
 
-import { actorOf } from '../log/write-context.ts';
-import { assertBatchSize } from './rules/targets.ts';
 import { databaseError, isLostConnection } from '../../database/errors.ts';
 import { refuse } from '../../model/errors.ts';
 import type { GroupId } from '../../model/ids.ts';
@@ -9,9 +7,11 @@ import { readInput } from '../../model/input.ts';
 import { type GroupMembersInput, groupMembersInput } from '../../model/members.ts';
 import { type Directory, mayChange } from '../directory.ts';
 import { inChunks, sharedTurns } from '../loading/batching.ts';
+import { actorOf } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
 import type { GroupRow } from '../rows/groups.ts';
 import { type Addition, insertMembershipBatches, type Outcome } from '../writes/membership-batches.ts';
+import { assertBatchSize } from './rules/targets.ts';
 
 export type Added = { group: GroupRow; added: string[]; unchanged: string[] };
 

@@ -1,10 +1,5 @@
 // Removing direct members, and adding and removing them in one step.
 
-import { assertBatchSize, assertKnownUsers, requireGroupToChange } from './rules/targets.ts';
-import { addMembers, removeMembers } from './rules/memberships.ts';
-import { lockGroup } from '../writes/groups.ts';
-import { Prisma, type Query } from '../../database/database.ts';
-import { refuse } from '../../model/errors.ts';
 import { readInput } from '../../model/input.ts';
 import {
   type GroupMembersInput,
@@ -12,11 +7,12 @@ import {
   type UpdateGroupMembersInput,
   updateGroupMembersInput,
 } from '../../model/members.ts';
-import { assertMayChange, change, type Directory } from '../directory.ts';
-import { requireGroup } from '../queries/groups.ts';
+import type { Directory } from '../directory.ts';
 import { type GroupRow, uncounted } from '../rows/groups.ts';
-import { endMemberships, insertMemberships } from '../writes/edges.ts';
+import { lockGroup } from '../writes/groups.ts';
 import type { Added } from './add-members.ts';
+import { addMembers, removeMembers } from './rules/memberships.ts';
+import { assertBatchSize, assertKnownUsers, requireGroupToChange } from './rules/targets.ts';
 
 type Removed = { group: GroupRow; removed: string[]; unchanged: string[] };
 

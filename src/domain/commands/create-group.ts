@@ -1,26 +1,16 @@
-// Creating groups, and changing the fields of those that are there.
+// Creating a group.
 
-import { assertBatchSize, assertExpectedVersion } from './rules/targets.ts';
 import { Prisma } from '../../database/database.ts';
-import {
-  type CreateGroupInput,
-  createGroupInput,
-  type UpdateGroupInput,
-  updateGroupInput,
-} from '../../model/groups.ts';
+import { type CreateGroupInput, createGroupInput } from '../../model/groups.ts';
 import { newId } from '../../model/ids.ts';
 import { readInput } from '../../model/input.ts';
-import type { JsonObject } from '../../model/json.ts';
 import { nameKey, searchKey } from '../../model/text.ts';
-import { assertMayChange, change, type Directory } from '../directory.ts';
-import { recordEvent } from '../log/events.ts';
-import { lockGraph } from '../log/lock.ts';
-import { requireGroup } from '../queries/groups.ts';
+import type { Directory } from '../directory.ts';
 import { type GroupRow, groupColumns, uncounted } from '../rows/groups.ts';
-import { insertMemberships } from '../writes/edges.ts';
-import { lockGroup } from '../writes/groups.ts';
-import { assertHierarchyFits } from './rules/placement.ts';
-import { assertNameFree } from './rules/sibling-names.ts';
+import { groupFields, jsonb } from './rules/group-fields.ts';
+import { addMembers } from './rules/memberships.ts';
+import { assertHierarchyFits, assertNameFree } from './rules/placement.ts';
+import { assertBatchSize, assertKnownUsers } from './rules/targets.ts';
 
 /**
  * Creates a group, filed under `parentGroupId` or as a root, with its first members.
@@ -36,98 +26,18 @@ export async function createGroup(
   );
   assertBatchSize(initialMemberIds ?? []);
   const id = newId('group');
-  const group = await change(directory, async (sql) => {
-    await lockGraph(directory, sql, tenantId);
-    if (parentGroupId) await assertHierarchyFits(directory, sql, { tenantId, groupId: null, parentGroupId });
-    await assertNameFree(sql, { tenantId, parentGroupId: parentGroupId ?? null, name });
-    const [row] = await sql<GroupRow>(Prisma.sql`
+  const group = await directory.transact(tenantId, async (tx) => {
+    if (parentGroupId) await assertHierarchyFits(directory, tx, { groupId: null, parentGroupId });
+    await assertNameFree(tx, { parentGroupId: parentGroupId ?? null, name });
+    const [row] = await tx.query<GroupRow>(Prisma.sql`
       insert into groups as g (id, tenant_id, parent_group_id, name, name_key, search_key, description, type, custom_attributes)
       values (${id}, ${tenantId}, ${parentGroupId ?? null}, ${name}, ${nameKey(name)}, ${searchKey(name, description)},
         ${description ?? null}, ${type ?? 'SECURITY'}::"GroupType", ${jsonb(customAttributes)})
       returning ${groupColumns}`);
-    await recordEvent(directory, sql, {
-      type: 'group.created',
-      tenantId,
-      groupId: id,
-      data: eventData(row!),
-    });
-    if (initialMemberIds?.length)
-      await insertMemberships(directory, sql, { tenantId, groupId: id, userIds: initialMemberIds });
+    tx.record({ type: 'group.created', groupId: id, data: groupFields(row!) });
+    await assertKnownUsers(tx, initialMemberIds ?? []);
+    await addMembers(tx, id, initialMemberIds ?? []);
     return uncounted(row!);
   });
   return { group };
 }
-
-/**
- * Changes the fields that are given; an update that changes nothing leaves the version as it is. `previousParentId` is
- * what a moved group was filed under.
- * Refused: NOT_FOUND, VERSION_CONFLICT, OTHER_TENANT, CYCLE, LIMIT_EXCEEDED (depth), NAME_TAKEN.
- */
-export async function updateGroup(
-  directory: Directory,
-  input: UpdateGroupInput,
-): Promise<{ group: GroupRow; previousParentId: string | null }> {
-  const { id, expectedVersion, ...wanted } = readInput(updateGroupInput, input);
-  const { tenantId } = await requireGroup(directory, id);
-  assertMayChange(directory);
-  return change(directory, async (sql) => {
-    await lockGraph(directory, sql, tenantId);
-    const before = await lockGroup(sql, tenantId, id);
-    assertExpectedVersion(before, expectedVersion);
-    const given = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
-    const after = { ...before, ...given } as GroupRow;
-    const { parentGroupId } = after;
-    if (parentGroupId && parentGroupId !== before.parentGroupId) {
-      await assertHierarchyFits(directory, sql, { tenantId, groupId: id, parentGroupId });
-    }
-    const placed = nameKey(after.name) !== nameKey(before.name) || parentGroupId !== before.parentGroupId;
-    if (placed) {
-      await assertNameFree(sql, { tenantId, parentGroupId, name: after.name, exceptId: id });
-    }
-    const changed = changedFields(before, after);
-    const previousParentId = parentGroupId === before.parentGroupId ? null : before.parentGroupId;
-    if (changed.length === 0) return { group: before, previousParentId };
-    // Where name and place stay, so does the key: it may be that of a group whose name a sibling has too.
-    const key = placed ? nameKey(after.name) : Prisma.sql`g.name_key`;
-    const [row] = await sql<GroupRow>(Prisma.sql`
-      update groups as g set name = ${after.name}, name_key = ${key}, description = ${after.description},
-        search_key = ${searchKey(after.name, after.description)}, parent_group_id = ${parentGroupId},
-        moved_by = case when g.parent_group_id is not distinct from ${parentGroupId}::text then g.moved_by end,
-        custom_attributes = ${jsonb(after.customAttributes)}, version = g.version + 1, updated_at = now()
-      where g.tenant_id = ${tenantId} and g.id = ${id} returning ${groupColumns}`);
-    await recordEvent(directory, sql, {
-      type: 'group.updated',
-      tenantId,
-      groupId: id,
-      data: { changed, before: eventData(before), after: eventData(row!) },
-    });
-    return { group: row!, previousParentId };
-  });
-}
-
-const CHANGEABLE = ['name', 'description', 'parentGroupId', 'customAttributes'] as const;
-
-function changedFields(before: GroupRow, after: GroupRow): string[] {
-  return CHANGEABLE.filter((field) => !sameJson(before[field], after[field]));
-}
-
-/** Equality of JSON values; the order of an object's keys does not count, as in jsonb. */
-function sameJson(left: unknown, right: unknown): boolean {
-  return JSON.stringify(left, sortKeys) === JSON.stringify(right, sortKeys);
-}
-
-function sortKeys(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-const eventData = ({ name, description, type, parentGroupId, customAttributes }: GroupRow) => ({
-  name,
-  description,
-  type,
-  parentGroupId,
-  customAttributes,
-});
-
-const jsonb = (value: JsonObject | null | undefined) =>
-  Prisma.sql`${value == null ? null : JSON.stringify(value)}::text::jsonb`;

@@ -1,12 +1,9 @@
 // Nesting groups in a group, and ending a nesting.
 
-import { type WriteContext } from '../log/write-context.ts';
-import { foreign, notInTenant, requireGroupToChange } from './rules/targets.ts';
-import { claimNestings, endNestings, insertNestings, moveNestings, nest } from '../writes/edges.ts';
-import { Prisma, type Query } from '../../database/database.ts';
+import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
-import type { GroupId, TenantId } from '../../model/ids.ts';
+import type { GroupId } from '../../model/ids.ts';
 import { readInput } from '../../model/input.ts';
 import {
   type AddNestedGroupsInput,
@@ -15,13 +12,14 @@ import {
   type RemoveNestedGroupInput,
   removeNestedGroupInput,
 } from '../../model/nesting.ts';
-import { assertMayChange, change, type Directory } from '../directory.ts';
-import { recordEvent, recordEvents } from '../log/events.ts';
-import { lockGraph } from '../log/lock.ts';
+import type { Directory } from '../directory.ts';
+import type { WriteContext } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
 import type { GroupRow } from '../rows/groups.ts';
+import { endNestings, nest } from '../writes/edges.ts';
 import { lockGroup } from '../writes/groups.ts';
 import { isTooDeep, loadNestingGraph, type NestingGraph } from './rules/nesting-graph.ts';
+import { notInTenant, requireGroupToChange } from './rules/targets.ts';
 
 type Nested = { group: GroupRow; added: string[]; unchanged: string[] };
 
@@ -100,11 +98,7 @@ async function assertNoCycle(
   throw refuse.cycle(ids.map((id) => ({ id, name: names.get(id) ?? id })));
 }
 
-async function assertLiveInTenant(
-  directory: Directory,
-  tx: WriteContext,
-  ids: readonly string[],
-) {
+async function assertLiveInTenant(directory: Directory, tx: WriteContext, ids: readonly string[]) {
   const rows = await tx.query<{ id: string }>(Prisma.sql`
     select id from groups where tenant_id = ${tx.tenantId} and deleted_at is null and id = any(${[...ids]}::text[])`);
   const live = new Set(rows.map((row) => row.id));

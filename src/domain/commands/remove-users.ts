@@ -1,14 +1,13 @@
 // Removing users from the mirror, with their memberships.
-import { assertBatchSize, requireTenant, requireTenantToChange } from './rules/targets.ts';
-import { endMemberships, moveMemberships } from '../writes/edges.ts';
+
 import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import type { UserId } from '../../model/ids.ts';
 import { readInput } from '../../model/input.ts';
 import { type RemoveUsersInput, removeUsersInput } from '../../model/users.ts';
-import { change, type Directory } from '../directory.ts';
-import { recordEvents } from '../log/events.ts';
-import { lockGraph } from '../log/lock.ts';
+import type { Directory } from '../directory.ts';
+import { endMemberships } from '../writes/edges.ts';
+import { assertBatchSize, requireTenantToChange } from './rules/targets.ts';
 
 /** Removes users from the mirror and ends their memberships. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
 export async function removeUsers(

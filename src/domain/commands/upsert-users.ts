@@ -1,16 +1,15 @@
 // Creating and updating users, as the platform's sync and administrators tell of them.
 
-import { assertBatchSize, requireTenant, requireTenantToChange } from './rules/targets.ts';
-import { type WriteContext } from '../log/write-context.ts';
-import { Prisma, type Query } from '../../database/database.ts';
+import { Prisma } from '../../database/database.ts';
 import { conflict } from '../../database/errors.ts';
 import { refuse } from '../../model/errors.ts';
 import { readInput } from '../../model/input.ts';
 import { type UpsertUsersInput, upsertUsersInput } from '../../model/users.ts';
-import { change, type Directory } from '../directory.ts';
-import { lockGraph } from '../log/lock.ts';
+import type { Directory } from '../directory.ts';
+import type { WriteContext } from '../log/write-context.ts';
 import type { UserRow } from '../rows/users.ts';
 import { insertUsers, updateUsers } from '../writes/users.ts';
+import { assertBatchSize, requireTenantToChange } from './rules/targets.ts';
 
 export type UpsertedUsers = { users: UserRow[]; created: string[]; updated: string[] };
 
@@ -26,7 +25,9 @@ export async function upsertUsers(directory: Directory, input: UpsertUsersInput)
   const ids = wanted.map((user) => user.id);
   return directory.transact(tenantId, async (tx) => {
     const { query } = tx;
-    const created = seesEverything(directory) ? await query<{ id: string }>(insertUsers(tenantId, wanted)) : [];
+    const created = seesEverything(directory)
+      ? await query<{ id: string }>(insertUsers(tenantId, wanted))
+      : [];
     const updated = await query<{ id: string }>(updateUsers(tenantId, wanted));
     const stored = await query<UserRow>(Prisma.sql`
       select id, tenant_id as "tenantId", email, display_name as "displayName" from users

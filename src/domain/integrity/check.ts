@@ -1,7 +1,10 @@
 // Checks the whole directory against its own rules: what the domain promises, read back from the tables.
+
 import { findClashes, findStaleKeys, rewriteStaleKeys } from '../../database/case-keys.ts';
 import { type Database, Prisma, type Query } from '../../database/database.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
+import type { GroupId, TenantId } from '../../model/ids.ts';
+import { type Actor, type WriteContext, withWriteContext } from '../log/write-context.ts';
 import { type GraphEdge, topology } from './topology.ts';
 
 export type FaultKind =
@@ -13,6 +16,9 @@ export type FaultKind =
   | 'edge-at-deleted-group'
   | 'sibling-names'
   | 'derived-column';
+
+/** The author of repairs. */
+const ACTOR: Actor = { id: 'check-directory', type: 'service' };
 
 /** One breach: what rule, and where. Derived columns alone can be repaired. */
 export type Fault = { kind: FaultKind; message: string };
@@ -73,28 +79,32 @@ export async function repairDirectory(db: Database): Promise<number> {
   const tenants = await db.sql<{ id: string }>(Prisma.sql`select id from tenants order by id`);
   let keys = 0;
   for (const { id } of tenants) keys += await rewriteStaleKeys(db, id);
-  // Under the lock of its row no member comes or goes between counting and storing.
   const counts = await staleCounts(db.sql, null);
-  await db.transaction(async (sql) => {
-    for (const { id } of counts) {
-      await sql(Prisma.sql`select id from groups where id = ${id} for update`);
-      await sql(Prisma.sql`
-        update groups set membership_version = membership_version + 1,
-          member_count = (select count(*)::int from memberships m where m.group_id = groups.id)
-        where id = ${id}`);
-      await sql(Prisma.sql`
-        insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
-        select 'group.repaired', tenant_id, id, 'check-directory', 'service', '{}' from groups where id = ${id}`);
-    }
-  });
+  for (const [tenantId, groups] of Map.groupBy(counts, (group) => group.tenantId)) {
+    await db.transaction((query) =>
+      withWriteContext({ query, tenantId, actor: ACTOR }, async (tx) => {
+        for (const { id } of groups) await recountMembers(tx, id);
+      }),
+    );
+  }
   return keys + counts.length;
+}
+
+/** Under the lock of the group's row no member is added or removed between counting and storing. */
+async function recountMembers({ query, tenantId, record }: WriteContext, id: GroupId): Promise<void> {
+  await query(Prisma.sql`select id from groups where tenant_id = ${tenantId} and id = ${id} for update`);
+  await query(Prisma.sql`
+    update groups set membership_version = membership_version + 1,
+      member_count = (select count(*)::int from memberships m where m.group_id = groups.id)
+    where tenant_id = ${tenantId} and id = ${id}`);
+  record({ type: 'group.repaired', groupId: id, data: {} });
 }
 
 async function staleCounts(sql: Query, tenantId: string | null) {
   const scoped = tenantId === null ? Prisma.empty : Prisma.sql`where tenant_id = ${tenantId}`;
-  return sql<{ id: string; stored: number; counted: number }>(Prisma.sql`
-    select g.id, g.member_count as stored, coalesce(m.n, 0) as counted
-    from (select id, member_count from groups ${scoped}) g
+  return sql<{ id: GroupId; tenantId: TenantId; stored: number; counted: number }>(Prisma.sql`
+    select g.id, g.tenant_id as "tenantId", g.member_count as stored, coalesce(m.n, 0) as counted
+    from (select id, tenant_id, member_count from groups ${scoped}) g
     left join (select group_id, count(*)::int as n from memberships ${scoped} group by group_id) m on m.group_id = g.id
     where g.member_count <> coalesce(m.n, 0) order by g.id`);
 }

@@ -28,7 +28,10 @@ export async function withWriteContext<Result>(
   work: (tx: WriteContext) => Promise<Result>,
 ): Promise<Result> {
   const events: GroupEvent[] = [];
-  const result = await work({ query, tenantId, actor, record: (...recorded) => void events.push(...recorded) });
+  const record = (...recorded: readonly GroupEvent[]) => {
+    events.push(...recorded);
+  };
+  const result = await work({ query, tenantId, actor, record });
   await appendEvents(query, tenantId, actor, events);
   return result;
 }

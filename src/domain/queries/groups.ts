@@ -1,8 +1,8 @@
 // Groups: found by id and listed by filter.
 
 import type { z } from 'zod';
-import { CLASH } from '../../database/case-keys.ts';
 import { Prisma, type Sql } from '../../database/database.ts';
+import { plainKey } from '../../database/name-keys.ts';
 import { refuse } from '../../model/errors.ts';
 import { type GroupFilter, type GroupOrder, groupFilter } from '../../model/groups.ts';
 import { isIdOf } from '../../model/ids.ts';
@@ -99,7 +99,7 @@ const groups = list({
 
 /** The index knows the whole key; what may follow the name in it is no part of the name. */
 const matchingName = (search: string | null): Sql =>
-  Prisma.sql`${matching(Prisma.sql`g.name_key`, search)}${matching(Prisma.sql`split_part(g.name_key, ${CLASH}, 1)`, search)}`;
+  Prisma.sql`${matching(Prisma.sql`g.name_key`, search)}${matching(plainKey(Prisma.sql`g.name_key`), search)}`;
 
 /** Groups in sight; a plain user sees those it is an effective member of, and can filter them by name and type alone. */
 export async function listGroups(

@@ -2,7 +2,7 @@
 import { Prisma, type Sql } from '../../database/database.ts';
 import type { GroupId, UserId } from '../../model/ids.ts';
 import type { WriteContext } from '../log/write-context.ts';
-import { bumpNestingVersion, adjustMemberCounts } from './derived-columns.ts';
+import { adjustMemberCounts, bumpNestingVersion } from './derived-columns.ts';
 
 /** Why an edge ended. */
 export type EndCause = 'REMOVED' | 'GROUP_DELETED' | 'GROUP_RESTORED' | 'USER_REMOVED';
@@ -16,7 +16,10 @@ export type Nesting = { parentGroupId: GroupId; childGroupId: GroupId };
  * Adds the memberships that a select of (group_id, user_id) gives, and returns those that did not exist. Groups and users
  * must be of the tenant.
  */
-export function beginMemberships({ query, tenantId, actor }: WriteContext, source: Sql): Promise<Membership[]> {
+export function beginMemberships(
+  { query, tenantId, actor }: WriteContext,
+  source: Sql,
+): Promise<Membership[]> {
   return query<Membership>(Prisma.sql`
     with added as (
       insert into memberships (tenant_id, group_id, user_id, added_by)
@@ -28,7 +31,10 @@ export function beginMemberships({ query, tenantId, actor }: WriteContext, sourc
 }
 
 /** Moves the memberships of the tenant that match to the history, and returns them. */
-export function endMemberships({ query, tenantId, actor }: WriteContext, ending: Ending): Promise<Membership[]> {
+export function endMemberships(
+  { query, tenantId, actor }: WriteContext,
+  ending: Ending,
+): Promise<Membership[]> {
   const { where, cause, deletionId } = ending;
   return query<Membership>(Prisma.sql`
     with ended as (
@@ -69,18 +75,29 @@ export function endNestings({ query, tenantId, actor }: WriteContext, ending: En
     from ended returning parent_group_id as "parentGroupId", child_group_id as "childGroupId"`);
 }
 
-/**
- * Adds nestings that somebody asked for, and returns those that did not exist. One that stands for a deleted group is from
- * now on there for its own sake: a restoration does not end it.
- */
-export async function nest(tx: WriteContext, edges: readonly { parent: string; child: string }[]): Promise<Nesting[]> {
+type Edge = { parent: string; child: string };
+
+const unnested = (edges: readonly Edge[]): Sql =>
+  Prisma.sql`unnest(${edges.map(({ parent }) => parent)}::text[], ${edges.map(({ child }) => child)}::text[]) e(parent, child)`;
+
+/** Adds nestings that somebody asked for, and returns those that did not exist. */
+export async function nest(tx: WriteContext, edges: readonly Edge[]): Promise<Nesting[]> {
   if (edges.length === 0) return [];
-  const rows = Prisma.sql`unnest(${edges.map((edge) => edge.parent)}::text[], ${edges.map((edge) => edge.child)}::text[])
-    e(parent, child)`;
-  const added = await beginNestings(tx, Prisma.sql`select parent, child, null::text[] as stands_for from ${rows}`);
-  await tx.query(Prisma.sql`
-    update nestings n set stands_for = null from ${rows}
-    where n.tenant_id = ${tx.tenantId} and n.parent_group_id = e.parent and n.child_group_id = e.child
-      and n.stands_for is not null`);
+  const added = await beginNestings(
+    tx,
+    Prisma.sql`select parent, child, null::text[] as stands_for from ${unnested(edges)}`,
+  );
+  await claimNestings(tx, edges);
   return added;
+}
+
+/** Makes nestings that stand for deleted groups be there for their own sake: no restoration ends them. */
+export async function claimNestings(
+  { query, tenantId }: WriteContext,
+  edges: readonly Edge[],
+): Promise<void> {
+  await query(Prisma.sql`
+    update nestings n set stands_for = null from ${unnested(edges)}
+    where n.tenant_id = ${tenantId} and n.parent_group_id = e.parent and n.child_group_id = e.child
+      and n.stands_for is not null`);
 }

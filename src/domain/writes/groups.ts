@@ -5,11 +5,18 @@ import type { GroupId } from '../../model/ids.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { type GroupRow, groupColumns } from '../rows/groups.ts';
 
-/** The live group's row, locked against deletion and other updates. Refused with NOT_FOUND if it is gone. */
-export async function lockGroup({ query, tenantId }: WriteContext, id: GroupId): Promise<GroupRow> {
+/**
+ * The live group's row, locked against deletion and other updates; `for update` also keeps members from being added.
+ * Refused with NOT_FOUND if it is gone.
+ */
+export async function lockGroup(
+  { query, tenantId }: WriteContext,
+  id: GroupId,
+  strength: 'for no key update' | 'for update' = 'for no key update',
+): Promise<GroupRow> {
   const [row] = await query<GroupRow>(Prisma.sql`
     select ${groupColumns} from groups g where g.tenant_id = ${tenantId} and g.id = ${id} and g.deleted_at is null
-    for no key update`);
+    ${Prisma.raw(strength)}`);
   if (!row) throw refuse.notFound(id);
   return row;
 }

@@ -1,9 +1,9 @@
 // One statement that adds the members of many additions: each addition is whole, or fails, alone.
 
-import { type Actor } from '../log/write-context.ts';
 import { Prisma } from '../../database/database.ts';
 import type { GroupId } from '../../model/ids.ts';
 import type { Seeing } from '../directory.ts';
+import type { Actor } from '../log/write-context.ts';
 import { type GroupRow, groupColumns, uncounted } from '../rows/groups.ts';
 
 export type Addition = { groupId: GroupId; userIds: readonly string[]; actor: Actor };

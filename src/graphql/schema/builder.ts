@@ -15,8 +15,8 @@ import type { UserRow } from '../../domain/rows/users.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { fieldCost } from './complexity.ts';
 import type { Context } from './context.ts';
-import { JSONObject } from './exact-json.ts';
 import { nodeTypeOf } from './global-ids.ts';
+import { JSONObject } from './json-object.ts';
 
 /** The entities carry the domain's rows, which hold what the caller may see, not the tables' columns. */
 type Rows = { Group: GroupRow; User: UserRow; Tenant: TenantRow };

@@ -35,7 +35,12 @@ export async function connection<Row>(
   const page = once(() => list({ ...args, rowsOnly: !selected.has('pageInfo') }));
   if (selected.has('totalCount')) unhandledYet(total());
   // Which of the two is awaited here only decides how it is learnt that the list is hidden.
-  const onlyTotal = selected.has('totalCount') && !LISTING_FIELDS.some((field) => selected.has(field));
+  const onlyTotal =
+    selected.has('totalCount') &&
+    !LISTING_FIELDS.some((field) => selected.has(field)) &&
+    // Only the list can tell whether a cursor is one of its own.
+    args.after == null &&
+    args.before == null;
   const loaded = onlyTotal ? null : await page();
   if (onlyTotal ? (await total()) === null : loaded === null) return null;
   return new Connection(loaded, page, total);

@@ -1,12 +1,8 @@
 // Deleting a group, which always says what becomes of its children, and restoring it.
 
 import { deleteGroup } from '../../domain/commands/delete-group.ts';
-import {
-  type NotRestored,
-  type NotRestoredKind,
-  type Restored,
-  restoreGroup,
-} from '../../domain/commands/restore-group.ts';
+import type { NotRestored, NotRestoredKind } from '../../domain/commands/restoration.ts';
+import { type Restored, restoreGroup } from '../../domain/commands/restore-group.ts';
 import { findGroup } from '../../domain/queries/groups.ts';
 import type { GroupRow } from '../../domain/rows/groups.ts';
 import { DELETE_STRATEGIES } from '../../model/groups.ts';
@@ -92,7 +88,7 @@ const NotRestoredType = builder.objectRef<NotRestored>('NotRestored').implement(
         description: 'What could not be restored.',
         values: enumValues(NOT_RESTORED_KINDS, {
           PARENT: 'The place in the hierarchy: the group is a root now.',
-          CHILD: 'A child that the deletion moved up: it stays where it is.',
+          CHILD: 'A child that is filed elsewhere since the deletion, or deleted: it stays as it is.',
           MEMBERSHIP: 'A direct membership.',
           NESTING: 'A nesting, at either end.',
         }),

@@ -1,6 +1,7 @@
 // Groups themselves: reading one, listing them by filter, creating and updating.
 
-import { createGroup, updateGroup } from '../../domain/commands/create-group.ts';
+import { createGroup } from '../../domain/commands/create-group.ts';
+import { updateGroup } from '../../domain/commands/update-group.ts';
 import { countGroups, findGroup, listGroups } from '../../domain/queries/groups.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
 import type { GroupRow } from '../../domain/rows/groups.ts';

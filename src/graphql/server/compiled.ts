@@ -101,7 +101,7 @@ type Running = Context & { readonly inputs: Inputs };
 /** The arguments of the fields of one execution; those of a field are coerced once, however many objects have it. */
 class Inputs {
   readonly #variableValues: Values;
-  readonly #known = new Map<FieldNode, Values>();
+  readonly #known = new Map<GraphQLField<unknown, unknown>, Map<FieldNode, Values>>();
 
   constructor(variableValues: Values) {
     this.#variableValues = variableValues;
@@ -109,10 +109,16 @@ class Inputs {
 
   /** Throws what graphql-js throws for arguments that do not fit. */
   of(field: GraphQLField<unknown, unknown>, node: FieldNode): Values {
-    let values = this.#known.get(node);
+    // A node that is selected on an interface is of several fields, each with arguments and defaults of its own.
+    let ofField = this.#known.get(field);
+    if (!ofField) {
+      ofField = new Map();
+      this.#known.set(field, ofField);
+    }
+    let values = ofField.get(node);
     if (!values) {
       values = getArgumentValues(field, node, this.#variableValues);
-      this.#known.set(node, values);
+      ofField.set(node, values);
     }
     return values;
   }

@@ -193,7 +193,7 @@ const STYLE = `
 
 /** The page, made when it is first asked for; with a development token, its Authorization header is filled in. */
 export function graphiqlPage(developmentToken: string | null): () => Response {
-  let page: { html: Buffer; policy: string } | undefined;
+  let page: ReturnType<typeof render> | undefined;
   return () => {
     page ??= render(developmentToken);
     return new Response(new Uint8Array(page.html), {
@@ -201,6 +201,7 @@ export function graphiqlPage(developmentToken: string | null): () => Response {
         'content-type': 'text/html; charset=utf-8',
         'cache-control': 'no-store',
         'content-security-policy': page.policy,
+        etag: page.etag,
       },
     });
   };
@@ -226,5 +227,9 @@ function render(developmentToken: string | null) {
   }).replace('</head>', `<style>${STYLE}</style></head>`);
   // Its one script ends the body.
   const script = html.slice(html.indexOf('<script>') + '<script>'.length, html.lastIndexOf('</script>'));
-  return { html: Buffer.from(html), policy: policy(script) };
+  return {
+    html: Buffer.from(html),
+    policy: policy(script),
+    etag: `"${hash('sha256', html, 'base64url')}"`,
+  };
 }

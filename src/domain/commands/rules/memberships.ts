@@ -5,7 +5,11 @@ import type { WriteContext } from '../../log/write-context.ts';
 import { beginMemberships, endMemberships, type Membership } from '../../writes/edges.ts';
 
 /** Adds users of the tenant to a group; returns those who were not members before, in the order asked. */
-export async function addMembers(tx: WriteContext, groupId: GroupId, userIds: readonly string[]): Promise<string[]> {
+export async function addMembers(
+  tx: WriteContext,
+  groupId: GroupId,
+  userIds: readonly string[],
+): Promise<string[]> {
   if (userIds.length === 0) return [];
   const memberships = await beginMemberships(
     tx,
@@ -17,7 +21,11 @@ export async function addMembers(tx: WriteContext, groupId: GroupId, userIds: re
 }
 
 /** Removes users from a group; returns those who were members, in the order asked. */
-export async function removeMembers(tx: WriteContext, groupId: GroupId, userIds: readonly string[]): Promise<string[]> {
+export async function removeMembers(
+  tx: WriteContext,
+  groupId: GroupId,
+  userIds: readonly string[],
+): Promise<string[]> {
   if (userIds.length === 0) return [];
   const memberships = await endMemberships(tx, {
     where: Prisma.sql`group_id = ${groupId} and user_id = any(${[...userIds]}::text[])`,

@@ -1,10 +1,10 @@
 // The part of a tenant's nesting that a change can touch, in memory: reachability, paths and depths.
-import { type WriteContext } from '../../log/write-context.ts';
-import { Prisma, type Query } from '../../../database/database.ts';
-import { MAX_DEPTH } from '../../../model/groups.ts';
-import type { TenantId } from '../../../model/ids.ts';
 
-type Edge = { parent: string; child: string };
+import { Prisma } from '../../../database/database.ts';
+import { MAX_DEPTH } from '../../../model/groups.ts';
+import type { WriteContext } from '../../log/write-context.ts';
+
+export type Edge = { parent: string; child: string };
 
 /**
  * Edges of a directed acyclic graph. Depth counts the groups on a longest path; both walks are iterative or bounded
@@ -17,6 +17,11 @@ export class NestingGraph {
   add({ parent, child }: Edge): void {
     link(this.#children, parent, child);
     link(this.#parents, child, parent);
+  }
+
+  remove({ parent, child }: Edge): void {
+    this.#children.get(parent)?.delete(child);
+    this.#parents.get(child)?.delete(parent);
   }
 
   has({ parent, child }: Edge): boolean {

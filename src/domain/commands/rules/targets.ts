@@ -1,12 +1,12 @@
 // The thing that a change is aimed at: found or not, and as the caller last saw it or not.
 
-import { requireGroup } from '../../queries/groups.ts';
-import { MAX_IDS_PER_CALL } from '../../../model/groups.ts';
-import { type WriteContext } from '../../log/write-context.ts';
-import { Prisma, type Query } from '../../../database/database.ts';
+import { Prisma } from '../../../database/database.ts';
 import { refuse } from '../../../model/errors.ts';
+import { MAX_IDS_PER_CALL } from '../../../model/groups.ts';
 import type { TenantId } from '../../../model/ids.ts';
 import { assertMayChange, type Directory } from '../../directory.ts';
+import type { WriteContext } from '../../log/write-context.ts';
+import { requireGroup } from '../../queries/groups.ts';
 import { findTenant } from '../../queries/tenants.ts';
 import type { GroupRow } from '../../rows/groups.ts';
 
@@ -50,7 +50,10 @@ export function assertBatchSize(...batches: readonly (readonly unknown[])[]): vo
 }
 
 /** Refused with UNKNOWN_USERS unless each user is of the tenant; keeps them from being removed until the transaction ends. */
-export async function assertKnownUsers({ query, tenantId }: WriteContext, userIds: readonly string[]): Promise<void> {
+export async function assertKnownUsers(
+  { query, tenantId }: WriteContext,
+  userIds: readonly string[],
+): Promise<void> {
   if (userIds.length === 0) return;
   const known = await query<{ id: string }>(Prisma.sql`
     select id from users where tenant_id = ${tenantId} and id = any(${[...userIds]}::text[]) order by id for key share`);
