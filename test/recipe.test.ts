@@ -2,9 +2,18 @@
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { getNamedType, isObjectType, parse, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
+import {
+  getNamedType,
+  isObjectType,
+  type OperationDefinitionNode,
+  parse,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { compiledFields } from '../src/graphql/compiled.ts';
 import { schema } from '../src/graphql/schema.ts';
 import { createDatabase } from './support/postgresql.ts';
 import { type RunningServer, runCommand, runScript, startServer } from './support/process.ts';
@@ -200,7 +209,9 @@ test('the copy compiles, and its schema.graphql has the field', async () => {
 
 test('a read by every way answers what is stored, compiled or not, and by GET', async () => {
   const answers = [];
-  // An operation is compiled when it is asked again.
+  // A query is compiled once it has been sent a few times.
+  const document = parse(READS);
+  expect(compiledFields(document, document.definitions[0] as OperationDefinitionNode)).not.toBeNull();
   for (let times = 0; times < 8; times += 1) answers.push(await ask(READS));
   answers.push(await ask(READS, { method: 'GET' }));
   const columns = await stored();
