@@ -98,3 +98,21 @@ test('every file begins with its purpose', () => {
   const silent = files.filter((file) => !/^(#!.*\n)?\/\/ \S/.test(source(file)));
   expect(silent).toEqual([]);
 });
+
+test('docs/architecture.md draws each room, and arrows that lead to all that a room may import', () => {
+  const page = readFileSync(join(SRC, '../docs/architecture.md'), 'utf8');
+  const [, picture] = /```mermaid\n([\s\S]*?)```/.exec(page)!;
+  const drawn = [...picture!.matchAll(/^ *(\w+)(?:\[.*\])? --> (\w+)/gm)].map(
+    ([, from, to]) => [from!, to!] as const,
+  );
+  const reached = (room: string): string[] =>
+    drawn.filter(([from]) => from === room).flatMap(([, to]) => [to, ...reached(to)]);
+  for (const [from, to] of drawn) expect(ARROWS[from], `${from} --> ${to}`).toContain(to);
+  for (const [room, targets] of Object.entries(ARROWS)) {
+    expect(picture).toMatch(new RegExp(`\\b${room}\\[`));
+    expect(
+      [...targets].filter((target) => !reached(room).includes(target)),
+      room,
+    ).toEqual([]);
+  }
+});

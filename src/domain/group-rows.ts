@@ -12,6 +12,10 @@ export const groupColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.n
   g.parent_group_id as "parentGroupId", g.custom_attributes as "customAttributes", g.version,
   g.created_at as "createdAt", g.updated_at as "updatedAt", g.member_count as "memberCount"`;
 
+/** The columns of a summary row: what most lists show. In its GroupRow the other properties are null. */
+const summaryColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.version,
+  g.member_count as "memberCount"`;
+
 /** The column `membersVersion`. */
 export function membersVersion({ sight }: Seeing): Sql {
   // A tenant that is known beforehand is looked up once, not for each row.
@@ -21,9 +25,7 @@ export function membersVersion({ sight }: Seeing): Sql {
 
 /** The columns of a list, with what is asked for beside them. */
 export function listColumns(directory: Seeing, extras: GroupExtras): Sql {
-  const columns = extras.brief
-    ? Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.version, g.member_count as "memberCount"`
-    : groupColumns;
+  const columns = extras.summary ? summaryColumns : groupColumns;
   const versioned = extras.membersVersion ? Prisma.sql`${columns}, ${membersVersion(directory)}` : columns;
   if (!extras.nestedGroupCount) return versioned;
   return Prisma.sql`${versioned}, (select count(*)::int from nestings n
@@ -65,10 +67,13 @@ export function groupOrdering({ orderBy }: { orderBy?: GroupOrder | null | undef
     : { tag: 'name', descending, keys: [{ column: Prisma.sql`g.name_key`, type: 'text' }, id] };
 }
 
-/** What a plain user sees of a group it belongs to: id, name and type. */
-export function redact(group: GroupRow): GroupRow {
+/** What an end user sees of a group it belongs to: id, name and type. Each property is named, so that a new one is hidden too. */
+export function redact({ id, tenantId, name, type }: GroupRow): GroupRow {
   return {
-    ...group,
+    id,
+    tenantId,
+    name,
+    type,
     description: null,
     parentGroupId: null,
     customAttributes: null,

@@ -4,7 +4,7 @@ import type { GroupId, PartnerId, TenantId, UserId } from '../model/ids.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { MembershipType } from '../model/members.ts';
 
-/** A live group. For a plain user all but id, name and type is null: see `redact` in groups.ts. */
+/** A live group. For an end user all but id, name and type is null: see `redact` in group-rows.ts. */
 export type GroupRow = {
   id: GroupId;
   tenantId: TenantId;
@@ -28,10 +28,10 @@ export type GroupRow = {
 };
 
 /**
- * What a list of groups reads: with `nestedGroupCount` that too, with `membersVersion` likewise; `brief` without description, attributes, times and where
- * it is filed, for readers who do not look at them.
+ * What a list of groups reads: `nestedGroupCount` and `membersVersion` where they are true, and with `summary` only the
+ * columns of a summary row (`summaryColumns` in group-rows.ts).
  */
-export type GroupExtras = { nestedGroupCount?: boolean; membersVersion?: boolean; brief?: boolean };
+export type GroupExtras = { nestedGroupCount?: boolean; membersVersion?: boolean; summary?: boolean };
 
 /** What a list of members reads: without what is false, which its readers do not look at. */
 export type MemberExtras = { addedAt?: boolean; user?: boolean };

@@ -1,7 +1,6 @@
 // Tenants and the partners they belong to.
-import type { TenantRow } from '../domain/rows.ts';
 import { countTenants, findPartner, findTenant, listTenants } from '../domain/tenants.ts';
-import { builder } from './builder.ts';
+import { builder, exposedId } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection } from './pagination.ts';
 
@@ -31,7 +30,7 @@ export const Tenant = builder.prismaObject('Tenant', {
     }),
   }),
 });
-builder.nodeRef(Tenant, { id: { resolve: ({ id }: TenantRow) => id } });
+builder.nodeRef(Tenant, { id: exposedId });
 
 export const TenantConnection = builder.connectionObject(
   { type: Tenant, name: 'TenantConnection', description: 'A page of tenants.' },

@@ -3,7 +3,7 @@
 import type { UserRow } from '../domain/rows.ts';
 import { findTenant } from '../domain/tenants.ts';
 import { countUsers, findUser, listUsers, removeUsers, upsertUsers } from '../domain/users.ts';
-import { builder } from './builder.ts';
+import { builder, exposedId } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { typedErrors } from './error-types.ts';
 import { connection } from './pagination.ts';
@@ -30,7 +30,7 @@ export const User = builder.prismaObject('User', {
     }),
   }),
 });
-builder.nodeRef(User, { id: { resolve: ({ id }: UserRow) => id } });
+builder.nodeRef(User, { id: exposedId });
 
 export const UserConnection = builder.connectionObject(
   { type: User, name: 'UserConnection', description: 'A page of users.' },

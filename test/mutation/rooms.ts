@@ -131,7 +131,7 @@ export const ROOMS: Room[] = [
     source: [
       'src/graphql/{builder,compiled,context,deletion,entities,enums,error-types,errors,exact-json,execute,fast-path,federation,global-ids,graphiql,group-inputs}.ts',
       'src/graphql/{groups,handler,hierarchy,member-mutations,members,nesting,node,persisted-operations}.ts',
-      'src/graphql/{plain-fields,prepared,print-schema,schema,tenants,trusted-documents,users,viewer}.ts',
+      'src/graphql/{prepared,print-schema,schema,tenants,trusted-documents,users,viewer}.ts',
     ],
     tests: [
       'test/schema.test.ts',
