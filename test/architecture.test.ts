@@ -1,4 +1,5 @@
 // Holds the rooms of src/ to the arrows between them: imports follow the data downward.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readSources } from './architecture/imports.ts';
@@ -82,4 +83,22 @@ test('only config.ts reads the environment', () => {
 test('every file begins with its purpose', () => {
   const silent = files.filter(({ text }) => !/^(#!.*\n)?\/\/ \S/.test(text)).map(({ path }) => path);
   expect(silent).toEqual([]);
+});
+
+test('docs/architecture.md draws each room, and arrows that lead to all that a room may import', () => {
+  const page = readFileSync(join(SRC, '../docs/architecture.md'), 'utf8');
+  const [, picture] = /```mermaid\n([\s\S]*?)```/.exec(page)!;
+  const drawn = [...picture!.matchAll(/^ *(\w+)(?:\[.*\])? --> (\w+)/gm)].map(
+    ([, from, to]) => [from!, to!] as const,
+  );
+  const reached = (room: string): string[] =>
+    drawn.filter(([from]) => from === room).flatMap(([, to]) => [to, ...reached(to)]);
+  for (const [from, to] of drawn) expect(ARROWS[from], `${from} --> ${to}`).toContain(to);
+  for (const [room, targets] of Object.entries(ARROWS)) {
+    expect(picture).toMatch(new RegExp(`\\b${room}\\[`));
+    expect(
+      [...targets].filter((target) => !reached(room).includes(target)),
+      room,
+    ).toEqual([]);
+  }
 });

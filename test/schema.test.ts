@@ -47,6 +47,18 @@ test('the entities are the nodes, and nothing else has a key', () => {
   expect(namesOf('Node').toSorted()).toEqual(keyed);
 });
 
+test('ids of nodes and nodes of edges are properties of rows, read without a resolver', () => {
+  const resolved = Object.values(schema.getTypeMap()).flatMap((type) =>
+    isObjectType(type) &&
+    (type.name.endsWith('Edge') || type.getInterfaces().some(({ name }) => name === 'Node'))
+      ? ['id', 'node', 'cursor']
+          .filter((name) => type.getFields()[name]?.resolve)
+          .map((name) => `${type}.${name}`)
+      : [],
+  );
+  expect(resolved).toEqual([]);
+});
+
 test('possible types are those of every interface and union that clients see', () => {
   const possibleTypes = JSON.parse(printPossibleTypes()) as Record<string, string[]>;
   const abstract = Object.values(schema.getTypeMap()).filter(isAbstractType);

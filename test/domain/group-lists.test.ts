@@ -209,7 +209,7 @@ describe('a list of groups', () => {
     expect(await keys({ field: 'CREATED_AT', direction: 'DESC' })).toBe('25314');
   });
 
-  test('holds what it was asked for beside the rows, and of brief rows the rest alone', async () => {
+  test('holds what it was asked for beside the rows, and of summary rows the rest alone', async () => {
     const { ids, directory } = seen;
     const read = async (extras: object) => {
       const { rows } = await listGroups(directory, { filter: { search: 'delta' }, extras, page: {} });
@@ -222,7 +222,7 @@ describe('a list of groups', () => {
     expect(await read({ membersVersion: true, nestedGroupCount: true })).toEqual([
       { ...whole, nestedGroupCount: 1 },
     ]);
-    expect(await read({ brief: true })).toEqual([
+    expect(await read({ summary: true })).toEqual([
       {
         ...row,
         description: null,

@@ -42,9 +42,9 @@ test.each(composers)('%s composes the three, without a hint', (composer) => {
   expect(supergraph).toContain('@join__graph(name: "directory"');
 });
 
-test("what the README has a neighbour require is what the neighbour's tests require", () => {
-  const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
-  const [, shape] = /```graphql\n(type Group[\s\S]*?)```/.exec(readme)!;
+test("what docs/clients.md has a neighbour require is what the neighbour's tests require", () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/clients.md'), 'utf8');
+  const [, shape] = /```graphql\n(type Group[\s\S]*?)```/.exec(page)!;
   const collapse = (sdl: string) => sdl.replace(/\s+/g, ' ').trim();
   expect(collapse(DOCUMENTS)).toContain(collapse(shape!));
 });

@@ -181,8 +181,8 @@ describe.each(PAIRS)('%s over what %s composed', (router, composer) => {
       return data.documents[3].viewerMayRead;
     };
     expect(await answerOf('viewerMayRead id')).toBe(true);
-    // Hive Gateway (runtime 2.12.1) asks the subgraph for it, is told, and answers null. Once it does not, the README
-    // need not warn of this shape.
+    // Hive Gateway (runtime 2.12.1) fetches the answer from the subgraph, and returns null. When it no longer does,
+    // docs/clients.md need not warn of this shape.
     expect(await answerOf('id viewerMayRead')).toBe(router === 'Hive Gateway' ? null : true);
   });
 

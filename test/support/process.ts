@@ -17,14 +17,18 @@ export async function runScript(
   return runCommand('npm run --silent', [name, '--', ...args], variables);
 }
 
-/** Runs a command of packages to its end: words, as a script of package.json has them, and more arguments. */
+/**
+ * Runs a command of packages to its end: words, as a script of package.json has them, and more arguments. In the
+ * repository, or in a copy of it.
+ */
 export async function runCommand(
   command: string,
   more: string[],
   variables: Record<string, string>,
+  cwd = ROOT,
 ): Promise<Finished> {
   const [file, ...args] = command.split(' ');
-  const { child, output } = start(file!, [...args, ...more], variables);
+  const { child, output } = start(file!, [...args, ...more], variables, cwd);
   const [code] = await once(child, 'close');
   return { code, ...output };
 }
@@ -41,9 +45,9 @@ export type RunningServer = Finished & {
  * Starts the server on a free port and waits until it says where it answers; rejects with its output if it ends. Runs
  * what `npm start` runs, without npm, whose own exit code would hide the server's.
  */
-export async function startServer(variables: Record<string, string>): Promise<RunningServer> {
+export async function startServer(variables: Record<string, string>, cwd = ROOT): Promise<RunningServer> {
   const [command, ...args] = packageJson().scripts.start.split(' ');
-  const { child, output } = start(command!, args, { PORT: '0', ...variables });
+  const { child, output } = start(command!, args, { PORT: '0', ...variables }, cwd);
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout!.on('data', () => {
       // The last line that a start prints shows a query to try.
@@ -75,10 +79,10 @@ export async function startServer(variables: Record<string, string>): Promise<Ru
 const packageJson = () =>
   JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: { start: string } };
 
-function start(command: string, args: string[], variables: Record<string, string>) {
+function start(command: string, args: string[], variables: Record<string, string>, cwd: string) {
   const PATH = [join(ROOT, 'node_modules/.bin'), process.env.PATH].join(delimiter);
   const env = { ...process.env, PATH, NODE_ENV: '', ...variables };
-  const child = spawn(command, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => {
     output.stdout += chunk;

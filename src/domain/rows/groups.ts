@@ -7,7 +7,7 @@ import type { JsonObject } from '../../model/json.ts';
 import type { Seeing } from '../directory.ts';
 import type { Ordering } from '../loading/keyset-page.ts';
 
-/** A live group. For a plain user all but id, name and type is null: see `redact` in groups.ts. */
+/** A live group. For an end user all but id, name and type is null: see `redact`. */
 export type GroupRow = {
   id: GroupId;
   tenantId: TenantId;
@@ -31,15 +31,19 @@ export type GroupRow = {
 };
 
 /**
- * What a list of groups reads: with `nestedGroupCount` that too, with `membersVersion` likewise; `brief` without description, attributes, times and where
- * it is filed, for readers who do not look at them.
+ * What a list of groups reads: `nestedGroupCount` and `membersVersion` where they are true, and with `summary` only the
+ * columns of a summary row (`summaryColumns`).
  */
-export type GroupExtras = { nestedGroupCount?: boolean; membersVersion?: boolean; brief?: boolean };
+export type GroupExtras = { nestedGroupCount?: boolean; membersVersion?: boolean; summary?: boolean };
 
 /** Columns of a group under the alias `g`, named as in GroupRow. */
 export const groupColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.description,
   g.parent_group_id as "parentGroupId", g.custom_attributes as "customAttributes", g.version,
   g.created_at as "createdAt", g.updated_at as "updatedAt", g.member_count as "memberCount"`;
+
+/** The columns of a summary row: what most lists show. In its GroupRow the other properties are null. */
+const summaryColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.version,
+  g.member_count as "memberCount"`;
 
 /** The column `membersVersion`. */
 export function membersVersion({ sight }: Seeing): Sql {
@@ -50,9 +54,7 @@ export function membersVersion({ sight }: Seeing): Sql {
 
 /** The columns of a list, with what is asked for beside them. */
 export function listColumns(directory: Seeing, extras: GroupExtras): Sql {
-  const columns = extras.brief
-    ? Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.version, g.member_count as "memberCount"`
-    : groupColumns;
+  const columns = extras.summary ? summaryColumns : groupColumns;
   const versioned = extras.membersVersion ? Prisma.sql`${columns}, ${membersVersion(directory)}` : columns;
   if (!extras.nestedGroupCount) return versioned;
   return Prisma.sql`${versioned}, (select count(*)::int from nestings n
@@ -94,10 +96,13 @@ export function groupOrdering({ orderBy }: { orderBy?: GroupOrder | null | undef
     : { tag: 'name', descending, keys: [{ column: Prisma.sql`g.name_key`, type: 'text' }, id] };
 }
 
-/** What a plain user sees of a group it belongs to: id, name and type. */
-export function redact(group: GroupRow): GroupRow {
+/** What an end user sees of a group it belongs to: id, name and type. Each property is named, so that a new one is hidden too. */
+export function redact({ id, tenantId, name, type }: GroupRow): GroupRow {
   return {
-    ...group,
+    id,
+    tenantId,
+    name,
+    type,
     description: null,
     parentGroupId: null,
     customAttributes: null,

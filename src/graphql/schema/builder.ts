@@ -26,6 +26,15 @@ type Models = {
     : PrismaTypes[Model];
 };
 
+/**
+ * Marks a field that Pothos defines as `t.expose` marks ours: the property of its name, without a resolver. Executors read
+ * a property at once; a resolver is called for each row, and that of a node's id is asynchronous.
+ */
+const exposed = (name: string) => ({ pothosExposedField: name });
+
+/** The id of a node type: the row's own. */
+export const exposedId = { resolve: ({ id }: { id: string }) => id, extensions: exposed('id') };
+
 function noClient(): never {
   throw new Error('Entities are loaded by the domain: give the field a resolver in place of a relation');
 }
@@ -76,7 +85,12 @@ export const builder = new SchemaBuilder<{
       nullable: { list: false, items: false },
       complexity: { field: 1, multiplier: 1 },
     },
-    nodeFieldOptions: { description: 'The row itself.', nullable: false, complexity: 0 },
+    nodeFieldOptions: {
+      description: 'The row itself.',
+      nullable: false,
+      complexity: 0,
+      extensions: exposed('node'),
+    },
     cursorFieldOptions: { description: 'Opaque position of this row, for `after` and `before`.' },
     pageInfoFieldOptions: { description: 'Where this page lies in the list.', complexity: 0 },
     pageInfoTypeOptions: {

@@ -7,7 +7,7 @@ import { findTenant } from '../../domain/queries/tenants.ts';
 import type { GroupRow } from '../../domain/rows/groups.ts';
 import { refuse } from '../../model/errors.ts';
 import type { UpdateGroupInput as UpdateGroupFields } from '../../model/groups.ts';
-import { builder } from './builder.ts';
+import { builder, exposedId } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection, groupExtras } from './connections.ts';
 import { typedErrors } from './error-types.ts';
@@ -24,32 +24,24 @@ export const Group = builder.prismaObject('Group', {
       nullable: false,
       description: 'Name, unique among live siblings, ignoring case.',
     }),
-    type: t.field({
+    type: t.expose('type', {
       description: 'What the group is for; fixed at creation.',
       type: GroupType,
       nullable: false,
-      resolve: ({ type }) => type,
     }),
     description: t.exposeString('description', { description: 'Free text about the group.' }),
-    customAttributes: t.field({
+    customAttributes: t.expose('customAttributes', {
       description: 'Free JSON object about the group.',
       type: 'JSONObject',
-      resolve: ({ customAttributes }) => customAttributes,
     }),
-    version: t.int({
+    version: t.exposeInt('version', {
       description:
         'Counts the changes of the group itself; pass it as `expectedVersion`. Members do not count.',
-      resolve: ({ version }) => version,
     }),
-    createdAt: t.field({
-      description: 'When the group was created.',
-      type: 'DateTime',
-      resolve: ({ createdAt }) => createdAt,
-    }),
-    updatedAt: t.field({
+    createdAt: t.expose('createdAt', { description: 'When the group was created.', type: 'DateTime' }),
+    updatedAt: t.expose('updatedAt', {
       description: 'When the group itself was last changed.',
       type: 'DateTime',
-      resolve: ({ updatedAt }) => updatedAt,
     }),
     tenant: t.field({
       description: 'The tenant that the group belongs to.',
@@ -58,7 +50,7 @@ export const Group = builder.prismaObject('Group', {
     }),
   }),
 });
-builder.nodeRef(Group, { id: { resolve: ({ id }: GroupRow) => id } });
+builder.nodeRef(Group, { id: exposedId });
 
 export const GroupConnection = builder.connectionObject(
   { type: Group, name: 'GroupConnection', description: 'A page of groups.' },

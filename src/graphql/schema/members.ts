@@ -57,25 +57,18 @@ const MemberOrder = builder.inputType('MemberOrder', {
 const Member = builder.objectRef<MemberRow>('Member').implement({
   description: 'A user as a member of a group.',
   fields: (t) => ({
-    user: t.field({
-      description: 'The user.',
-      type: User,
-      nullable: false,
-      resolve: ({ user }) => user,
-    }),
+    user: t.expose('user', { description: 'The user.', type: User, nullable: false }),
     userId: t.exposeID('userId', { nullable: false, description: 'Id of the user.' }),
     email: t.exposeString('email', { nullable: false, description: 'Email address of the user.' }),
     displayName: t.exposeString('displayName', { description: 'Name to show for the user.' }),
-    membershipType: t.field({
+    membershipType: t.expose('membershipType', {
       description: 'Whether the membership is direct or inherited.',
       type: MembershipType,
       nullable: false,
-      resolve: ({ membershipType }) => membershipType,
     }),
-    addedAt: t.field({
+    addedAt: t.expose('addedAt', {
       description: 'Since when the user is a direct member; null if only inherited.',
       type: 'DateTime',
-      resolve: ({ addedAt }) => addedAt,
     }),
   }),
 });

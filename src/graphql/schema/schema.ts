@@ -13,17 +13,14 @@ import { builder } from './builder.ts';
 import { entities, loadEntities } from './entities.ts';
 import { toSubgraphSchema } from './federation.ts';
 import { nodeTypeOf } from './global-ids.ts';
-import { readPlainFields } from './plain-fields.ts';
 
 /** The newest version that both Apollo's and The Guild's composers know. */
 const FEDERATION = 'https://specs.apollo.dev/federation/v2.9';
 
 /** Built once: the schema knows no caller, the context brings it. */
-export const schema = readPlainFields(
-  toSubgraphSchema(builder, {
-    entities,
-    typeOf: ({ id }: { id: string }) => nodeTypeOf(id),
-    load: loadEntities,
-    schemaDirectives: { link: { url: FEDERATION, import: ['@key', '@shareable'] } },
-  }),
-);
+export const schema = toSubgraphSchema(builder, {
+  entities,
+  typeOf: ({ id }: { id: string }) => nodeTypeOf(id),
+  load: loadEntities,
+  schemaDirectives: { link: { url: FEDERATION, import: ['@key', '@shareable'] } },
+});

@@ -1,8 +1,7 @@
 // Tenants and the partners they belong to.
 
 import { countTenants, findPartner, findTenant, listTenants } from '../../domain/queries/tenants.ts';
-import type { TenantRow } from '../../domain/rows/tenants.ts';
-import { builder } from './builder.ts';
+import { builder, exposedId } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection } from './connections.ts';
 
@@ -32,7 +31,7 @@ export const Tenant = builder.prismaObject('Tenant', {
     }),
   }),
 });
-builder.nodeRef(Tenant, { id: { resolve: ({ id }: TenantRow) => id } });
+builder.nodeRef(Tenant, { id: exposedId });
 
 export const TenantConnection = builder.connectionObject(
   { type: Tenant, name: 'TenantConnection', description: 'A page of tenants.' },

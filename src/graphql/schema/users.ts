@@ -5,7 +5,7 @@ import { upsertUsers } from '../../domain/commands/upsert-users.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
 import { countUsers, findUser, listUsers } from '../../domain/queries/users.ts';
 import type { UserRow } from '../../domain/rows/users.ts';
-import { builder } from './builder.ts';
+import { builder, exposedId } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection } from './connections.ts';
 import { typedErrors } from './error-types.ts';
@@ -32,7 +32,7 @@ export const User = builder.prismaObject('User', {
     }),
   }),
 });
-builder.nodeRef(User, { id: { resolve: ({ id }: UserRow) => id } });
+builder.nodeRef(User, { id: exposedId });
 
 export const UserConnection = builder.connectionObject(
   { type: User, name: 'UserConnection', description: 'A page of users.' },

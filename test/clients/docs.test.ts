@@ -1,4 +1,4 @@
-// The README's TypeScript: each block type-checks with the schema as it is, and runs against a listening server.
+// The TypeScript of docs/clients.md: each block type-checks with the schema as it is, and runs against a listening server.
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ const COMPILER_OPTIONS = {
 
 const run = promisify(execFile);
 let folder: string;
-let readme: string;
+let page: string;
 let blocks: Map<string, string>;
 /** What is written between a block and the one before it. */
 let prose: Map<string, string>;
@@ -37,12 +37,12 @@ let tenant: Tenant;
 beforeAll(async () => {
   listening = await startListening();
   tenant = await listening.newTenant();
-  readme = await readFile(join(ROOT, 'README.md'), 'utf8');
-  const found = [...readme.matchAll(/([\s\S]*?)```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)```/g)];
+  page = await readFile(join(ROOT, 'docs/clients.md'), 'utf8');
+  const found = [...page.matchAll(/([\s\S]*?)```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)```/g)];
   prose = new Map(found.map(([, before, name]) => [name!, before!]));
   blocks = new Map(found.map(([, , name, code]) => [name!, code!]));
   // In here, where the blocks find the packages that they import.
-  folder = await mkdtemp(join(import.meta.dirname, '.readme-'));
+  folder = await mkdtemp(join(import.meta.dirname, '.page-'));
   await symlink(join(ROOT, 'schema.graphql'), join(folder, 'schema.graphql'));
   const introspection = minifyIntrospection(introspectionFromSchema(schema));
   const environment = outputIntrospectionFile(introspection, { fileType: '.d.ts', shouldPreprocess: true });
@@ -142,7 +142,7 @@ test('what is composed is served by Hive Gateway', async () => {
 });
 
 test("the router's configuration is YAML that forwards the token", () => {
-  const [, yaml] = /```yaml\n([\s\S]*?)```/.exec(readme.slice(readme.indexOf('**Apollo Router.**')))!;
+  const [, yaml] = /```yaml\n([\s\S]*?)```/.exec(page.slice(page.indexOf('### Apollo Router')))!;
   expect(parse(yaml!)).toMatchObject({
     headers: { all: { request: [{ propagate: { named: 'authorization' } }] } },
     supergraph: { introspection: false },

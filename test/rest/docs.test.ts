@@ -1,4 +1,4 @@
-// Runs the README's REST section as it stands: each command, and the answer shown below it.
+// Runs docs/rest.md as it is: each command, and the answer shown below it.
 import { execFile, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,15 +9,14 @@ import { type Listening, listen } from '../../src/http/server.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { startApp } from '../support/server.ts';
 
-const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
-const section = readme.slice(readme.indexOf('\n## REST'), readme.indexOf('\n## The rules in short'));
-const exports_ = [...section.matchAll(/^export (\w+)=(http\S+)$/gm)].map(([, name, url]) => [name!, url!]);
-const shown = [...section.matchAll(/```sh\n(curl [\s\S]*?)```\n+```json\n([\s\S]*?)```/g)].map(
+const page = readFileSync(join(import.meta.dirname, '../../docs/rest.md'), 'utf8');
+const exports_ = [...page.matchAll(/^export (\w+)=(http\S+)$/gm)].map(([, name, url]) => [name!, url!]);
+const shown = [...page.matchAll(/```sh\n(curl [\s\S]*?)```\n+```json\n([\s\S]*?)```/g)].map(
   ([, command, answer]) => [command!, JSON.parse(answer!)] as const,
 );
 
 const missing = spawnSync('curl', ['--version']).error !== undefined;
-if (missing) console.warn('skipped: the README’s commands need curl');
+if (missing) console.warn('skipped: the commands of docs/rest.md need curl');
 
 let database: TestDatabase;
 let server: Listening;
@@ -54,7 +53,7 @@ test.skipIf(missing).each(shown)('%s', async (command, answer) => {
 });
 
 test('the table of paths lists those that are described', () => {
-  const listed = [...section.matchAll(/^\| `(\/(?:tenants|admin)\/\S*)` +\| (.*)\|$/gm)].flatMap(
+  const listed = [...page.matchAll(/^\| `(\/(?:tenants|admin)\/\S*)` +\| (.*)\|$/gm)].flatMap(
     ([, path, methods]) =>
       [...methods!.matchAll(/\b(GET|POST|PUT|PATCH|DELETE)\b/g)].map(
         ([method]) => `${method} /api/v1${path}`,
