@@ -1,6 +1,6 @@
 // Claims → Caller: what a verified token lets its bearer see and change.
 import { z } from 'zod';
-import type { Caller, Sight } from '../model/caller.ts';
+import type { Caller, Visibility } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
 import { isIdOf, partnerId, type TenantId, tenantId } from '../model/ids.ts';
 
@@ -37,10 +37,16 @@ export function callerOf(payload: object, issuerTenant: string | null): Caller {
   const tenant_id = boundTo ?? result.data.tenant_id;
   const scopes = new Set(scope?.split(' '));
   const actors = delegates(act);
-  const directory = (as: DirectoryRole, sight: Sight, mayChange: boolean): Caller =>
+  const directory = (as: DirectoryRole, visibility: Visibility, mayChange: boolean): Caller =>
     boundTo === null
-      ? { role: as, subject, actors, sight, mayChange }
-      : { role: WITHIN_TENANT[as], subject, actors, sight: { kind: 'tenant', tenantId: boundTo }, mayChange };
+      ? { role: as, subject, actors, visibility, mayChange }
+      : {
+          role: WITHIN_TENANT[as],
+          subject,
+          actors,
+          visibility: { kind: 'tenant', tenantId: boundTo },
+          mayChange,
+        };
 
   if (platform_token === true) {
     if (!scopes.has('admin:read') && !scopes.has('admin:write')) {

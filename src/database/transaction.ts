@@ -21,11 +21,11 @@ export async function withRetries<Result>(work: () => Promise<Result>): Promise<
 }
 
 /** How long a start waits for the locks of other servers that start, in ms: as long as rows of a large tenant take to rewrite. */
-const PATIENCE = 300_000;
+const MAX_HOLD_MS = 300_000;
 
 /** The result of `work`, which is run again while it does not get a lock in time: for starts, which no caller waits for. */
 export async function awaitingLocks<Result>(work: () => Promise<Result>): Promise<Result> {
-  for (const end = Date.now() + PATIENCE; ; ) {
+  for (const end = Date.now() + MAX_HOLD_MS; ; ) {
     try {
       return await work();
     } catch (error) {

@@ -1,15 +1,15 @@
 // The directory as one caller sees it: the one place where access is decided. Everything else asks it.
 import { type Database, Prisma, type Query, type Sql } from '../database/database.ts';
 import { databaseError } from '../database/errors.ts';
-import { type Caller, isUserCaller, type Sight, type UserCaller } from '../model/caller.ts';
+import { type Caller, isUserCaller, type UserCaller, type Visibility } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
 import type { TenantId } from '../model/ids.ts';
 import { actorOf, lockTenant, type WriteContext, withWriteContext } from './log/write-context.ts';
 
 /** What a read needs to know of whoever is asking: which tenants are in sight. */
-export type Seeing = {
+export type Reader = {
   readonly db: Database;
-  readonly sight: Sight;
+  readonly visibility: Visibility;
   /** Runs SQL outside a transaction; the statement must hold `scope` or `within` for each table that belongs to a tenant. */
   readonly sql: Query;
   /**
@@ -28,7 +28,7 @@ export type Seeing = {
  * A directory opened for one caller and one request: its answers are cached until the caller changes something.
  * Every statement it issues carries the caller's tenants (`scope`).
  */
-export type Directory = Seeing & {
+export type Directory = Reader & {
   readonly caller: Caller;
   /** The value that `create` makes, once until the next change. */
   memo<Value>(key: object, create: () => Value): Value;
@@ -46,42 +46,42 @@ export function openDirectory(db: Database, caller: Caller): Directory {
 }
 
 /** Sees these tenants, whoever is asking. */
-export function seeing(db: Database, sight: Sight): Seeing {
-  return new Sighted(db, sight);
+export function readerOf(db: Database, visibility: Visibility): Reader {
+  return new DatabaseReader(db, visibility);
 }
 
 // Classes, since one is made for each request: a literal with an accessor would have a hidden class of its own each time.
-class Sighted implements Seeing {
+class DatabaseReader implements Reader {
   readonly db: Database;
-  readonly sight: Sight;
+  readonly visibility: Visibility;
 
-  constructor(db: Database, sight: Sight) {
+  constructor(db: Database, visibility: Visibility) {
     this.db = db;
-    this.sight = sight;
+    this.visibility = visibility;
   }
 
   readonly sql: Query = (statement) => this.db.sql(statement).catch(rethrow) as never;
 
   scope(tenantColumn: Sql): Sql {
     const within = this.within(tenantColumn);
-    return this.sight.kind === 'tenant' ? Prisma.sql`(${within}) is true` : within;
+    return this.visibility.kind === 'tenant' ? Prisma.sql`(${within}) is true` : within;
   }
 
   within(tenantColumn: Sql): Sql {
-    return tenantsInSight(this.sight, tenantColumn);
+    return visibleTenants(this.visibility, tenantColumn);
   }
 
   scopePartner(partnerColumn: Sql): Sql {
-    return partnersInSight(this.sight, partnerColumn);
+    return visiblePartners(this.visibility, partnerColumn);
   }
 }
 
-class OpenDirectory extends Sighted implements Directory {
+class OpenDirectory extends DatabaseReader implements Directory {
   readonly caller: Caller;
   private cache = new Map<object, unknown>();
 
   constructor(db: Database, caller: Caller) {
-    super(db, sightOf(caller));
+    super(db, visibilityOf(caller));
     this.caller = caller;
   }
 
@@ -170,27 +170,27 @@ function rethrow(error: unknown): never {
 }
 
 /** A plain user's tenant; what it sees there is decided group by group. */
-function sightOf(caller: Caller): Sight {
-  return isUserCaller(caller) ? { kind: 'tenant', tenantId: caller.tenantId } : caller.sight;
+function visibilityOf(caller: Caller): Visibility {
+  return isUserCaller(caller) ? { kind: 'tenant', tenantId: caller.tenantId } : caller.visibility;
 }
 
-function partnersInSight(sight: Sight, partnerColumn: Sql): Sql {
-  switch (sight.kind) {
+function visiblePartners(visibility: Visibility, partnerColumn: Sql): Sql {
+  switch (visibility.kind) {
     case 'tenant':
-      return Prisma.sql`${partnerColumn} in (select partner_id from tenants where id = ${sight.tenantId})`;
+      return Prisma.sql`${partnerColumn} in (select partner_id from tenants where id = ${visibility.tenantId})`;
     case 'partner':
-      return Prisma.sql`${partnerColumn} = ${sight.partnerId}`;
+      return Prisma.sql`${partnerColumn} = ${visibility.partnerId}`;
     case 'all':
       return Prisma.sql`${partnerColumn} is not null`;
   }
 }
 
-function tenantsInSight(sight: Sight, tenantColumn: Sql): Sql {
-  switch (sight.kind) {
+function visibleTenants(visibility: Visibility, tenantColumn: Sql): Sql {
+  switch (visibility.kind) {
     case 'tenant':
-      return Prisma.sql`${tenantColumn} = ${sight.tenantId}`;
+      return Prisma.sql`${tenantColumn} = ${visibility.tenantId}`;
     case 'partner':
-      return Prisma.sql`${tenantColumn} in (select id from tenants where partner_id = ${sight.partnerId})`;
+      return Prisma.sql`${tenantColumn} in (select id from tenants where partner_id = ${visibility.partnerId})`;
     case 'all':
       return Prisma.sql`${tenantColumn} is not null`;
   }

@@ -2,7 +2,8 @@
 
 import { KEY_RULES } from '../database/case-keys.ts';
 import { type Database, Prisma, type Query } from '../database/database.ts';
-import { type Actor, withWriteContext } from '../domain/log/write-context.ts';
+import type { Actor } from '../domain/log/events.ts';
+import { withWriteContext } from '../domain/log/write-context.ts';
 import { loadTenant, type Tallies } from './load-tenant.ts';
 import type { Rows, Source } from './rows.ts';
 import { type Spooled, spool } from './spool.ts';

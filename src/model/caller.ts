@@ -2,7 +2,7 @@
 import type { PartnerId, TenantId, UserId } from './ids.ts';
 
 /** Tenants in sight: all, those of one partner, or one. */
-export type Sight =
+export type Visibility =
   | { readonly kind: 'all' }
   | { readonly kind: 'partner'; readonly partnerId: PartnerId }
   | { readonly kind: 'tenant'; readonly tenantId: TenantId };
@@ -19,7 +19,7 @@ type CallerBase = {
 /** Administers or reads every group of the tenants in sight. */
 export type DirectoryCaller = CallerBase & {
   readonly role: Exclude<CallerRole, 'USER'>;
-  readonly sight: Sight;
+  readonly visibility: Visibility;
   /** Whether what is seen may also be changed. */
   readonly mayChange: boolean;
 };

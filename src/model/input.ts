@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { refuse } from './errors.ts';
 
 /** The input as its schema gives it back; refused with each fault of it, not only the first. */
-export function readInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
+export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   throw refuse.validation(

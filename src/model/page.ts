@@ -17,17 +17,17 @@ export type PageArgs = {
   /** Rows to pass over first, for lists that are read by page number. What is passed over is read: cursors are cheaper. */
   offset?: number | undefined;
   /** Whether there are pages before and after will not be asked; the page may then say that there are none. */
-  rowsOnly?: boolean;
+  skipPageInfo?: boolean;
 };
 
 /** A validated page request: `size` rows counted from the front or from the back, between the two cursors. */
 export type PageRequest = {
   readonly size: number;
-  readonly fromEnd: boolean;
+  readonly backward: boolean;
   readonly after: string | null;
   readonly before: string | null;
   readonly offset: number;
-  readonly rowsOnly: boolean;
+  readonly skipPageInfo: boolean;
 };
 
 /** Rows in the list's order, whichever end they were counted from. */
@@ -54,17 +54,17 @@ export function pageRequest({
   last,
   before,
   offset = 0,
-  rowsOnly = false,
+  skipPageInfo = false,
 }: PageArgs): PageRequest {
   if (first != null && last != null) {
     throw refuse.validation([{ path: ['last'], message: 'cannot be combined with first' }]);
   }
-  const fromEnd = last != null;
+  const backward = last != null;
   const size = first ?? last ?? DEFAULT_PAGE_SIZE;
   if (!Number.isInteger(size) || size < 0 || size > MAX_PAGE_SIZE) {
     throw refuse.validation([
-      { path: [fromEnd ? 'last' : 'first'], message: `must be between 0 and ${MAX_PAGE_SIZE}` },
+      { path: [backward ? 'last' : 'first'], message: `must be between 0 and ${MAX_PAGE_SIZE}` },
     ]);
   }
-  return { size, fromEnd, after: after ?? null, before: before ?? null, offset, rowsOnly };
+  return { size, backward, after: after ?? null, before: before ?? null, offset, skipPageInfo };
 }

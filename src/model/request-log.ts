@@ -79,8 +79,8 @@ function notedOf(error: unknown): Noted | null {
 function callerFields(caller: Caller): Record<string, string> {
   const { subject } = caller;
   if (caller.role === 'USER') return { subject, tenantId: caller.tenantId };
-  const { sight } = caller;
-  if (sight.kind === 'tenant') return { subject, tenantId: sight.tenantId };
-  if (sight.kind === 'partner') return { subject, partnerId: sight.partnerId };
+  const { visibility } = caller;
+  if (visibility.kind === 'tenant') return { subject, tenantId: visibility.tenantId };
+  if (visibility.kind === 'partner') return { subject, partnerId: visibility.partnerId };
   return { subject };
 }

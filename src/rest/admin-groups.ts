@@ -8,14 +8,14 @@ import { countGroups, listGroups, requireGroup } from '../domain/queries/groups.
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, deleteRefusals, listRefusals, readRefusals } from './errors.ts';
+import * as etags from './etags.ts';
 import { BODIES } from './examples.ts';
-import { adminGroupListItems, adminGroupResponse, visibleGroup } from './group-bodies.ts';
 import { createInput, updateInput } from './group-inputs.ts';
 import { AdminGroupCreate, AdminGroupListItem, AdminGroupResponse, GroupUpdate } from './group-schemas.ts';
-import { json, jsonBody, jsonRequest } from './media.ts';
+import { json, jsonBody, jsonRequest } from './json.ts';
 import { adminGroupsQuery, deletedGroupPath, groupPath } from './parameters.ts';
+import { adminGroupListItems, adminGroupResponse, visibleGroup } from './responses.ts';
 import { VisibleGroupEnvelope } from './tenant-groups.ts';
-import * as versions from './versions.ts';
 
 const LIST = '/api/v1/admin/groups/';
 const ONE = `${LIST}{group_id}` as const;
@@ -62,7 +62,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       middleware: [jsonBody] as const,
       request: { body: jsonRequest(AdminGroupCreate, BODIES.adminCreateGroup) },
       responses: {
-        201: { ...json('The new group.', AdminGroupEnvelope), headers: versions.createdHeaders },
+        201: { ...json('The new group.', AdminGroupEnvelope), headers: etags.createdHeaders },
         ...changeRefusals,
       },
     }),
@@ -71,7 +71,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       const { tenant_id, ...body } = c.req.valid('json');
       const { group } = await createGroup(directory, createInput(tenant_id, body));
       const data = await adminGroupResponse(directory, group);
-      const headers = { ...versions.etag(group, data), Location: `${LIST}${group.id}` };
+      const headers = { ...etags.etag(group, data), Location: `${LIST}${group.id}` };
       return c.json(enveloped(c, data), 201, headers);
     },
   );
@@ -84,12 +84,12 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       summary: 'Get Group',
       description: 'Get a group by ID.',
       tags,
-      request: { params: groupPath, headers: versions.ifNoneMatch },
+      request: { params: groupPath, headers: etags.ifNoneMatch },
       responses: {
-        304: versions.notModifiedResponse,
+        304: etags.notModifiedResponse,
         200: {
           ...json('The group.', AdminGroupEnvelope.or(VisibleGroupEnvelope)),
-          headers: versions.etagHeaders,
+          headers: etags.etagHeaders,
         },
         ...readRefusals,
       },
@@ -100,7 +100,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       const visible = visibleGroup(directory, group);
       if (visible) return c.json(enveloped(c, visible), 200);
       const data = await adminGroupResponse(directory, group);
-      return c.json(enveloped(c, data), 200, versions.etag(group, data));
+      return c.json(enveloped(c, data), 200, etags.etag(group, data));
     },
   );
 
@@ -115,21 +115,21 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       middleware: [jsonBody] as const,
       request: {
         params: groupPath,
-        headers: versions.ifMatch,
+        headers: etags.ifMatch,
         body: jsonRequest(GroupUpdate, BODIES.updateGroup),
       },
       responses: {
-        200: { ...json('The group as it is now.', AdminGroupEnvelope), headers: versions.etagHeaders },
+        200: { ...json('The group as it is now.', AdminGroupEnvelope), headers: etags.etagHeaders },
         ...changeRefusals,
       },
     }),
     async (c) => {
       const { directory } = c.var;
       const { group_id } = c.req.valid('param');
-      const version = versions.expectedVersion(c.req.valid('header'));
+      const version = etags.expectedVersion(c.req.valid('header'));
       const { group } = await updateGroup(directory, updateInput(group_id, version, c.req.valid('json')));
       const data = await adminGroupResponse(directory, group);
-      return c.json(enveloped(c, data), 200, versions.etag(group, data));
+      return c.json(enveloped(c, data), 200, etags.etag(group, data));
     },
   );
 
@@ -146,14 +146,14 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
         'strategy ORPHAN.',
       ].join('\n'),
       tags,
-      request: { params: deletedGroupPath, headers: versions.ifMatch },
+      request: { params: deletedGroupPath, headers: etags.ifMatch },
       responses: { 204: { description: 'Successful Response' }, ...deleteRefusals },
     }),
     async (c) => {
       await deleteGroup(c.var.directory, {
         id: c.req.valid('param').group_id,
         strategy: 'ORPHAN',
-        expectedVersion: versions.expectedVersion(c.req.valid('header')),
+        expectedVersion: etags.expectedVersion(c.req.valid('header')),
       });
       return c.body(null, 204);
     },

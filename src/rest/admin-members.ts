@@ -10,11 +10,11 @@ import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, readRefusals } from './errors.ts';
 import { BODIES } from './examples.ts';
-import { memberInfo } from './group-bodies.ts';
 import { GroupMemberInfo, GroupMembersAdded, UserIds } from './group-schemas.ts';
-import { json, jsonBody, jsonRequest } from './media.ts';
+import { json, jsonBody, jsonRequest } from './json.ts';
+import { orNotFound } from './or-not-found.ts';
 import { groupPath, memberPath, numbered } from './parameters.ts';
-import { shown } from './shown.ts';
+import { memberInfo } from './responses.ts';
 
 const ONE = '/api/v1/admin/groups/{group_id}';
 const tags = ['Admin groups'];
@@ -37,8 +37,9 @@ export function adminMembers(api: OpenAPIHono<RestEnv>): void {
       const { directory } = c.var;
       const { id } = await requireGroup(directory, c.req.valid('param').group_id);
       const page = await pageOf(c, c.req.valid('query'), {
-        list: async (page) => shown(id, await listMembers(directory, { id }, { page })).rows.map(memberInfo),
-        count: async () => shown(id, await countMembers(directory, id)),
+        list: async (page) =>
+          orNotFound(id, await listMembers(directory, { id }, { page })).rows.map(memberInfo),
+        count: async () => orNotFound(id, await countMembers(directory, id)),
       });
       return c.json(page, 200);
     },
@@ -108,8 +109,8 @@ export function adminMembers(api: OpenAPIHono<RestEnv>): void {
       const { id } = await requireGroup(directory, c.req.valid('param').group_id);
       const page = await pageOf(c, c.req.valid('query'), {
         list: async (page) =>
-          shown(id, await listEffectiveMembers(directory, id, { page })).rows.map(memberInfo),
-        count: async () => shown(id, await countEffectiveMembers(directory, id)),
+          orNotFound(id, await listEffectiveMembers(directory, id, { page })).rows.map(memberInfo),
+        count: async () => orNotFound(id, await countEffectiveMembers(directory, id)),
       });
       return c.json(page, 200);
     },

@@ -12,11 +12,11 @@ import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, readRefusals } from './errors.ts';
 import { BODIES } from './examples.ts';
-import { nestedGroupInfos } from './group-bodies.ts';
 import { GroupIds, NestedGroupInfo, NestedGroupsAdded } from './group-schemas.ts';
-import { json, jsonBody, jsonRequest } from './media.ts';
+import { json, jsonBody, jsonRequest } from './json.ts';
+import { orNotFound } from './or-not-found.ts';
 import { groupPath, nestedGroupPath, numbered } from './parameters.ts';
-import { shown } from './shown.ts';
+import { nestedGroupInfos } from './responses.ts';
 
 const ONE = '/api/v1/admin/groups/{group_id}';
 const tags = ['Admin groups'];
@@ -40,8 +40,8 @@ export function adminNesting(api: OpenAPIHono<RestEnv>): void {
       const { id } = await requireGroup(directory, c.req.valid('param').group_id);
       const page = await pageOf(c, c.req.valid('query'), {
         list: async (page) =>
-          nestedGroupInfos(directory, shown(id, await listNestedGroups(directory, id, { page })).rows),
-        count: async () => shown(id, await countNestedGroups(directory, id)),
+          nestedGroupInfos(directory, orNotFound(id, await listNestedGroups(directory, id, { page })).rows),
+        count: async () => orNotFound(id, await countNestedGroups(directory, id)),
       });
       return c.json(page, 200);
     },
@@ -104,8 +104,8 @@ export function adminNesting(api: OpenAPIHono<RestEnv>): void {
       const { id } = await requireGroup(directory, c.req.valid('param').group_id);
       const page = await pageOf(c, c.req.valid('query'), {
         list: async (page) =>
-          nestedGroupInfos(directory, shown(id, await listParentGroups(directory, id, { page })).rows),
-        count: async () => shown(id, await countParentGroups(directory, id)),
+          nestedGroupInfos(directory, orNotFound(id, await listParentGroups(directory, id, { page })).rows),
+        count: async () => orNotFound(id, await countParentGroups(directory, id)),
       });
       return c.json(page, 200);
     },

@@ -6,9 +6,9 @@ import { adminGroups } from './admin-groups.ts';
 import { adminMembers } from './admin-members.ts';
 import { adminNesting } from './admin-nesting.ts';
 import type { RestContext, RestEnv } from './context.ts';
-import { type Fault, faultsOf, type Part, wording } from './faults.ts';
 import { GroupType } from './group-schemas.ts';
 import { tenantGroups } from './tenant-groups.ts';
+import { faultsOf, type Part, type ValidationError, wording } from './validation-errors.ts';
 
 export type Api = OpenAPIHono<RestEnv>;
 
@@ -57,7 +57,7 @@ async function everyFault(api: Api, c: RestContext): Promise<Response> {
     ['header', headers, () => c.req.header()],
     ['body', bodySchema(body), () => c.req.json()],
   ];
-  const faults: Fault[] = [];
+  const faults: ValidationError[] = [];
   for (const [part, schema, read] of parts) {
     if (!schema) continue;
     const value = await read();

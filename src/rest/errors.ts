@@ -2,8 +2,8 @@
 import { z } from '@hono/zod-openapi';
 import type { DirectoryError, ErrorCode, ErrorDetails } from '../model/errors.ts';
 import { bearerChallenge } from '../model/refused-token.ts';
-import { faultsOfFields, HTTPValidationError } from './faults.ts';
-import { json } from './media.ts';
+import { json } from './json.ts';
+import { faultsOfFields, HTTPValidationError } from './validation-errors.ts';
 
 export const STATUS = {
   VALIDATION_FAILED: 422,
@@ -75,7 +75,7 @@ const HTTPConflict = z
         description: "Not users of the group's tenant: each such id.",
       }),
       conflict('OTHER_TENANT', { id: z.string() }).openapi('OtherTenant', {
-        description: 'Both ends are in your sight, but in different tenants.',
+        description: 'Both ends are in your visibility, but in different tenants.',
       }),
       conflict('VERSION_CONFLICT', { current_version: z.int() }).openapi('VersionConflict', {
         description: 'The group is no longer at the version that `If-Match` names.',

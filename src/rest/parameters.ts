@@ -5,8 +5,8 @@ import { groupId, partnerId, tenantId, userId } from '../model/ids.ts';
 import { searchText } from '../model/text.ts';
 import { pageQuery } from './envelopes.ts';
 import { EXAMPLES } from './examples.ts';
-import { INCLUDES } from './group-bodies.ts';
 import { GroupType } from './group-schemas.ts';
+import { INCLUDES } from './responses.ts';
 
 const described = (description: string, example: string) => ({ description, param: { example } });
 

@@ -10,8 +10,8 @@ import { addOperations, createApi } from './api.ts';
 import type { RestContext } from './context.ts';
 import { addDocs, pageTag } from './docs.ts';
 import { refusedResponse } from './errors.ts';
+import { notModified } from './etags.ts';
 import { printOpenApi } from './openapi.ts';
-import { notModified } from './versions.ts';
 
 export type RestOptions = {
   authenticate: (authorization: string | null) => Promise<Caller>;

@@ -10,8 +10,8 @@ import { requireTenantOfGroups } from '../domain/queries/tenants.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, deleteRefusals, includeRefusals, readRefusals } from './errors.ts';
+import * as etags from './etags.ts';
 import { BODIES } from './examples.ts';
-import { groupListItems, groupResponse, visibleGroup } from './group-bodies.ts';
 import { createInput, updateInput } from './group-inputs.ts';
 import {
   GroupCreate,
@@ -22,7 +22,7 @@ import {
   GroupUpdate,
   VisibleGroup,
 } from './group-schemas.ts';
-import { json, jsonBody, jsonRequest } from './media.ts';
+import { json, jsonBody, jsonRequest } from './json.ts';
 import {
   deletedTenantGroupPath,
   includeQuery,
@@ -31,7 +31,7 @@ import {
   tenantGroupsQuery,
   tenantPath,
 } from './parameters.ts';
-import * as versions from './versions.ts';
+import { groupListItems, groupResponse, visibleGroup } from './responses.ts';
 
 const LIST = '/api/v1/tenants/{tenant_id}/groups';
 const ONE = `${LIST}/{group_id}` as const;
@@ -80,7 +80,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       middleware: [jsonBody] as const,
       request: { params: tenantPath, body: jsonRequest(GroupCreate, BODIES.createGroup) },
       responses: {
-        201: { ...json('The new group.', GroupEnvelope), headers: versions.createdHeaders },
+        201: { ...json('The new group.', GroupEnvelope), headers: etags.createdHeaders },
         ...changeRefusals,
       },
     }),
@@ -90,7 +90,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       const { group } = await createGroup(directory, createInput(tenantId, c.req.valid('json')));
       const Location = `/api/v1/tenants/${tenantId}/groups/${group.id}`;
       const data = await groupResponse(directory, group);
-      return c.json(enveloped(c, data), 201, { ...versions.etag(group, data), Location });
+      return c.json(enveloped(c, data), 201, { ...etags.etag(group, data), Location });
     },
   );
 
@@ -102,10 +102,10 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       summary: 'Get Tenant Group',
       description: 'Get a group by ID.',
       tags,
-      request: { params: tenantGroupPath, query: includeQuery, headers: versions.ifNoneMatch },
+      request: { params: tenantGroupPath, query: includeQuery, headers: etags.ifNoneMatch },
       responses: {
-        304: versions.notModifiedResponse,
-        200: { ...json('The group.', GroupEnvelope.or(VisibleGroupEnvelope)), headers: versions.etagHeaders },
+        304: etags.notModifiedResponse,
+        200: { ...json('The group.', GroupEnvelope.or(VisibleGroupEnvelope)), headers: etags.etagHeaders },
         ...includeRefusals,
       },
     }),
@@ -117,7 +117,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       const visible = visibleGroup(directory, group);
       if (visible) return c.json(enveloped(c, visible), 200);
       const data = await groupResponse(directory, group, include);
-      return c.json(enveloped(c, data), 200, versions.etag(group, data));
+      return c.json(enveloped(c, data), 200, etags.etag(group, data));
     },
   );
 
@@ -132,11 +132,11 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       middleware: [jsonBody] as const,
       request: {
         params: tenantGroupPath,
-        headers: versions.ifMatch,
+        headers: etags.ifMatch,
         body: jsonRequest(GroupUpdate, BODIES.updateGroup),
       },
       responses: {
-        200: { ...json('The group as it is now.', GroupEnvelope), headers: versions.etagHeaders },
+        200: { ...json('The group as it is now.', GroupEnvelope), headers: etags.etagHeaders },
         ...changeRefusals,
       },
     }),
@@ -144,10 +144,10 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       const { directory } = c.var;
       const { tenant_id, group_id } = c.req.valid('param');
       await requireGroupOf(directory, tenant_id, group_id);
-      const version = versions.expectedVersion(c.req.valid('header'));
+      const version = etags.expectedVersion(c.req.valid('header'));
       const { group } = await updateGroup(directory, updateInput(group_id, version, c.req.valid('json')));
       const data = await groupResponse(directory, group);
-      return c.json(enveloped(c, data), 200, versions.etag(group, data));
+      return c.json(enveloped(c, data), 200, etags.etag(group, data));
     },
   );
 
@@ -166,7 +166,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
         '- CASCADE: Delete child groups',
       ].join('\n'),
       tags,
-      request: { params: deletedTenantGroupPath, query: strategyQuery, headers: versions.ifMatch },
+      request: { params: deletedTenantGroupPath, query: strategyQuery, headers: etags.ifMatch },
       responses: { 204: { description: 'Successful Response' }, ...deleteRefusals },
     }),
     async (c) => {
@@ -177,7 +177,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       await deleteGroup(directory, {
         id,
         strategy,
-        expectedVersion: versions.expectedVersion(c.req.valid('header')),
+        expectedVersion: etags.expectedVersion(c.req.valid('header')),
       });
       return c.body(null, 204);
     },

@@ -113,7 +113,7 @@ const ADMIN = {
   role: 'TENANT_ADMIN',
   subject: 'usr_A',
   actors: [],
-  sight: { kind: 'tenant', tenantId: 'tnt_A' },
+  visibility: { kind: 'tenant', tenantId: 'tnt_A' },
   mayChange: true,
 };
 
@@ -340,7 +340,7 @@ describe('issuers', () => {
     for (const issuers of [both, both.toReversed()])
       expect(await trusting({ issuers })(await token(claims))).toEqual(ADMIN);
     expect(await trusting({ issuers: [TENANT_ISSUER] })(await token(claims))).toMatchObject({
-      sight: { kind: 'all' },
+      visibility: { kind: 'all' },
     });
   });
 
@@ -350,11 +350,11 @@ describe('issuers', () => {
     expect(await refusal(other)).toBe('UNAUTHENTICATED');
     expect(await message(other)).toMatch(/tenant_id/);
     const odd = { iss: 'https://id.example.com/tenants/tnt_a-B_9', tenant_id: 'tnt_a-B_9' };
-    expect(await authenticate(await token(odd))).toMatchObject({ sight: { tenantId: 'tnt_a-B_9' } });
+    expect(await authenticate(await token(odd))).toMatchObject({ visibility: { tenantId: 'tnt_a-B_9' } });
   });
 
   test('an issuer without a star says nothing of the tenant', async () => {
-    const other = { ...ADMIN, sight: { kind: 'tenant', tenantId: 'tnt_B' } };
+    const other = { ...ADMIN, visibility: { kind: 'tenant', tenantId: 'tnt_B' } };
     expect(await authenticate(await token({ tenant_id: 'tnt_B' }))).toEqual(other);
   });
 

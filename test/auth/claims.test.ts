@@ -30,7 +30,7 @@ describe('the caller of', () => {
     [
       'a super_admin',
       { sub: 'usr_A', role: 'super_admin', tenant_id: 'tnt_A', partner_id: 'prt_A' },
-      { role: 'SUPER_ADMIN', subject: 'usr_A', actors: [], sight: everything, mayChange: true },
+      { role: 'SUPER_ADMIN', subject: 'usr_A', actors: [], visibility: everything, mayChange: true },
     ],
     [
       'a partner_admin',
@@ -39,19 +39,19 @@ describe('the caller of', () => {
         role: 'PARTNER_ADMIN',
         subject: 'usr_A',
         actors: [],
-        sight: { kind: 'partner', partnerId: 'prt_A' },
+        visibility: { kind: 'partner', partnerId: 'prt_A' },
         mayChange: true,
       },
     ],
     [
       'a tenant_admin',
       { sub: 'usr_A', role: 'tenant_admin', tenant_id: 'tnt_A', partner_id: 'prt_A' },
-      { role: 'TENANT_ADMIN', subject: 'usr_A', actors: [], sight: tenantA, mayChange: true },
+      { role: 'TENANT_ADMIN', subject: 'usr_A', actors: [], visibility: tenantA, mayChange: true },
     ],
     [
       'an administrator whose subject is no user',
       { sub: 'client', role: 'tenant_admin', tenant_id: 'tnt_A' },
-      { role: 'TENANT_ADMIN', subject: 'client', actors: [], sight: tenantA, mayChange: true },
+      { role: 'TENANT_ADMIN', subject: 'client', actors: [], visibility: tenantA, mayChange: true },
     ],
     ...[
       ['groups:read', false],
@@ -63,7 +63,7 @@ describe('the caller of', () => {
         [
           `a service with ${scope}`,
           { sub: 'app', tenant_id: 'tnt_A', scope },
-          { role: 'SERVICE', subject: 'app', actors: [], sight: tenantA, mayChange },
+          { role: 'SERVICE', subject: 'app', actors: [], visibility: tenantA, mayChange },
         ] as [string, object, object],
     ),
     ...[
@@ -75,18 +75,18 @@ describe('the caller of', () => {
         [
           `a platform token with ${scope}`,
           { sub: 'app', platform_token: true, scope },
-          { role: 'PLATFORM', subject: 'app', actors: [], sight: everything, mayChange },
+          { role: 'PLATFORM', subject: 'app', actors: [], visibility: everything, mayChange },
         ] as [string, object, object],
     ),
     [
       'a platform token that bears a role and a tenant too',
       { sub: 'usr_A', platform_token: true, scope: 'admin:read', role: 'tenant_admin', tenant_id: 'tnt_A' },
-      { role: 'PLATFORM', subject: 'usr_A', actors: [], sight: everything, mayChange: false },
+      { role: 'PLATFORM', subject: 'usr_A', actors: [], visibility: everything, mayChange: false },
     ],
     [
       'a service whose subject only looks like a user',
       { sub: 'usr_', tenant_id: 'tnt_A', scope: 'groups:read' },
-      { role: 'SERVICE', subject: 'usr_', actors: [], sight: tenantA, mayChange: false },
+      { role: 'SERVICE', subject: 'usr_', actors: [], visibility: tenantA, mayChange: false },
     ],
   ])('%s', (_what, claims, caller) => {
     expect(callerOf(claims, null)).toEqual(caller);
@@ -96,12 +96,12 @@ describe('the caller of', () => {
     expect(callerOf({ sub: 'usr_A', tenant_id: 'tnt_A' }, 'tnt_A')).toEqual(user);
   });
 
-  const service = { role: 'SERVICE', subject: 'usr_A', actors: [], sight: tenantA };
+  const service = { role: 'SERVICE', subject: 'usr_A', actors: [], visibility: tenantA };
   const administrator = {
     role: 'TENANT_ADMIN',
     subject: 'usr_A',
     actors: [],
-    sight: tenantA,
+    visibility: tenantA,
     mayChange: true,
   };
   test.each<[string, object, object]>([

@@ -72,7 +72,7 @@ test('a token is accepted by its key, its issuer and its audience alone', async 
     role: 'SUPER_ADMIN',
     subject: 'usr_A',
     actors: [],
-    sight: { kind: 'all' },
+    visibility: { kind: 'all' },
     mayChange: true,
   };
   expect(await authenticate(`Bearer ${await signDevelopmentToken(key, CLAIMS)}`)).toEqual(caller);

@@ -126,7 +126,7 @@ test('changes in the file are taken over, and written as events', async () => {
   const names = async () => {
     const directory = openAsAdmin(db, 'tnt_Change' as TenantId);
     const group = await findGroup(directory, 'grp_ChangeB');
-    const members = await listMembers(directory, group!, { extras: { user: true }, page: {} });
+    const members = await listMembers(directory, group!, { projection: { user: true }, page: {} });
     return members!.rows.map(({ user }) => user!.displayName);
   };
   expect(await names()).toEqual([null]);

@@ -4,12 +4,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
-import { type Directory, openDirectory, type Seeing, seeing } from '../../src/domain/directory.ts';
-import { inChunks, loader, sharedTurns } from '../../src/domain/loading/batching.ts';
-import { kept, rowsBytes } from '../../src/domain/loading/cache.ts';
+import { type Directory, openDirectory, type Reader, readerOf } from '../../src/domain/directory.ts';
+import { inChunks, loader, sharedBatches } from '../../src/domain/loading/batching.ts';
+import { boundedCache, rowsBytes } from '../../src/domain/loading/cache.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
 import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
-import type { Sight } from '../../src/model/caller.ts';
+import type { Visibility } from '../../src/model/caller.ts';
 import type { PartnerId, TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, plainUser } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
@@ -105,7 +105,7 @@ const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 function recording() {
   const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
   const batches: (readonly string[])[] = [];
-  const read = async (_: Seeing, keys: readonly string[]) => {
+  const read = async (_: Reader, keys: readonly string[]) => {
     batches.push(keys);
     const slow = keys.find((key) => key.startsWith('slow'));
     if (slow) await finished;
@@ -245,7 +245,7 @@ test('pages and counts that differ in one argument are never taken for each othe
     [{ page: { last: 2 } }, ids.slice(-2)],
     [{ page: { first: 2, offset: 1 } }, ids.slice(1, 3)],
     [{ page: { first: 2, offset: 2 } }, ids.slice(2, 4)],
-    [{ page: { first: 2, rowsOnly: true } }, ids.slice(0, 2)],
+    [{ page: { first: 2, skipPageInfo: true } }, ids.slice(0, 2)],
     [{ page: { first: 2, after: one } }, ids.slice(1, 3)],
     [{ page: { first: 2, after: two } }, ids.slice(2, 4)],
     [{ page: { last: 2, before: four } }, ids.slice(1, 3)],
@@ -284,8 +284,8 @@ describe('turns', () => {
   afterEach(() => {
     vi.useRealTimers();
   });
-  const tenant = (id: string): Sight => ({ kind: 'tenant', tenantId: id as TenantId });
-  const partner = (id: string): Sight => ({ kind: 'partner', partnerId: id as PartnerId });
+  const tenant = (id: string): Visibility => ({ kind: 'tenant', tenantId: id as TenantId });
+  const partner = (id: string): Visibility => ({ kind: 'partner', partnerId: id as PartnerId });
 
   /** Works that end when they are told to; time passes only when it is told to. */
   function controlled(atOnce?: number) {
@@ -293,7 +293,7 @@ describe('turns', () => {
     const begun: string[] = [];
     const ends = new Map<string, (failure?: Error) => void>();
     const none = {} as Database;
-    const turns = sharedTurns<string, string>(
+    const turns = sharedBatches<string, string>(
       (directory, items) =>
         new Promise((resolve, reject) => {
           const name = items.join('+');
@@ -303,8 +303,9 @@ describe('turns', () => {
         }),
       ...(atOnce === undefined ? [] : [atOnce]),
     );
-    const of = (sight: Sight, kind?: string) => turns(seeing(none, sight), kind);
-    const ask = (item: string, sight: Sight = tenant('a'), kind?: string) => of(sight, kind).load(item);
+    const of = (visibility: Visibility, kind?: string) => turns(readerOf(none, visibility), kind);
+    const ask = (item: string, visibility: Visibility = tenant('a'), kind?: string) =>
+      of(visibility, kind).load(item);
     /** Until all that is due has happened. */
     const settle = async () => {
       for (let n = 0; n < 5; n += 1) await immediate();
@@ -386,12 +387,18 @@ describe('turns', () => {
 
   test('kinds, tenants, partners and those who see all have turns of their own', async () => {
     const { begun, ask, settle } = controlled(1);
-    const sights: Sight[] = [tenant('a'), tenant('b'), partner('a'), partner('b'), { kind: 'all' }];
-    for (const [at, sight] of sights.entries()) {
-      for (const kind of [undefined, 'x', 'y']) void ask(`${at}${kind}`, sight, kind);
+    const visibilities: Visibility[] = [
+      tenant('a'),
+      tenant('b'),
+      partner('a'),
+      partner('b'),
+      { kind: 'all' },
+    ];
+    for (const [at, visibility] of visibilities.entries()) {
+      for (const kind of [undefined, 'x', 'y']) void ask(`${at}${kind}`, visibility, kind);
     }
     await settle();
-    expect(begun).toEqual(sights.flatMap((_, at) => [`${at}undefined`, `${at}x`, `${at}y`]));
+    expect(begun).toEqual(visibilities.flatMap((_, at) => [`${at}undefined`, `${at}x`, `${at}y`]));
   });
 
   test('are forgotten when nothing waits or runs, and not before', async () => {
@@ -412,14 +419,14 @@ describe('turns', () => {
   test('what comes next is sent before the result is given', async () => {
     const order: unknown[] = [];
     const ended = Promise.withResolvers<void>();
-    const turns = sharedTurns<string, string>(async (_, items) => {
+    const turns = sharedBatches<string, string>(async (_, items) => {
       // As the pool does: a statement is sent in the next tick.
       process.nextTick(() => order.push(`sent ${items}`));
       await ended.promise;
       for (let n = items.includes('2') ? 5 : 0; n > 0; n -= 1) await immediate();
       return [...items];
     }, 1);
-    const shared = seeing({} as Database, tenant('a'));
+    const shared = readerOf({} as Database, tenant('a'));
     const asked: Promise<unknown>[] = [];
     for (const item of ['1', '2']) {
       asked.push(
@@ -466,7 +473,7 @@ test.each([
 
 describe('what outlives a request', () => {
   test('is kept within 64 MB, of which each entry takes two bytes a character of its name, its value and 600 bytes', () => {
-    const memory = kept<{ bytes: number }>(({ bytes }) => bytes)({} as Database);
+    const memory = boundedCache<{ bytes: number }>(({ bytes }) => bytes)({} as Database);
     // An entry of exactly a quarter, by value and by name.
     const quarter = (name: string) => memory.set(name, { bytes: 16_000_000 - 600 - 2 * name.length });
     for (const name of ['a', 'b', 'c', 'd'.repeat(9_000)]) quarter(name);
@@ -488,8 +495,8 @@ describe('what outlives a request', () => {
 
   test('is of one database, and goes when its time is over', async () => {
     const [mine, theirs] = [{} as Database, {} as Database];
-    const memory = kept<object>(() => 0, 20);
-    const lasting = kept<object>(() => 0);
+    const memory = boundedCache<object>(() => 0, 20);
+    const lasting = boundedCache<object>(() => 0);
     memory(mine).set('a', { of: 'mine' });
     lasting(mine).set('a', { of: 'mine' });
     expect(memory(mine)).toBe(memory(mine));
@@ -540,7 +547,7 @@ test('a value is loaded for its audience alone', async () => {
   const { tenantId, userIds } = await createTenant(db, 2);
   const [mine, theirs] = userIds;
   const user = openDirectory(db, plainUser(tenantId, mine!));
-  const read = async (_: Seeing, keys: readonly string[]) => keys.map((key) => key);
+  const read = async (_: Reader, keys: readonly string[]) => keys.map((key) => key);
   const ofAdministrators = loader({ audience: 'administrators', read });
   const ofSelf = loader({ audience: 'self', read });
   const ofAnyone = loader({ audience: 'anyone', read });

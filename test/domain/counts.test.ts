@@ -50,7 +50,7 @@ async function seen(tenantId: TenantId, groupId: string) {
       const unkept = await listEffectiveMembers(directory, groupId, { page: { first: size } });
       expect(page!.rows).toEqual(unkept!.rows);
       const group = await findGroup(directory, groupId);
-      const asked = { extras: { user: true }, page: { first: 100 } };
+      const asked = { projection: { user: true }, page: { first: 100 } };
       // Kept at the group's version, and read as if nothing were kept.
       const kept = group && (await listMembers(directory, group, asked));
       const read = group && (await listMembers(openAsAdmin(db, tenantId), { id: group.id }, asked));

@@ -9,8 +9,8 @@ import {
   openDirectory,
   perDatabase,
   perDirectory,
-  type Seeing,
-  seeing,
+  type Reader,
+  readerOf,
 } from '../../src/domain/directory.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { refuse } from '../../src/model/errors.ts';
@@ -49,7 +49,7 @@ describe('sight', () => {
     const { first, second, foreign, partnerId } = await createTenants();
     const tenants = [first.tenantId, second.tenantId, foreign.tenantId];
     const partners = [partnerId, foreign.partnerId];
-    const seenBy = async (reader: Seeing) => {
+    const seenBy = async (reader: Reader) => {
       const ids = async (table: 'tenants' | 'partners', condition: Prisma.Sql, of: string[]) =>
         (
           await reader.sql<{ id: string }>(Prisma.sql`
@@ -74,7 +74,7 @@ describe('sight', () => {
     ] as const) {
       const directory = openDirectory(db, caller);
       expect(await seenBy(directory), caller.role).toEqual(expected);
-      expect(await seenBy(seeing(db, directory.sight)), caller.role).toEqual(expected);
+      expect(await seenBy(readerOf(db, directory.visibility)), caller.role).toEqual(expected);
     }
   });
 

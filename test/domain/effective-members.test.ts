@@ -56,7 +56,7 @@ import { PATIENT } from '../support/timeouts.ts';
 
 /** Events of a tenant that may be caught up with at once, and milliseconds for which something is kept in memory. */
 const MAX_EVENTS = 2_000;
-const KEPT_FOR = 3_600_000;
+const MAX_CACHE_AGE_MS = 3_600_000;
 
 let database: TestDatabase;
 let here: Database;
@@ -76,7 +76,7 @@ const ROOT: Caller = {
   subject: 'usr_root',
   actors: [],
   role: 'SUPER_ADMIN',
-  sight: { kind: 'all' },
+  visibility: { kind: 'all' },
   mayChange: true,
 };
 
@@ -709,9 +709,9 @@ describe('after an hour events may be gone', () => {
     const { tenantId, root } = await diamond();
     const { counts } = counter(tenantId);
     await at(0, () => counts(root));
-    expect((await at(KEPT_FOR - 5_000, () => counts(root))).statements).toEqual(['changes']);
-    expect((await at(2 * KEPT_FOR - 10_000, () => counts(root))).statements).toEqual(['changes']);
-    expect((await at(3 * KEPT_FOR - 5_000, () => counts(root))).statements).toEqual(['nestings']);
+    expect((await at(MAX_CACHE_AGE_MS - 5_000, () => counts(root))).statements).toEqual(['changes']);
+    expect((await at(2 * MAX_CACHE_AGE_MS - 10_000, () => counts(root))).statements).toEqual(['changes']);
+    expect((await at(3 * MAX_CACHE_AGE_MS - 5_000, () => counts(root))).statements).toEqual(['nestings']);
   });
 
   test('and a page that was read meanwhile makes no count younger', async () => {
@@ -724,9 +724,11 @@ describe('after an hour events may be gone', () => {
     await addNestedGroups(admin, { groupId: above, childGroupIds: [other] });
     // Of what it reaches only the version is another.
     const page = { first: 3 };
-    await at(KEPT_FOR - 60_000, () => listEffectiveMembers(openAsAdmin(db, tenantId), root, { page }));
+    await at(MAX_CACHE_AGE_MS - 60_000, () =>
+      listEffectiveMembers(openAsAdmin(db, tenantId), root, { page }),
+    );
     await here.sql(Prisma.sql`delete from group_events where tenant_id = ${tenantId}`);
-    expect(await at(KEPT_FOR + 60_000, () => counts(root))).toMatchObject({ counts: [5] });
+    expect(await at(MAX_CACHE_AGE_MS + 60_000, () => counts(root))).toMatchObject({ counts: [5] });
   });
 });
 
@@ -993,13 +995,13 @@ describe('of a random directory, seen from its users', () => {
           memberCount: group.members.length,
         })),
       );
-      const counted = (await list(open(), user.id, { page, extras: { nestedGroupCount: true } }))!.rows;
+      const counted = (await list(open(), user.id, { page, projection: { nestedGroupCount: true } }))!.rows;
       expect(counted.map(({ nestedGroupCount }) => nestedGroupCount)).toEqual(
         groups.map(({ children }) => children.length),
       );
       const own = open(plainUser(stored.tenantId, user.id));
-      const extras = { nestedGroupCount: true, membersVersion: true };
-      expect((await list(own, user.id, { page, extras }))!.rows).toEqual(
+      const projection = { nestedGroupCount: true, membersVersion: true };
+      expect((await list(own, user.id, { page, projection }))!.rows).toEqual(
         groups.map((group) => ({
           ...shown(group),
           description: null,
@@ -1044,7 +1046,7 @@ describe('of a random directory, seen from its users', () => {
     expect(right).toContain(true);
     const base = { subject: 'someone', actors: [], mayChange: false };
     expect(await ask(tenantAdmin(stored.tenantId))).toEqual(right);
-    expect(await ask({ ...base, role: 'SUPER_ADMIN', sight: { kind: 'all' } })).toEqual(right);
+    expect(await ask({ ...base, role: 'SUPER_ADMIN', visibility: { kind: 'all' } })).toEqual(right);
     expect(await ask(tenantAdmin(stranger.tenantId))).toEqual(pairs.map(() => false));
     const [self] = users;
     expect(await ask(plainUser(stored.tenantId, self!))).toEqual(

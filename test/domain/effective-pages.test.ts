@@ -228,7 +228,7 @@ describe('of a random directory', () => {
     const directory = open();
     for (const { id: groupId } of Object.values(asked)) {
       for (const page of [{ first: 6 }, { last: 6 }, { first: 100 }]) {
-        const found = await read(directory, groupId, { ...page, rowsOnly: true });
+        const found = await read(directory, groupId, { ...page, skipPageInfo: true });
         const { rows, cursors } = expected(stored, groupId, page);
         expect(found).toMatchObject({ rows, cursors });
       }
@@ -253,12 +253,12 @@ describe('of a random directory', () => {
   test('as each caller sees them', async () => {
     const stranger = await createTenant(database.db, 1);
     const base = { subject: 'usr_someone', actors: [], mayChange: false };
-    const all: Caller = { ...base, role: 'SUPER_ADMIN', sight: { kind: 'all' } };
-    const partner: Caller = { ...base, role: 'PARTNER_ADMIN', sight: { kind: 'partner', partnerId } };
+    const all: Caller = { ...base, role: 'SUPER_ADMIN', visibility: { kind: 'all' } };
+    const partner: Caller = { ...base, role: 'PARTNER_ADMIN', visibility: { kind: 'partner', partnerId } };
     const another: Caller = {
       ...base,
       role: 'PARTNER_ADMIN',
-      sight: { kind: 'partner', partnerId: stranger.partnerId },
+      visibility: { kind: 'partner', partnerId: stranger.partnerId },
     };
     const page = { first: 5 };
     const nothing = { rows: [], cursors: [], hasNextPage: false, hasPreviousPage: false };
@@ -406,7 +406,7 @@ async function tenantWith({
 
 /** Events of a tenant that may be caught up with at once, and milliseconds for which something is kept in memory. */
 const MAX_EVENTS = 2_000;
-const KEPT_FOR = 3_600_000;
+const MAX_CACHE_AGE_MS = 3_600_000;
 
 describe('a page is read', () => {
   test('by one statement where nothing has changed, by two where nothing is known', async () => {
@@ -439,7 +439,7 @@ describe('a page is read', () => {
     expect(await users100()).toEqual({ ids: [ids[1], ids[3]], statements: ['changes'] });
   });
 
-  test('again after nestings changed, with what the group reaches by then', async () => {
+  test('again after nestings changed, with what the group loadClosures by then', async () => {
     const { admin, db, tenantId, users100, firstUsers, users, root, another, elsewhere } = await tenantWith({
       users: 3,
       size: 3,
@@ -520,10 +520,10 @@ describe('a page is read', () => {
   test('anew when it was kept for longer than events are', async () => {
     const { page } = await tenantWith({ users: 3, size: 3, members: [0, 1, 2] });
     await at(0, () => page({}));
-    expect(await at(KEPT_FOR - 5_000, () => page({}))).toEqual(['changes']);
+    expect(await at(MAX_CACHE_AGE_MS - 5_000, () => page({}))).toEqual(['changes']);
     // It stood once more a moment ago.
-    expect(await at(2 * KEPT_FOR - 10_000, () => page({}))).toEqual(['changes']);
-    expect(await at(3 * KEPT_FOR - 5_000, () => page({}))).toEqual(['nestings', 'merged']);
+    expect(await at(2 * MAX_CACHE_AGE_MS - 10_000, () => page({}))).toEqual(['changes']);
+    expect(await at(3 * MAX_CACHE_AGE_MS - 5_000, () => page({}))).toEqual(['nestings', 'merged']);
   });
 
   test('together with others that are known, each in its place', async () => {
@@ -623,12 +623,12 @@ describe('a large reach', () => {
     // Then that is known, for pages from anywhere.
     expect(await few.page({ last: 2 })).toEqual(['merged']);
     const one = await tenantWith({ users: 100, size: 100, members: [39, 90] });
-    expect(await traced(() => read(one.admin, one.root, { first: 1, rowsOnly: true }))).toMatchObject({
+    expect(await traced(() => read(one.admin, one.root, { first: 1, skipPageInfo: true }))).toMatchObject({
       result: { rows: [{ userId: one.users[39]!.id }] },
       statements: ['nestings', 'walked'],
     });
     const none = await tenantWith({ users: 100, size: 100, members: [40, 90] });
-    expect(await traced(() => read(none.admin, none.root, { first: 1, rowsOnly: true }))).toMatchObject({
+    expect(await traced(() => read(none.admin, none.root, { first: 1, skipPageInfo: true }))).toMatchObject({
       result: { rows: [{ userId: none.users[40]!.id }] },
       statements: ['nestings', 'walked', 'merged'],
     });

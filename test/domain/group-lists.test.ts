@@ -211,8 +211,8 @@ describe('a list of groups', () => {
 
   test('holds what it was asked for beside the rows, and of summary rows the rest alone', async () => {
     const { ids, directory } = seen;
-    const read = async (extras: object) => {
-      const { rows } = await listGroups(directory, { filter: { search: 'delta' }, extras, page: {} });
+    const read = async (projection: object) => {
+      const { rows } = await listGroups(directory, { filter: { search: 'delta' }, projection, page: {} });
       return rows;
     };
     const whole = (await findGroup(directory, ids.Low))!;
@@ -262,11 +262,11 @@ describe('an end user', () => {
       { id: ids.Child1, tenantId, name: 'Gamma', type: 'SECURITY', ...hidden },
     ];
     const user = asUser(0);
-    const extras = { membersVersion: true, nestedGroupCount: true };
-    const page = await listGroups(user, { extras, page: { first: 2 } });
+    const projection = { membersVersion: true, nestedGroupCount: true };
+    const page = await listGroups(user, { projection, page: { first: 2 } });
     expect(page.rows).toEqual(rows.slice(0, 2));
     expect(page.hasNextPage).toBe(true);
-    const rest = await listGroups(user, { extras, page: { after: page.cursors[1]! } });
+    const rest = await listGroups(user, { projection, page: { after: page.cursors[1]! } });
     expect([rest.rows, rest.hasPreviousPage]).toEqual([rows.slice(2), true]);
     expect(await findGroups(user, [ids.Low, ids.Root1, 'usr_1', ids.Child1])).toEqual([
       rows[1],
@@ -340,7 +340,7 @@ describe('the hierarchy', () => {
     expect(await children(ids.Root, openAsAdmin(db, seen.tenantId))).toEqual([[], 0]);
     const { rows } = (await listChildren(directory, ids.Root, {
       page: { first: 1 },
-      extras: { nestedGroupCount: true },
+      projection: { nestedGroupCount: true },
     }))!;
     expect(rows.map(({ nestedGroupCount }) => nestedGroupCount)).toEqual([0]);
   });
@@ -391,7 +391,7 @@ describe('the hierarchy', () => {
 });
 
 describe('the target of a change', () => {
-  test('is a live group in sight, and of the tenant that it was asked for in', async () => {
+  test('is a live group in visibility, and of the tenant that it was asked for in', async () => {
     const { tenantId, near, ids, directory } = seen;
     const partner = openDirectory(db, partnerAdmin(seen.partnerId));
     const id = ids.Root1;

@@ -410,7 +410,10 @@ test('both lists of an update count together, and share no user', async () => {
     details: { fields: [{ path: ['usersToRemove'], message }] },
   });
   expect(
-    await membersOf(directory.sight.kind === 'tenant' ? directory.sight.tenantId : (null as never), groupId),
+    await membersOf(
+      directory.visibility.kind === 'tenant' ? directory.visibility.tenantId : (null as never),
+      groupId,
+    ),
   ).toEqual([users[0]]);
 });
 
@@ -545,7 +548,7 @@ describe('lists', () => {
     const { directory, groupId, a } = world;
     const [member] = (await listMembers(directory, { id: groupId } as never, {
       page: { first: 1 },
-      extras: { addedAt: false, user: false },
+      projection: { addedAt: false, user: false },
     }))!.rows;
     expect(member).toMatchObject({ userId: a, email: 'Zoe@x.org', addedAt: null, displayName: null });
   });

@@ -437,12 +437,12 @@ describe('lists', () => {
     // What is nested in each, where it was asked for with the list.
     const counted = await listNestedGroups(directory, ids.Top, {
       page: {},
-      extras: { nestedGroupCount: true },
+      projection: { nestedGroupCount: true },
     });
     expect(counted!.rows.map(({ nestedGroupCount }) => nestedGroupCount)).toEqual([0, 1, 1]);
     const above = await listParentGroups(directory, ids.Deep, {
       page: {},
-      extras: { nestedGroupCount: true },
+      projection: { nestedGroupCount: true },
     });
     expect(above!.rows.map(({ nestedGroupCount }) => nestedGroupCount)).toEqual([1, 1]);
   });

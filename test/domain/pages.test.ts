@@ -110,7 +110,7 @@ const partner = () =>
     role: 'PARTNER_ADMIN',
     subject: 'usr_partner',
     actors: [],
-    sight: { kind: 'partner', partnerId },
+    visibility: { kind: 'partner', partnerId },
     mayChange: true,
   });
 
@@ -271,25 +271,25 @@ describe.each(LISTED)('$name', ({ list }) => {
     const expected = list.expected();
     const total = expected.length;
     expect(await list.count((list.open ?? admin)())).toBe(total);
-    const walk = async (size: number, fromEnd: boolean) => {
+    const walk = async (size: number, backward: boolean) => {
       const found: string[] = [];
       for (let cursor: string | null = null; ; ) {
         const page: Page<ById> | null = await ask(
           list,
-          fromEnd ? { last: size, before: cursor } : { first: size, after: cursor },
+          backward ? { last: size, before: cursor } : { first: size, after: cursor },
         );
-        const inOrder = fromEnd ? expected.toReversed() : expected;
+        const inOrder = backward ? expected.toReversed() : expected;
         const ids = inOrder.slice(found.length, found.length + size);
         const more = found.length + size < total;
         expect(shown(page)).toEqual({
-          ids: fromEnd ? ids.toReversed() : ids,
-          hasNextPage: fromEnd ? cursor !== null : more,
-          hasPreviousPage: fromEnd ? more : cursor !== null,
+          ids: backward ? ids.toReversed() : ids,
+          hasNextPage: backward ? cursor !== null : more,
+          hasPreviousPage: backward ? more : cursor !== null,
         });
         expect(new Set(page!.cursors).size).toBe(ids.length);
         found.push(...ids);
         if (!more) return;
-        cursor = page!.cursors.at(fromEnd ? 0 : -1)!;
+        cursor = page!.cursors.at(backward ? 0 : -1)!;
       }
     };
     const sizes = [1, 2, total - 1, total, total + 1];
@@ -337,7 +337,7 @@ describe.each(LISTED)('$name', ({ list }) => {
             ids: [],
             hasPreviousPage: ids.length > 0,
           });
-          expect(idsOf(await ask(list, { first: 0, ...bounds, rowsOnly: true })), where).toEqual([]);
+          expect(idsOf(await ask(list, { first: 0, ...bounds, skipPageInfo: true })), where).toEqual([]);
           expect(idsOf(whole), where).toEqual(ids);
           expect(whole!.cursors, where).toEqual(ids.map((id) => cursors[expected.indexOf(id)]));
         }),
@@ -361,7 +361,7 @@ describe.each(LISTED)('$name', ({ list }) => {
     );
     for (const page of [{ first: 2 }, { last: 2 }]) {
       const rows = await ask(list, page);
-      const alone = await ask(list, { ...page, rowsOnly: true });
+      const alone = await ask(list, { ...page, skipPageInfo: true });
       expect(idsOf(alone)).toEqual(idsOf(rows));
       expect(alone!.cursors).toEqual(rows!.cursors);
       expect([alone!.hasNextPage, alone!.hasPreviousPage]).toEqual([false, false]);
@@ -487,22 +487,22 @@ describe('a cursor', () => {
 });
 
 describe('page arguments', () => {
-  const plain = { after: null, before: null, offset: 0, rowsOnly: false };
+  const plain = { after: null, before: null, offset: 0, skipPageInfo: false };
   test.each([
-    [{}, { ...plain, size: 20, fromEnd: false }],
+    [{}, { ...plain, size: 20, backward: false }],
     [
       { first: null, last: null, after: null },
-      { ...plain, size: 20, fromEnd: false },
+      { ...plain, size: 20, backward: false },
     ],
-    [{ first: 1 }, { ...plain, size: 1, fromEnd: false }],
-    [{ last: 100 }, { ...plain, size: 100, fromEnd: true }],
-    [{ before: 'b' }, { ...plain, size: 20, fromEnd: false, before: 'b' }],
+    [{ first: 1 }, { ...plain, size: 1, backward: false }],
+    [{ last: 100 }, { ...plain, size: 100, backward: true }],
+    [{ before: 'b' }, { ...plain, size: 20, backward: false, before: 'b' }],
     [
-      { last: 2, first: null, after: 'a', before: 'b', offset: 3, rowsOnly: true },
-      { size: 2, fromEnd: true, after: 'a', before: 'b', offset: 3, rowsOnly: true },
+      { last: 2, first: null, after: 'a', before: 'b', offset: 3, skipPageInfo: true },
+      { size: 2, backward: true, after: 'a', before: 'b', offset: 3, skipPageInfo: true },
     ],
-    [numberedPage(1, 20), { ...plain, size: 20, fromEnd: false }],
-    [numberedPage(4, 7), { ...plain, size: 7, fromEnd: false, offset: 21 }],
+    [numberedPage(1, 20), { ...plain, size: 20, backward: false }],
+    [numberedPage(4, 7), { ...plain, size: 7, backward: false, offset: 21 }],
   ])('%j are read', (args, request) => {
     expect(pageRequest(args)).toEqual(request);
   });

@@ -810,7 +810,7 @@ describe('what cannot come back', () => {
 
   test('memberships of users who are of another tenant now', async () => {
     const { directory, users, ids } = await createWorld(db, { Group: { members: [0] } }, 1);
-    const { tenantId } = directory.sight as { tenantId: TenantId };
+    const { tenantId } = directory.visibility as { tenantId: TenantId };
     await remove(directory, ids.Group);
     await removeUsers(directory, { tenantId, userIds: users });
     const other = await createTenant(db);

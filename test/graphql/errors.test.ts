@@ -17,7 +17,7 @@ const CALLER: Caller = {
   role: 'SUPER_ADMIN',
   subject: 'usr_known',
   actors: [],
-  sight: { kind: 'all' },
+  visibility: { kind: 'all' },
   mayChange: true,
 };
 

@@ -39,7 +39,7 @@ const TIMES: Record<string, number> = process.env.DOCUMENTS
 const TIMES_OF_TESTS = process.env.DOCUMENTS ? TIMES : { fast: 4 };
 const TIMEOUT = 60_000 + DRAWN * 1_000;
 /** Operations that are asked at once. */
-const AT_ONCE = 4;
+const MAX_IN_FLIGHT = 4;
 
 /** What graphql-jit would have put into the source of a function as code. */
 const CODE = '__MAGIC_DATE__33a9e76d_02e0_4128_8e92_3530ad3da74dglobalThis.broken=1';
@@ -140,7 +140,7 @@ async function expectOneAnswerEach(operations: readonly SentOperation[], times =
   });
   const waiting = asked.values();
   await Promise.all(
-    Array.from({ length: AT_ONCE }, async () => {
+    Array.from({ length: MAX_IN_FLIGHT }, async () => {
       for (const each of waiting) await expectOneAnswer(each, times);
     }),
   );

@@ -14,7 +14,7 @@ const admin: Caller = {
   subject: 'admin',
   actors: [],
   role: 'TENANT_ADMIN',
-  sight: { kind: 'tenant', tenantId },
+  visibility: { kind: 'tenant', tenantId },
   mayChange: true,
 };
 const plainUser: Caller = { subject: 'usr_1', actors: [], role: 'USER', userId: 'usr_1' as UserId, tenantId };

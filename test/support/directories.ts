@@ -31,7 +31,7 @@ export const tenantAdmin = (tenantId: TenantId): Caller => ({
   role: 'TENANT_ADMIN',
   subject: 'usr_administrator',
   actors: [],
-  sight: { kind: 'tenant', tenantId },
+  visibility: { kind: 'tenant', tenantId },
   mayChange: true,
 });
 
@@ -48,7 +48,7 @@ export const superAdmin: Caller = {
   role: 'SUPER_ADMIN',
   subject: 'usr_root',
   actors: [],
-  sight: { kind: 'all' },
+  visibility: { kind: 'all' },
   mayChange: true,
 };
 
@@ -57,7 +57,7 @@ export const platform = (mayChange: boolean): Caller => ({
   role: 'PLATFORM',
   subject: 'sync',
   actors: [],
-  sight: { kind: 'all' },
+  visibility: { kind: 'all' },
   mayChange,
 });
 
@@ -65,7 +65,7 @@ export const partnerAdmin = (partnerId: PartnerId): Caller => ({
   role: 'PARTNER_ADMIN',
   subject: 'usr_partneradmin',
   actors: [],
-  sight: { kind: 'partner', partnerId },
+  visibility: { kind: 'partner', partnerId },
   mayChange: true,
 });
 
@@ -74,7 +74,7 @@ export const service = (tenantId: TenantId, mayChange: boolean): Caller => ({
   role: 'SERVICE',
   subject: 'client',
   actors: [],
-  sight: { kind: 'tenant', tenantId },
+  visibility: { kind: 'tenant', tenantId },
   mayChange,
 });
 

@@ -3,10 +3,10 @@
 import { databaseError, isLostConnection } from '../../database/errors.ts';
 import { refuse } from '../../model/errors.ts';
 import type { GroupId } from '../../model/ids.ts';
-import { readInput } from '../../model/input.ts';
+import { parseInput } from '../../model/input.ts';
 import { type GroupMembersInput, groupMembersInput } from '../../model/members.ts';
 import { type Directory, mayChange } from '../directory.ts';
-import { inChunks, sharedTurns } from '../loading/batching.ts';
+import { inChunks, sharedBatches } from '../loading/batching.ts';
 import { actorOf } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
 import type { GroupRow } from '../rows/groups.ts';
@@ -17,7 +17,7 @@ export type Added = { group: GroupRow; added: string[]; unchanged: string[] };
 
 /** Adds users to a group; those who are members already are `unchanged`. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
 export async function addGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Added> {
-  const { groupId, userIds } = readInput(groupMembersInput, input);
+  const { groupId, userIds } = parseInput(groupMembersInput, input);
   assertBatchSize(userIds);
   if (!mayChange(directory)) {
     await requireGroup(directory, groupId);
@@ -43,7 +43,7 @@ async function addAtOnce(
 ): Promise<Outcome | null> {
   const addition = { groupId, userIds: [...new Set(userIds)], actor: actorOf(directory.caller) };
   try {
-    const outcome = await inPassing(directory).load(addition);
+    const outcome = await skippingLocked(directory).load(addition);
     if (outcome?.known.size === addition.userIds.length) return outcome;
     return await waiting(directory, groupId).load(addition);
   } finally {
@@ -57,7 +57,7 @@ const sizeOf = ({ userIds }: Addition) => userIds.length;
  * Passes over what others hold locked, so that nobody waits for a change that only another addition meets. One at a
  * time: who comes meanwhile shares the next commit, and a commit costs more than all else.
  */
-const inPassing = sharedTurns<Addition, Outcome | null>(
+const skippingLocked = sharedBatches<Addition, Outcome | null>(
   (directory, items) =>
     inChunks(items, sizeOf, async (part): Promise<(Outcome | Error | null)[]> => {
       try {
@@ -71,7 +71,7 @@ const inPassing = sharedTurns<Addition, Outcome | null>(
 );
 
 /** Waits for what is locked; its items are of one group. What fails together is tried alone. */
-const waiting = sharedTurns<Addition, Outcome | null>((directory, items) => {
+const waiting = sharedBatches<Addition, Outcome | null>((directory, items) => {
   const addAll = async (part: readonly Addition[]): Promise<(Outcome | Error | null)[]> => {
     try {
       return await insertMembershipBatches(directory, part, 'wait');

@@ -1,6 +1,6 @@
 // Removing direct members, and adding and removing them in one step.
 
-import { readInput } from '../../model/input.ts';
+import { parseInput } from '../../model/input.ts';
 import {
   type GroupMembersInput,
   groupMembersInput,
@@ -8,7 +8,7 @@ import {
   updateGroupMembersInput,
 } from '../../model/members.ts';
 import type { Directory } from '../directory.ts';
-import { type GroupRow, uncounted } from '../rows/groups.ts';
+import { type GroupRow, withoutCounts } from '../rows/groups.ts';
 import { lockGroup } from '../writes/groups.ts';
 import type { Added } from './add-members.ts';
 import { addMembers, removeMembers } from './rules/memberships.ts';
@@ -18,7 +18,7 @@ type Removed = { group: GroupRow; removed: string[]; unchanged: string[] };
 
 /** Removes users from a group; those who are no members are `unchanged`. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
 export async function removeGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Removed> {
-  const { groupId, userIds } = readInput(groupMembersInput, input);
+  const { groupId, userIds } = parseInput(groupMembersInput, input);
   const { group, removed, unchanged } = await changeMembers(directory, { groupId, add: [], remove: userIds });
   return { group, removed, unchanged };
 }
@@ -28,7 +28,7 @@ export async function updateGroupMembers(
   directory: Directory,
   input: UpdateGroupMembersInput,
 ): Promise<Added & Removed> {
-  const { groupId, usersToAdd, usersToRemove } = readInput(updateGroupMembersInput, input);
+  const { groupId, usersToAdd, usersToRemove } = parseInput(updateGroupMembersInput, input);
   return changeMembers(directory, { groupId, add: usersToAdd ?? [], remove: usersToRemove ?? [] });
 }
 
@@ -47,6 +47,6 @@ async function changeMembers(
     const removed = await removeMembers(tx, groupId, remove);
     const changed = new Set([...added, ...removed]);
     const unchanged = [...new Set([...add, ...remove])].filter((id) => !changed.has(id));
-    return { group: uncounted(group), added, removed, unchanged };
+    return { group: withoutCounts(group), added, removed, unchanged };
   });
 }

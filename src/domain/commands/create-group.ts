@@ -3,10 +3,10 @@
 import { Prisma } from '../../database/database.ts';
 import { type CreateGroupInput, createGroupInput } from '../../model/groups.ts';
 import { newId } from '../../model/ids.ts';
-import { readInput } from '../../model/input.ts';
+import { parseInput } from '../../model/input.ts';
 import { nameKey, searchKey } from '../../model/text.ts';
 import type { Directory } from '../directory.ts';
-import { type GroupRow, groupColumns, uncounted } from '../rows/groups.ts';
+import { type GroupRow, groupColumns, withoutCounts } from '../rows/groups.ts';
 import { groupFields, jsonb } from './rules/group-fields.ts';
 import { addMembers } from './rules/memberships.ts';
 import { assertHierarchyFits, assertNameFree } from './rules/placement.ts';
@@ -20,7 +20,7 @@ export async function createGroup(
   directory: Directory,
   input: CreateGroupInput,
 ): Promise<{ group: GroupRow }> {
-  const { tenantId, name, description, type, parentGroupId, initialMemberIds, customAttributes } = readInput(
+  const { tenantId, name, description, type, parentGroupId, initialMemberIds, customAttributes } = parseInput(
     createGroupInput,
     input,
   );
@@ -37,7 +37,7 @@ export async function createGroup(
     tx.record({ type: 'group.created', groupId: id, data: groupFields(row!) });
     await assertKnownUsers(tx, initialMemberIds ?? []);
     await addMembers(tx, id, initialMemberIds ?? []);
-    return uncounted(row!);
+    return withoutCounts(row!);
   });
   return { group };
 }

@@ -5,7 +5,7 @@ import { dropSuffixes, hasNameAt, plainKey } from '../../database/name-keys.ts';
 import { type NotEmptyCounts, refuse } from '../../model/errors.ts';
 import { type DeleteGroupInput, deleteGroupInput } from '../../model/groups.ts';
 import { type DeletionId, type GroupId, newId } from '../../model/ids.ts';
-import { readInput } from '../../model/input.ts';
+import { parseInput } from '../../model/input.ts';
 import type { Directory } from '../directory.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { type GroupRow, groupColumns } from '../rows/groups.ts';
@@ -27,7 +27,7 @@ export type Deleted = {
  * hierarchy below. Also refused: NOT_FOUND, VERSION_CONFLICT.
  */
 export async function deleteGroup(directory: Directory, input: DeleteGroupInput): Promise<Deleted> {
-  const { id, strategy, expectedVersion } = readInput(deleteGroupInput, input);
+  const { id, strategy, expectedVersion } = parseInput(deleteGroupInput, input);
   const { tenantId } = await requireGroupToChange(directory, id);
   return directory.transact(tenantId, async (tx) => {
     const deletionId = newId('deletion');

@@ -4,7 +4,7 @@ import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
 import type { GroupId } from '../../model/ids.ts';
-import { readInput } from '../../model/input.ts';
+import { parseInput } from '../../model/input.ts';
 import {
   type AddNestedGroupsInput,
   addNestedGroupsInput,
@@ -28,7 +28,7 @@ type Nested = { group: GroupRow; added: string[]; unchanged: string[] };
  * path, LIMIT_EXCEEDED (depth, or more than 100 children in a call).
  */
 export async function addNestedGroups(directory: Directory, input: AddNestedGroupsInput): Promise<Nested> {
-  const { groupId, childGroupIds } = readInput(addNestedGroupsInput, input);
+  const { groupId, childGroupIds } = parseInput(addNestedGroupsInput, input);
   if (childGroupIds.length > MAX_CHILDREN_PER_CALL) {
     throw refuse.limit(
       MAX_CHILDREN_PER_CALL,
@@ -58,7 +58,7 @@ export async function removeNestedGroup(
   directory: Directory,
   input: RemoveNestedGroupInput,
 ): Promise<{ group: GroupRow; childGroup: GroupRow }> {
-  const { groupId, childGroupId } = readInput(removeNestedGroupInput, input);
+  const { groupId, childGroupId } = parseInput(removeNestedGroupInput, input);
   const { tenantId } = await requireGroup(directory, groupId);
   const childGroup = await requireGroupToChange(directory, childGroupId);
   return directory.transact(tenantId, async (tx) => {

@@ -3,7 +3,7 @@
 import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import type { UserId } from '../../model/ids.ts';
-import { readInput } from '../../model/input.ts';
+import { parseInput } from '../../model/input.ts';
 import { type RemoveUsersInput, removeUsersInput } from '../../model/users.ts';
 import type { Directory } from '../directory.ts';
 import { endMemberships } from '../writes/edges.ts';
@@ -14,7 +14,7 @@ export async function removeUsers(
   directory: Directory,
   input: RemoveUsersInput,
 ): Promise<{ removed: string[]; endedMembershipCount: number }> {
-  const { tenantId, userIds } = readInput(removeUsersInput, input);
+  const { tenantId, userIds } = parseInput(removeUsersInput, input);
   assertBatchSize(userIds);
   await requireTenantToChange(directory, tenantId);
   const ids = [...new Set(userIds)];

@@ -5,7 +5,7 @@ import { dropSuffixes, type NamedPlace } from '../../database/name-keys.ts';
 import { refuse } from '../../model/errors.ts';
 import { RESTORE_DAYS, type RestoreGroupInput, restoreGroupInput } from '../../model/groups.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
-import { readInput } from '../../model/input.ts';
+import { parseInput } from '../../model/input.ts';
 import { assertMayChange, type Directory, endUser } from '../directory.ts';
 import { type GroupRow, groupColumns } from '../rows/groups.ts';
 import { beginMemberships } from '../writes/edges.ts';
@@ -24,7 +24,7 @@ export type Restored = { group: GroupRow; restoredGroupIds: GroupId[]; notRestor
  * Refused: NOT_FOUND (also for a group that is not deleted), NAME_TAKEN.
  */
 export async function restoreGroup(directory: Directory, input: RestoreGroupInput): Promise<Restored> {
-  const { id, includeDescendants } = readInput(restoreGroupInput, input);
+  const { id, includeDescendants } = parseInput(restoreGroupInput, input);
   const tenantId = await tenantOfDeleted(directory, id);
   assertMayChange(directory);
   return directory.transact(tenantId, async (tx) => {

@@ -2,7 +2,7 @@
 import { Prisma } from '../../database/database.ts';
 import { dropSuffixes } from '../../database/name-keys.ts';
 import { type UpdateGroupInput, updateGroupInput } from '../../model/groups.ts';
-import { readInput } from '../../model/input.ts';
+import { parseInput } from '../../model/input.ts';
 import { nameKey, searchKey } from '../../model/text.ts';
 import type { Directory } from '../directory.ts';
 import { type GroupRow, groupColumns } from '../rows/groups.ts';
@@ -20,7 +20,7 @@ export async function updateGroup(
   directory: Directory,
   input: UpdateGroupInput,
 ): Promise<{ group: GroupRow; previousParentId: string | null }> {
-  const { id, expectedVersion, ...wanted } = readInput(updateGroupInput, input);
+  const { id, expectedVersion, ...wanted } = parseInput(updateGroupInput, input);
   const { tenantId } = await requireGroupToChange(directory, id);
   return directory.transact(tenantId, async (tx) => {
     const before = await lockGroup(tx, id);

@@ -3,7 +3,7 @@
 import { Prisma } from '../../database/database.ts';
 import { conflict } from '../../database/errors.ts';
 import { refuse } from '../../model/errors.ts';
-import { readInput } from '../../model/input.ts';
+import { parseInput } from '../../model/input.ts';
 import { type UpsertUsersInput, upsertUsersInput } from '../../model/users.ts';
 import type { Directory } from '../directory.ts';
 import type { WriteContext } from '../log/write-context.ts';
@@ -19,7 +19,7 @@ export type UpsertedUsers = { users: UserRow[]; created: string[]; updated: stri
  * everything: to all others VALIDATION_FAILED, as an id that is free and one that is taken out of sight must not differ.
  */
 export async function upsertUsers(directory: Directory, input: UpsertUsersInput): Promise<UpsertedUsers> {
-  const { tenantId, users: wanted } = readInput(upsertUsersInput, input);
+  const { tenantId, users: wanted } = parseInput(upsertUsersInput, input);
   assertBatchSize(wanted);
   await requireTenantToChange(directory, tenantId);
   const ids = wanted.map((user) => user.id);
@@ -39,7 +39,7 @@ export async function upsertUsers(directory: Directory, input: UpsertUsersInput)
   });
 }
 
-const seesEverything = ({ sight }: Directory): boolean => sight.kind === 'all';
+const seesEverything = ({ visibility }: Directory): boolean => visibility.kind === 'all';
 
 async function assertAllStored(
   directory: Directory,

@@ -1,8 +1,8 @@
 // What has changed since a snapshot of the database. By it, what is kept in memory is believed as long as nothing that it
 // was made from has changed: at a cost that grows with what has changed meanwhile, and not with what is kept.
 import { Prisma, type Sql } from '../../database/database.ts';
-import type { Seeing } from '../directory.ts';
-import { sharedReads } from '../loading/batching.ts';
+import type { Reader } from '../directory.ts';
+import { batchAcrossRequests } from '../loading/batching.ts';
 
 /** Events of a tenant that are followed; who has more to catch up with reads anew. */
 export const MAX_EVENTS = 2_000;
@@ -11,7 +11,7 @@ export const MAX_EVENTS = 2_000;
 const MAX_SNAPSHOTS = 8;
 
 /** Milliseconds for which anything is believed without being asked for: events committed before that may be deleted. */
-export const KEPT_FOR = 3_600_000;
+export const MAX_CACHE_AGE_MS = 3_600_000;
 
 export type ChangesSince = {
   /** The snapshot up to which these are the changes. */
@@ -30,7 +30,7 @@ type Key = { groupId: string; snapshot: string };
 
 /** What has changed in each group's tenant since a snapshot, or some time before it; null for groups not in sight. */
 export async function changesSince(
-  directory: Seeing,
+  directory: Reader,
   keys: readonly Key[],
 ): Promise<(ChangesSince | null)[]> {
   if (keys.length === 0) return [];
@@ -41,7 +41,7 @@ export async function changesSince(
   });
 }
 
-const readTogether = sharedReads<Key, ChangesSince | null>(
+const readTogether = batchAcrossRequests<Key, ChangesSince | null>(
   async (directory, keys) => {
     const older = notNewer(keys.map(({ snapshot }) => snapshot));
     const rows = await directory.sql<ChangesSince & { position: number }>(Prisma.sql`
@@ -67,7 +67,7 @@ const readTogether = sharedReads<Key, ChangesSince | null>(
 );
 
 /** Whether nobody has come to or gone from groups that are given by their ids, joined by commas. */
-export function areUntouched(ids: string, { groupIds }: ChangesSince): boolean {
+export function noneOf(ids: string, { groupIds }: ChangesSince): boolean {
   if (groupIds === null) return false;
   if (groupIds.length === 0) return true;
   const changed = new Set(groupIds);

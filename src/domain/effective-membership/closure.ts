@@ -2,12 +2,11 @@
 // the database says that nothing has changed. So a count stays exact under the writes of every process, and no write
 // has a row to touch that writers of other groups touch too.
 import { Prisma } from '../../database/database.ts';
-import type { Seeing } from '../directory.ts';
-import { kept } from '../loading/cache.ts';
-import { areUntouched, changesSince, currentSnapshot, KEPT_FOR } from './change-feed.ts';
-import { recount } from './count-deltas.ts';
+import type { Reader } from '../directory.ts';
+import { boundedCache } from '../loading/cache.ts';
+import { currentSnapshot, MAX_CACHE_AGE_MS } from './change-feed.ts';
 
-export type Reach = {
+export type NestingClosure = {
   /** Ids of the group and all it reaches, sorted, joined by commas: as a parameter it needs no quoting. */
   readonly ids: string;
   readonly size: number;
@@ -20,75 +19,20 @@ export type Reach = {
   sparse?: boolean;
 };
 
-const keptReaches = kept<Reach>(({ ids }) => ids.length, KEPT_FOR);
-
-/**
- * Effective members of each group; 0 for one that is not in sight. One statement if nothing has changed; two if members
- * came or went below; one more if nestings changed, and one if all must be counted anew.
- */
-export async function reachCounts(directory: Seeing, ids: readonly string[]): Promise<number[]> {
-  const memory = keptReaches(directory.db);
-  const counts = new Map<string, number>();
-  // As they were when changes were asked for: others may keep something newer while the answer is on its way.
-  const counted = new Map<string, Reach>();
-  for (const id of ids) {
-    const known = memory.get(id);
-    if (known && known.count !== null) counted.set(id, known);
-  }
-  const keys = [...counted].map(([groupId, { snapshot }]) => ({ groupId, snapshot }));
-  const changes = await changesSince(directory, keys);
-  const found = [...counted].map(([id, known], at) => ({ id, known, since: changes[at]! }));
-  // Nestings changed somewhere in the tenant, most likely not below this group: then its count still stands.
-  const moved = found.filter(({ known, since }) => since && known.nestingVersion !== since.nestingVersion);
-  const reread = await readReaches(
-    directory,
-    moved.map(({ id }) => id),
-    false,
-  );
-  const outdated = new Map<string, Reach>();
-  for (const { id, known, since } of found) {
-    if (!since) {
-      counts.set(id, 0);
-      continue;
-    }
-    const { nestingVersion, snapshot } = since;
-    const now = reread.get(id) ?? known;
-    if (now.ids !== known.ids || now.nestingVersion !== nestingVersion || since.groupIds === null) continue;
-    if (areUntouched(known.ids, since)) {
-      counts.set(id, known.count!);
-      memory.set(id, { ...known, nestingVersion, snapshot });
-    } else outdated.set(id, { ...known, nestingVersion });
-  }
-  try {
-    for (const [id, found] of await recount(directory, outdated)) {
-      counts.set(id, found.count!);
-      memory.set(id, found);
-    }
-  } catch (error) {
-    // What could not be caught up with once would not be the next time either.
-    for (const id of outdated.keys()) memory.delete(id);
-    throw error;
-  }
-  const rest = ids.filter((id) => !counts.has(id));
-  for (const [id, found] of await readReaches(directory, rest, true)) {
-    memory.set(id, found);
-    counts.set(id, found.count!);
-  }
-  return ids.map((id) => counts.get(id) ?? 0);
-}
+export const closureCache = boundedCache<NestingClosure>(({ ids }) => ids.length, MAX_CACHE_AGE_MS);
 
 /**
  * What each group is known to reach, perhaps no longer, and perhaps out of sight by now; null for one that was not known
  * and is not in sight. `anew` reads them again.
  */
-export async function reaches(
-  directory: Seeing,
+export async function loadClosures(
+  directory: Reader,
   ids: readonly string[],
   anew = false,
-): Promise<(Reach | null)[]> {
-  const memory = keptReaches(directory.db);
+): Promise<(NestingClosure | null)[]> {
+  const memory = closureCache(directory.db);
   const known = new Map(ids.map((id) => [id, memory.get(id)]));
-  const read = await readReaches(directory, anew ? ids : ids.filter((id) => !known.get(id)), false);
+  const read = await readClosures(directory, anew ? ids : ids.filter((id) => !known.get(id)), false);
   for (const [id, found] of read) {
     const before = memory.get(id);
     const { nestingVersion } = found;
@@ -103,13 +47,13 @@ export async function reaches(
  * Walks the nestings below the groups in sight, and counts on request, all in one statement and so in one snapshot.
  * `union`, never `union all`: a diamond is walked once, and the walk ends on any graph.
  */
-async function readReaches(
-  directory: Seeing,
+export async function readClosures(
+  directory: Reader,
   ids: readonly string[],
   counting: boolean,
-): Promise<Map<string, Reach>> {
+): Promise<Map<string, NestingClosure>> {
   if (ids.length === 0) return new Map();
-  const rows = await directory.sql<Reach & { id: string }>(Prisma.sql`
+  const rows = await directory.sql<NestingClosure & { id: string }>(Prisma.sql`
     select g.id, t.nesting_version::text as "nestingVersion", r.ids, r.size,
       ${currentSnapshot} as snapshot, case when not ${counting}::boolean then null when r.size = 1 then g.member_count else (
         select count(*)::int from (

@@ -1,7 +1,7 @@
 // Carrying counts of effective members forward: by the events of the groups whose members changed since, instead of by
 // all members anew. So a count near the root of everything costs no more after a write than the write changed.
 import { Prisma } from '../../database/database.ts';
-import type { Seeing } from '../directory.ts';
+import type { Reader } from '../directory.ts';
 import {
   changesMembers,
   currentSnapshot,
@@ -12,14 +12,14 @@ import {
   parseSnapshot,
   wasVisible,
 } from './change-feed.ts';
-import type { Reach } from './closure.ts';
+import type { NestingClosure } from './closure.ts';
 
 /** Users that are followed, as often as events name them, and their memberships; beyond, members are counted anew. */
 const MAX_USERS = 2_000;
 const MAX_MEMBERSHIPS = 20_000;
 
 /** What has changed since a snapshot in the tenant of some groups, and what the users of it are direct members of now. */
-type Changes = Pick<Reach, 'nestingVersion' | 'snapshot'> & {
+type Changes = Pick<NestingClosure, 'nestingVersion' | 'snapshot'> & {
   ids: string[];
   /** Null if there is more than is followed. */
   events: readonly Event[] | null;
@@ -33,11 +33,11 @@ type Event = { type: string; groupId: string; transactionId: string; userIds: re
  * Absent: groups not in sight; those under which nestings changed; and those with more changes than are followed, or with
  * a group that was restored or repaired: those events do not name its members.
  */
-export async function recount(
-  directory: Seeing,
-  counted: ReadonlyMap<string, Reach>,
-): Promise<Map<string, Reach>> {
-  const recounted = new Map<string, Reach>();
+export async function applyCountDeltas(
+  directory: Reader,
+  counted: ReadonlyMap<string, NestingClosure>,
+): Promise<Map<string, NestingClosure>> {
+  const recounted = new Map<string, NestingClosure>();
   if (counted.size === 0) return recounted;
   for (const { ids, nestingVersion, snapshot, events, memberships } of await readChanges(
     directory,
@@ -56,7 +56,7 @@ export async function recount(
 
 /** By how much a count has changed; null if an event does not say. Of the events, some may have been counted already. */
 function difference(
-  { ids, snapshot }: Reach,
+  { ids, snapshot }: NestingClosure,
   events: readonly Event[],
   memberships: Changes['memberships'],
 ): number | null {
@@ -83,7 +83,7 @@ function difference(
 }
 
 /** Sizes are summed up first, and what is too much is not read. */
-function readChanges(directory: Seeing, counted: ReadonlyMap<string, Reach>): Promise<Changes[]> {
+function readChanges(directory: Reader, counted: ReadonlyMap<string, NestingClosure>): Promise<Changes[]> {
   const snapshots = [...counted.values()].map(({ snapshot }) => snapshot);
   const older = notNewer(snapshots);
   const events = eventsSince(Prisma.sql`k.tenant_id`, Prisma.sql`k.snapshot`);

@@ -4,13 +4,13 @@
 
 import { Prisma, type Sql } from '../../database/database.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../../model/page.ts';
-import type { Directory, Seeing } from '../directory.ts';
+import type { Directory, Reader } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
-import { kept, rowsBytes } from '../loading/cache.ts';
+import { boundedCache, rowsBytes } from '../loading/cache.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from '../loading/keyset-page.ts';
 import { type MemberRow, memberUserColumns, type RawMember, toMemberRow } from '../rows/members.ts';
-import { areUntouched, type ChangesSince, changesSince, currentSnapshot, KEPT_FOR } from './change-feed.ts';
-import { type Reach, reaches } from './closure.ts';
+import { type ChangesSince, changesSince, currentSnapshot, MAX_CACHE_AGE_MS, noneOf } from './change-feed.ts';
+import { loadClosures, type NestingClosure } from './closure.ts';
 
 /** The order of effective members, as its cursors name it. */
 export const BY_USER: Ordering = {
@@ -33,11 +33,14 @@ type Key = { groupId: string; page: PageRequest };
 type Moment = Pick<ChangesSince, 'nestingVersion' | 'userVersion' | 'snapshot'>;
 type Row = RawMember & Moment & { bucket: number };
 type Strategy = 'sparse' | 'dense';
-type Bucket = { members: Row[]; reach: Reach; moment: Moment };
+type Bucket = { members: Row[]; reach: NestingClosure; moment: Moment };
 type Found = Bucket | 'unsteady' | null;
-type Kept = { page: Page<MemberRow>; reach: Reach; moment: Moment };
+type Kept = { page: Page<MemberRow>; reach: NestingClosure; moment: Moment };
 
-const keptPages = kept<Kept>(({ page, reach }) => rowsBytes(page.rows) + reach.ids.length, KEPT_FOR);
+const pageCache = boundedCache<Kept>(
+  ({ page, reach }) => rowsBytes(page.rows) + reach.ids.length,
+  MAX_CACHE_AGE_MS,
+);
 
 const nameOf = ({ groupId, page }: Key) => `${groupId}\n${JSON.stringify(page)}`;
 
@@ -65,8 +68,8 @@ export async function effectivePage(
 }
 
 /** Pages that were kept and would be read the same now; null for others. */
-async function knownPages(directory: Seeing, keys: readonly Key[]): Promise<(Page<MemberRow> | null)[]> {
-  const memory = keptPages(directory.db);
+async function knownPages(directory: Reader, keys: readonly Key[]): Promise<(Page<MemberRow> | null)[]> {
+  const memory = pageCache(directory.db);
   const found = keys.map((key) => memory.get(nameOf(key)) ?? null);
   const asked = [...found.keys()].filter((at) => found[at]);
   const changes = await changesSince(
@@ -77,7 +80,7 @@ async function knownPages(directory: Seeing, keys: readonly Key[]): Promise<(Pag
   asked.forEach((at, position) => {
     const { page, reach, moment } = found[at]!;
     const since = changes[position];
-    if (!since || !areUntouched(reach.ids, since)) return;
+    if (!since || !noneOf(reach.ids, since)) return;
     const { nestingVersion, userVersion, snapshot } = since;
     if (nestingVersion !== moment.nestingVersion || userVersion !== moment.userVersion) return;
     memory.set(nameOf(keys[at]!), { page, reach, moment: { nestingVersion, userVersion, snapshot } });
@@ -88,8 +91,8 @@ async function knownPages(directory: Seeing, keys: readonly Key[]): Promise<(Pag
 
 type Read = Page<MemberRow> | Error | null;
 
-async function readPages(directory: Seeing, keys: readonly Key[]): Promise<Read[]> {
-  const memory = keptPages(directory.db);
+async function readPages(directory: Reader, keys: readonly Key[]): Promise<Read[]> {
+  const memory = pageCache(directory.db);
   const results = new Array<Read>(keys.length);
   const alike = Map.groupBy(keys.keys(), (at) => JSON.stringify(keys[at]!.page));
   await Promise.all(
@@ -119,9 +122,9 @@ async function readPages(directory: Seeing, keys: readonly Key[]): Promise<Read[
 }
 
 /** Up to one row more than the page has, of each group; null for one that is not in sight. */
-async function loadBuckets(directory: Seeing, ids: string[], page: PageRequest): Promise<Found[]> {
+async function loadBuckets(directory: Reader, ids: string[], page: PageRequest): Promise<Found[]> {
   const buckets: Found[] = ids.map(() => null);
-  const known: (Reach | null)[] = ids.map(() => null);
+  const known: (NestingClosure | null)[] = ids.map(() => null);
   const merged = new Set<number>();
   let pending = [...ids.keys()];
   let outdated = pending;
@@ -130,7 +133,7 @@ async function loadBuckets(directory: Seeing, ids: string[], page: PageRequest):
       for (const at of pending) buckets[at] = 'unsteady';
       break;
     }
-    const read = await reaches(
+    const read = await loadClosures(
       directory,
       outdated.map((at) => ids[at]!),
       attempt > 0,
@@ -175,9 +178,9 @@ async function loadBuckets(directory: Seeing, ids: string[], page: PageRequest):
 }
 
 async function readRows(
-  directory: Seeing,
+  directory: Reader,
   strategy: Strategy,
-  groups: { id: string; reach: Reach }[],
+  groups: { id: string; reach: NestingClosure }[],
   page: PageRequest,
 ): Promise<Row[][]> {
   const rows = await directory.sql<Row>(statement(directory, strategy, groups, page));
@@ -187,14 +190,14 @@ async function readRows(
 }
 
 function statement(
-  directory: Seeing,
+  directory: Reader,
   strategy: Strategy,
-  groups: { id: string; reach: Reach }[],
+  groups: { id: string; reach: NestingClosure }[],
   page: PageRequest,
 ): Sql {
   const [after = ''] = page.after === null ? [] : cursorValues(BY_USER, page.after, 'after');
   const [before = END] = page.before === null ? [] : cursorValues(BY_USER, page.before, 'before');
-  const direction = Prisma.raw(page.fromEnd ? 'desc' : 'asc');
+  const direction = Prisma.raw(page.backward ? 'desc' : 'asc');
   const size = rowsToRead(page);
   const users =
     strategy === 'sparse'

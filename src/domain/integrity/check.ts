@@ -4,7 +4,8 @@ import { findClashes, findStaleKeys, rewriteStaleKeys } from '../../database/cas
 import { type Database, Prisma, type Query } from '../../database/database.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
-import { type Actor, type WriteContext, withWriteContext } from '../log/write-context.ts';
+import type { Actor } from '../log/events.ts';
+import { type WriteContext, withWriteContext } from '../log/write-context.ts';
 import { type GraphEdge, topology } from './topology.ts';
 
 export type FaultKind =

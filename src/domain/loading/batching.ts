@@ -9,18 +9,18 @@ import {
   isFor,
   perDatabase,
   perDirectory,
-  type Seeing,
-  seeing,
+  type Reader,
+  readerOf,
 } from '../directory.ts';
-import { Turns } from './semaphore.ts';
+import { Semaphore } from './semaphore.ts';
 
 /** Statements of one kind that are under way at once for one sight: who comes later shares the next one. */
-const AT_ONCE = 2;
+const MAX_IN_FLIGHT = 2;
 /** Keys of one statement, unless one request alone has more. */
 const MAX_KEYS = 1_000;
 
 /** Reads what keys stand for, in their order; an Error in place of a value is that key's alone. */
-export type Read<Key, Value> = (directory: Seeing, keys: readonly Key[]) => Promise<(Value | Error)[]>;
+export type Read<Key, Value> = (directory: Reader, keys: readonly Key[]) => Promise<(Value | Error)[]>;
 type KeyOf<Key> = (key: Key) => string;
 
 type LoaderOptions<Key, Value, A extends Audience> = {
@@ -44,7 +44,7 @@ export function loader<Key, Value, const A extends Audience>({
   keyOf = String,
   subjectOf = keyOf,
 }: LoaderOptions<Key, Value, A>) {
-  const together = sharedReads(read, keyOf);
+  const together = batchAcrossRequests(read, keyOf);
   const loaderOf = perDirectory(
     (directory) =>
       new DataLoader<Key, Value, string>((keys) => together(directory, keys), { cacheKeyFn: keyOf }),
@@ -60,15 +60,15 @@ export function loader<Key, Value, const A extends Audience>({
  * `kind` is the same. Nothing is kept: what a request is given was read after it had asked, so it holds every change
  * that was acknowledged by then.
  */
-export function sharedReads<Key, Value>(read: Read<Key, Value>, keyOf: KeyOf<Key> = String) {
-  const turns = sharedTurns<readonly Key[], (Value | Error)[]>((directory, batches) =>
+export function batchAcrossRequests<Key, Value>(read: Read<Key, Value>, keyOf: KeyOf<Key> = String) {
+  const turns = sharedBatches<readonly Key[], (Value | Error)[]>((directory, batches) =>
     inChunks(
       batches,
       (batch) => batch.length,
       (chunk) => readTogether(directory, chunk, read, keyOf),
     ),
   );
-  return (directory: Seeing, keys: readonly Key[], kind?: string): Promise<(Value | Error)[]> =>
+  return (directory: Reader, keys: readonly Key[], kind?: string): Promise<(Value | Error)[]> =>
     turns(directory, kind).load(keys);
 }
 
@@ -92,7 +92,7 @@ export async function inChunks<Item, Result>(
 }
 
 async function readTogether<Key, Value>(
-  directory: Seeing,
+  directory: Reader,
   batches: readonly (readonly Key[])[],
   read: Read<Key, Value>,
   keyOf: KeyOf<Key>,
@@ -114,19 +114,19 @@ async function readTogether<Key, Value>(
  * Gives the DataLoader of a database, a sight and a kind, which collects what arrives until one of `atOnce` turns is
  * free. Nothing is answered from before: it has no cache, and is forgotten as soon as nothing waits.
  */
-export function sharedTurns<Item, Result>(
-  work: (directory: Seeing, items: readonly Item[]) => Promise<(Result | Error)[]>,
-  atOnce = AT_ONCE,
+export function sharedBatches<Item, Result>(
+  work: (directory: Reader, items: readonly Item[]) => Promise<(Result | Error)[]>,
+  atOnce = MAX_IN_FLIGHT,
 ) {
   type Collected = DataLoader<Item, Result>;
   const collecting = perDatabase(() => new Map<string, Collected>());
-  return ({ db, sight }: Seeing, kind = ''): Collected => {
+  return ({ db, visibility }: Reader, kind = ''): Collected => {
     const open = collecting(db);
-    const name = `${Object.values(sight).join(' ')}\n${kind}`;
+    const name = `${Object.values(visibility).join(' ')}\n${kind}`;
     const known = open.get(name);
     if (known) return known;
-    const turns = new Turns(atOnce, () => open.delete(name));
-    const made: Collected = new DataLoader((items) => turns.take(work(seeing(db, sight), items)), {
+    const turns = new Semaphore(atOnce, () => open.delete(name));
+    const made: Collected = new DataLoader((items) => turns.take(work(readerOf(db, visibility), items)), {
       cache: false,
       batchScheduleFn: (dispatch) => turns.ask(dispatch),
     });

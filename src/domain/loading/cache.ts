@@ -22,7 +22,7 @@ function textBytes(value: unknown): number {
 }
 
 /** One memory for each database, of values by name, which take `bytesOf` beside their names; for `ttl` milliseconds, or as long as there is room. */
-export function kept<Value extends object>(bytesOf: (value: Value) => number, ttl = 0) {
+export function boundedCache<Value extends object>(bytesOf: (value: Value) => number, ttl = 0) {
   return perDatabase(
     () =>
       new LRUCache<string, Value>({

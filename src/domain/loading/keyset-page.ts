@@ -16,8 +16,8 @@ export type Ordering = {
 const MAX_LENGTH = 10_000;
 
 /** One row more than the page holds says whether another page follows; who does not ask need not read it, unless it holds none. */
-export const rowsToRead = ({ size, rowsOnly }: PageRequest): number =>
-  rowsOnly && size > 0 ? size : size + 1;
+export const rowsToRead = ({ size, skipPageInfo }: PageRequest): number =>
+  skipPageInfo && size > 0 ? size : size + 1;
 
 /** Puts a bucket's rows, whose order across buckets is the plan's, into the list's order and cuts the surplus row. */
 export function toPage<Raw extends object, Row extends object>(
@@ -28,9 +28,9 @@ export function toPage<Raw extends object, Row extends object>(
 ): Page<Row> {
   const more = bucket.length > page.size;
   const raws = more ? bucket.slice(0, page.size) : bucket;
-  if (page.fromEnd) raws.reverse();
-  const hasNextPage = page.fromEnd ? page.before !== null : more;
-  const hasPreviousPage = page.fromEnd ? more : page.after !== null || page.offset > 0;
+  if (page.backward) raws.reverse();
+  const hasNextPage = page.backward ? page.before !== null : more;
+  const hasPreviousPage = page.backward ? more : page.after !== null || page.offset > 0;
   return new SortedPage(raws.map(toRow), raws, order, hasNextPage, hasPreviousPage);
 }
 

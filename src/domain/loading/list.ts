@@ -9,10 +9,10 @@ import {
   type Hidden,
   isFor,
   perDirectory,
-  type Seeing,
+  type Reader,
 } from '../directory.ts';
-import { type Read, sharedReads } from './batching.ts';
-import { kept, rowsBytes } from './cache.ts';
+import { batchAcrossRequests, type Read } from './batching.ts';
+import { boundedCache, rowsBytes } from './cache.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './keyset-page.ts';
 
 /** A list that hangs off a parent, as SQL correlated with the parent's id `k.id`. */
@@ -20,11 +20,11 @@ export type ListSource<Args, Row extends object, A extends Audience = Audience> 
   /** Whom the list is for; a list for `self` hangs off a user. */
   audience: A;
   /** Selected columns. */
-  columns(directory: Seeing, args: Args): Sql;
+  columns(directory: Reader, args: Args): Sql;
   /** Tables and conditions: `from … where …`, with the caller's scope. */
-  from(directory: Seeing, args: Args): Sql;
+  from(directory: Reader, args: Args): Sql;
   /** The same rows for counting, where that needs fewer tables. */
-  fromForCount?(directory: Seeing, args: Args): Sql;
+  fromForCount?(directory: Reader, args: Args): Sql;
   order(args: Args): Ordering;
   /** Makes a row of what SQL gave back for a parent. */
   toRow(raw: never, parent: string): Row;
@@ -60,12 +60,12 @@ export function list<Args extends object, Row extends object, const A extends Au
     (directory, keys) => loadCounts(directory, source, keys),
     ({ parent }) => parent,
   );
-  const keptPages = kept<{ version: string; page: Page<Row> }>(({ page }) => rowsBytes(page.rows));
+  const pageCache = boundedCache<{ version: string; page: Page<Row> }>(({ page }) => rowsBytes(page.rows));
   const isHidden = (directory: Directory, parent: string) => !isFor(directory, source.audience, parent);
   const load = (directory: Directory, parent: string, args: Args, page: PageRequest) => {
-    const { size, fromEnd, offset, rowsOnly } = page;
+    const { size, backward, offset, skipPageInfo } = page;
     const cursors = cursorsOf(source.order(args), page);
-    const cut = [size, fromEnd, offset, rowsOnly, cursors.after.length, cursors.before.length];
+    const cut = [size, backward, offset, skipPageInfo, cursors.after.length, cursors.before.length];
     return pages(directory).load({ parent, kind: JSON.stringify([args, cut]), args, page, cursors });
   };
   return {
@@ -84,7 +84,7 @@ export function list<Args extends object, Row extends object, const A extends Au
       if (isHidden(directory, parent)) return null as Hidden<A>;
       const request = pageRequest(page);
       if (version === null) return load(directory, parent, args, request);
-      const pages = keptPages(directory.db);
+      const pages = pageCache(directory.db);
       const key = `${parent}\n${JSON.stringify([args, request])}`;
       const found = pages.get(key);
       if (found?.version === version) return found.page;
@@ -97,11 +97,11 @@ export function list<Args extends object, Row extends object, const A extends Au
       if (isHidden(directory, parent)) return null as Hidden<A>;
       const page = {
         size: MAX_WHOLE_LIST,
-        fromEnd: false,
+        backward: false,
         after: null,
         before: null,
         offset: 0,
-        rowsOnly: false,
+        skipPageInfo: false,
       };
       const { rows, hasNextPage } = await load(directory, parent, args, page);
       if (!hasNextPage) return rows;
@@ -125,7 +125,7 @@ function listLoader<Key extends { kind: string }, Value>(
   read: Read<Key, Value>,
   keyOf: (key: Key) => string,
 ) {
-  const together = sharedReads(read, keyOf);
+  const together = batchAcrossRequests(read, keyOf);
   return perDirectory(
     (directory) =>
       new DataLoader<Key, Value, string>(
@@ -140,7 +140,7 @@ function listLoader<Key extends { kind: string }, Value>(
 }
 
 async function loadPages<Args extends object, Row extends object>(
-  directory: Seeing,
+  directory: Reader,
   source: ListSource<Args, Row>,
   keys: readonly PageKey<Args>[],
 ): Promise<Page<Row>[]> {
@@ -172,7 +172,7 @@ async function loadPages<Args extends object, Row extends object>(
 }
 
 async function loadCounts<Args extends object, Row extends object>(
-  directory: Seeing,
+  directory: Reader,
   source: ListSource<Args, Row>,
   keys: readonly CountKey<Args>[],
 ): Promise<number[]> {
@@ -216,7 +216,7 @@ function sortValueOf({ keys }: Ordering): Sql | null {
 }
 
 function pageStatement<Args extends object, Row extends object>(
-  directory: Seeing,
+  directory: Reader,
   source: ListSource<Args, Row>,
   { columns: selected, order, args, page, batch, keys }: Asked<Args>,
 ): Sql {
@@ -236,7 +236,7 @@ function pageStatement<Args extends object, Row extends object>(
     const greater = (end === 'after') !== order.descending;
     return Prisma.sql` and (${columns}) ${Prisma.raw(greater ? '>' : '<')} (${Prisma.join(names)})`;
   };
-  const direction = Prisma.raw(order.descending !== page.fromEnd ? 'desc' : 'asc');
+  const direction = Prisma.raw(order.descending !== page.backward ? 'desc' : 'asc');
   const sorted = Prisma.join(order.keys.map((key) => Prisma.sql`${key.column} ${direction}`));
   const rows = Prisma.sql`
       select ${selected}${sortValue ? Prisma.sql`, ${sortValue} as "sortValue"` : Prisma.empty}

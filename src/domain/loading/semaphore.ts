@@ -2,10 +2,10 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 
 /** Milliseconds after which a statement no longer keeps others of its kind waiting. */
-const PATIENCE = 25;
+const MAX_HOLD_MS = 25;
 
 /** Lets so many works run at once, and the others wait in their order. */
-export class Turns {
+export class Semaphore {
   readonly #atOnce: number;
   readonly #idle: () => void;
   readonly #waiting: (() => void)[] = [];
@@ -38,7 +38,7 @@ export class Turns {
       held = false;
       return this.#next();
     };
-    const impatience = setTimeout(giveBack, PATIENCE);
+    const impatience = setTimeout(giveBack, MAX_HOLD_MS);
     try {
       return await work;
     } finally {

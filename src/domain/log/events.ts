@@ -1,7 +1,9 @@
 // The log of a tenant: what happened to its groups, appended by the transaction that did it.
 import { Prisma, type Query } from '../../database/database.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
-import type { Actor } from './write-context.ts';
+
+/** The author of a change, as history and events name it. */
+export type Actor = { id: string; type: 'user' | 'service' };
 
 /** Event names of the identity platform. */
 export type GroupEventType =

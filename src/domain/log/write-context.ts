@@ -1,11 +1,9 @@
 // What every change of a tenant works with: one transaction, one actor, and the events that it records.
+
 import { Prisma, type Query } from '../../database/database.ts';
 import { type Caller, isUserCaller } from '../../model/caller.ts';
 import type { TenantId } from '../../model/ids.ts';
-import { appendEvents, type GroupEvent } from './events.ts';
-
-/** The author of a change, as history and events name it. */
-export type Actor = { id: string; type: 'user' | 'service' };
+import { type Actor, appendEvents, type GroupEvent } from './events.ts';
 
 /** A change of one tenant, in one transaction. */
 export type WriteContext = {

@@ -4,8 +4,8 @@ import { Prisma, type Sql } from '../../database/database.ts';
 import { isIdOf } from '../../model/ids.ts';
 import type { MembershipType } from '../../model/members.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
-import type { Directory, Seeing } from '../directory.ts';
-import { reachCounts } from '../effective-membership/closure.ts';
+import type { Directory, Reader } from '../directory.ts';
+import { loadEffectiveCounts } from '../effective-membership/counts.ts';
 import { BY_USER, effectivePage } from '../effective-membership/pages.ts';
 import { loader } from '../loading/batching.ts';
 import { list } from '../loading/list.ts';
@@ -18,7 +18,7 @@ type ListArgs = { search?: string | null | undefined; membershipType?: Membershi
  * The distinct users of the group `k.id` and of all it reaches by nesting, as (user_id, added_at of the direct
  * membership or null). `union`, never `union all`: a diamond is walked once, and the walk ends on any graph.
  */
-const reachedUsers = (directory: Seeing): Sql => Prisma.sql`(
+const reachedUsers = (directory: Reader): Sql => Prisma.sql`(
   with recursive reach(id) as (
     select k.id collate "C"
     union
@@ -76,7 +76,7 @@ export async function countEffectiveMembers(
 
 const isFiltered = ({ search, membershipType }: ListArgs) => search !== null || membershipType !== null;
 
-const effectiveCounts = loader({ audience: 'administrators', read: reachCounts });
+const effectiveCounts = loader({ audience: 'administrators', read: loadEffectiveCounts });
 
 type Pair = { groupId: string; userId: string };
 

@@ -6,7 +6,7 @@ import { plainKey } from '../../database/name-keys.ts';
 import { refuse } from '../../model/errors.ts';
 import { type GroupFilter, type GroupOrder, groupFilter } from '../../model/groups.ts';
 import { isIdOf } from '../../model/ids.ts';
-import { readInput } from '../../model/input.ts';
+import { parseInput } from '../../model/input.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
 import { type Directory, endUser } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
@@ -14,7 +14,7 @@ import { withRows } from '../loading/keyset-page.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
 import {
-  type GroupExtras,
+  type GroupProjection,
   type GroupRow,
   groupColumns,
   groupOrdering,
@@ -68,20 +68,20 @@ export async function findGroups(directory: Directory, ids: readonly string[]): 
 type ListArgs = {
   filter?: GroupFilter | null | undefined;
   orderBy?: GroupOrder | null | undefined;
-  extras?: GroupExtras;
+  projection?: GroupProjection;
 };
 type Filter = Omit<ReadFilter, 'search'> & { search: string | null };
 
 type GroupsArgs = {
   filter: Filter;
   orderBy?: GroupOrder | null | undefined;
-  extras?: GroupExtras;
+  projection?: GroupProjection;
   visible?: readonly string[];
 };
 
 const groups = list({
   audience: 'anyone',
-  columns: (directory, { extras }: GroupsArgs) => listColumns(directory, extras ?? {}),
+  columns: (directory, { projection }: GroupsArgs) => listColumns(directory, projection ?? {}),
   toRow: toGroupRow,
   order: ({ orderBy }: GroupsArgs) => groupOrdering({ orderBy }),
   from(directory, { filter, visible }) {
@@ -104,12 +104,12 @@ const matchingName = (search: string | null): Sql =>
 /** Groups in sight; a plain user sees those it is an effective member of, and can filter them by name and type alone. */
 export async function listGroups(
   directory: Directory,
-  { filter, orderBy, extras, page }: ListArgs & { page: PageArgs },
+  { filter, orderBy, projection, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<GroupRow>> {
   const args = await visibleTo(directory, {
     filter: filterOf(filter),
     orderBy: orderBy ?? null,
-    extras: extras ?? {},
+    projection: projection ?? {},
   });
   const found = await groups.page(directory, NO_PARENT, args, page);
   return endUser(directory) ? withRows(found, found.rows.map(redact)) : found;
@@ -125,7 +125,7 @@ export async function countGroups(
 
 function filterOf(filter: GroupFilter | null | undefined): Filter {
   if (filter == null) return NO_FILTER;
-  const { search, ...rest }: ReadFilter = readInput(groupFilter, filter);
+  const { search, ...rest }: ReadFilter = parseInput(groupFilter, filter);
   return { ...rest, search: searchPattern(search) };
 }
 
@@ -143,5 +143,5 @@ async function visibleTo(directory: Directory, args: Omit<GroupsArgs, 'visible'>
     (filter.tenantId != null && filter.tenantId !== user.tenantId) ||
     (filter.memberUserId != null && filter.memberUserId !== user.userId) ||
     args.orderBy?.field === 'CREATED_AT';
-  return { ...args, extras: {}, visible: hidden ? [] : [...(await visibleGroupIds(directory))] };
+  return { ...args, projection: {}, visible: hidden ? [] : [...(await visibleGroupIds(directory))] };
 }

@@ -7,7 +7,13 @@ import type { Page, PageArgs } from '../../model/page.ts';
 import type { Directory } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { list } from '../loading/list.ts';
-import { type GroupExtras, type GroupRow, groupOrdering, listColumns, toGroupRow } from '../rows/groups.ts';
+import {
+  type GroupProjection,
+  type GroupRow,
+  groupOrdering,
+  listColumns,
+  toGroupRow,
+} from '../rows/groups.ts';
 import { findGroup, findGroups } from './groups.ts';
 
 const children = list({
@@ -23,9 +29,9 @@ const children = list({
 export async function listChildren(
   directory: Directory,
   id: string,
-  { page, extras = {} }: { page: PageArgs; extras?: GroupExtras },
+  { page, projection = {} }: { page: PageArgs; projection?: GroupProjection },
 ): Promise<Page<GroupRow> | null> {
-  return children.page(directory, id, extras, page);
+  return children.page(directory, id, projection, page);
 }
 
 /** How many groups are filed directly below. Null for a plain user. */

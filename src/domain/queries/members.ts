@@ -10,13 +10,13 @@ import type { Ordering } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
 import type { GroupRow } from '../rows/groups.ts';
-import { directMemberColumns, type MemberExtras, type MemberRow, toMemberRow } from '../rows/members.ts';
+import { directMemberColumns, type MemberProjection, type MemberRow, toMemberRow } from '../rows/members.ts';
 
 export type MemberOrder = { field: MemberOrderField; direction: OrderDirection };
 type ListArgs = {
   search?: string | null | undefined;
   orderBy?: MemberOrder | null | undefined;
-  extras?: MemberExtras;
+  projection?: MemberProjection;
 };
 
 function memberOrdering({ orderBy }: ListArgs): Ordering {
@@ -38,7 +38,7 @@ function memberOrdering({ orderBy }: ListArgs): Ordering {
 
 const members = list({
   audience: 'administrators',
-  columns: (_directory, { extras = {} }: ListArgs) => directMemberColumns(extras),
+  columns: (_directory, { projection = {} }: ListArgs) => directMemberColumns(projection),
   order: memberOrdering,
   toRow: toMemberRow,
   from: (directory, { search }) => Prisma.sql`from memberships m join users u on u.id = m.user_id
@@ -52,12 +52,12 @@ const members = list({
 export async function listMembers(
   directory: Directory,
   { id, membersVersion = null }: Pick<GroupRow, 'id' | 'membersVersion'>,
-  { search, orderBy, extras, page }: ListArgs & { page: PageArgs },
+  { search, orderBy, projection, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<MemberRow> | null> {
   return members.page(
     directory,
     id,
-    { search: searchPattern(search), orderBy: orderBy ?? null, extras: extras ?? {} },
+    { search: searchPattern(search), orderBy: orderBy ?? null, projection: projection ?? {} },
     page,
     membersVersion,
   );

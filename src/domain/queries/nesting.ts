@@ -4,7 +4,13 @@ import { Prisma } from '../../database/database.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
 import type { Directory } from '../directory.ts';
 import { list } from '../loading/list.ts';
-import { type GroupExtras, type GroupRow, groupOrdering, listColumns, toGroupRow } from '../rows/groups.ts';
+import {
+  type GroupProjection,
+  type GroupRow,
+  groupOrdering,
+  listColumns,
+  toGroupRow,
+} from '../rows/groups.ts';
 
 const nestedGroups = list({
   audience: 'administrators',
@@ -28,16 +34,16 @@ const parentGroups = list({
     Prisma.sql`from nestings n where n.child_group_id = k.id and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
 });
 
-type ListArgs = { page: PageArgs; extras?: GroupExtras };
+type ListArgs = { page: PageArgs; projection?: GroupProjection };
 type GroupPage = Promise<Page<GroupRow> | null>;
 
 /** Groups nested directly in this one, by name. Null for a plain user. */
 export async function listNestedGroups(
   directory: Directory,
   id: string,
-  { page, extras = {} }: ListArgs,
+  { page, projection = {} }: ListArgs,
 ): GroupPage {
-  return nestedGroups.page(directory, id, extras, page);
+  return nestedGroups.page(directory, id, projection, page);
 }
 
 /** All groups nested directly in this one, by name. Null for a plain user; refused with LIMIT_EXCEEDED above 10,000. */
@@ -57,9 +63,9 @@ export async function countNestedGroups(directory: Directory, id: string): Promi
 export async function listParentGroups(
   directory: Directory,
   id: string,
-  { page, extras = {} }: ListArgs,
+  { page, projection = {} }: ListArgs,
 ): GroupPage {
-  return parentGroups.page(directory, id, extras, page);
+  return parentGroups.page(directory, id, projection, page);
 }
 
 /** How many groups this one is nested in directly. Null for a plain user. */

@@ -6,7 +6,7 @@ import { type Directory, endUser } from '../directory.ts';
 import { withRows } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
 import {
-  type GroupExtras,
+  type GroupProjection,
   type GroupRow,
   groupOrdering,
   listColumns,
@@ -40,7 +40,7 @@ type GroupList = typeof effectiveGroups;
 export async function listEffectiveGroups(
   directory: Directory,
   userId: string,
-  args: { page: PageArgs; extras?: GroupExtras },
+  args: { page: PageArgs; projection?: GroupProjection },
 ) {
   return pageOfUser(effectiveGroups, directory, userId, args);
 }
@@ -53,7 +53,7 @@ export async function countEffectiveGroups(directory: Directory, userId: string)
 export async function listUserGroups(
   directory: Directory,
   userId: string,
-  args: { page: PageArgs; extras?: GroupExtras },
+  args: { page: PageArgs; projection?: GroupProjection },
 ) {
   return pageOfUser(directGroups, directory, userId, args);
 }
@@ -66,8 +66,8 @@ async function pageOfUser(
   groups: GroupList,
   directory: Directory,
   userId: string,
-  { page: pageArgs, extras = {} }: { page: PageArgs; extras?: GroupExtras },
+  { page: pageArgs, projection = {} }: { page: PageArgs; projection?: GroupProjection },
 ): Promise<Page<GroupRow> | null> {
-  const page = await groups.page(directory, userId, extras, pageArgs);
+  const page = await groups.page(directory, userId, projection, pageArgs);
   return page && endUser(directory) ? withRows(page, page.rows.map(redact)) : page;
 }

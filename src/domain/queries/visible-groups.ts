@@ -1,11 +1,11 @@
 // The groups that an end user sees: those it is an effective member of.
 import { Prisma, type Sql } from '../../database/database.ts';
 import type { GroupId } from '../../model/ids.ts';
-import { type Directory, endUser, type Seeing } from '../directory.ts';
+import { type Directory, endUser, type Reader } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 
 /** The groups that the user `k.id` is an effective member of, as (id). */
-export const reachedGroups = (directory: Seeing): Sql => Prisma.sql`(
+export const reachedGroups = (directory: Reader): Sql => Prisma.sql`(
   with recursive up(id) as (
     select m.group_id from memberships m where m.user_id = k.id and ${directory.scope(Prisma.sql`m.tenant_id`)}
     union

@@ -4,7 +4,7 @@ import { Prisma, type Sql } from '../../database/database.ts';
 import type { GroupOrder, GroupType } from '../../model/groups.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 import type { JsonObject } from '../../model/json.ts';
-import type { Seeing } from '../directory.ts';
+import type { Reader } from '../directory.ts';
 import type { Ordering } from '../loading/keyset-page.ts';
 
 /** A live group. For an end user all but id, name and type is null: see `redact`. */
@@ -23,10 +23,10 @@ export type GroupRow = {
   memberCount: number | null;
   /**
    * Rises with each change of its direct memberships and of users of its tenant, so that a page of members that was read
-   * at it stands as long as it does; null where the reader did not ask for it (`GroupExtras`), or after a change.
+   * at it stands as long as it does; null where the reader did not ask for it (`GroupProjection`), or after a change.
    */
   membersVersion?: string | null | undefined;
-  /** Directly nested groups, where the reader asked for them (`GroupExtras`). */
+  /** Directly nested groups, where the reader asked for them (`GroupProjection`). */
   nestedGroupCount?: number | undefined;
 };
 
@@ -34,7 +34,7 @@ export type GroupRow = {
  * What a list of groups reads: `nestedGroupCount` and `membersVersion` where they are true, and with `summary` only the
  * columns of a summary row (`summaryColumns`).
  */
-export type GroupExtras = { nestedGroupCount?: boolean; membersVersion?: boolean; summary?: boolean };
+export type GroupProjection = { nestedGroupCount?: boolean; membersVersion?: boolean; summary?: boolean };
 
 /** Columns of a group under the alias `g`, named as in GroupRow. */
 export const groupColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.description,
@@ -46,17 +46,20 @@ const summaryColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, 
   g.member_count as "memberCount"`;
 
 /** The column `membersVersion`. */
-export function membersVersion({ sight }: Seeing): Sql {
+export function membersVersion({ visibility }: Reader): Sql {
   // A tenant that is known beforehand is looked up once, not for each row.
-  const tenantId = sight.kind === 'tenant' ? Prisma.sql`${sight.tenantId}` : Prisma.sql`g.tenant_id`;
+  const tenantId =
+    visibility.kind === 'tenant' ? Prisma.sql`${visibility.tenantId}` : Prisma.sql`g.tenant_id`;
   return Prisma.sql`g.membership_version || '.' || (select user_version from tenants where id = ${tenantId}) as "membersVersion"`;
 }
 
 /** The columns of a list, with what is asked for beside them. */
-export function listColumns(directory: Seeing, extras: GroupExtras): Sql {
-  const columns = extras.summary ? summaryColumns : groupColumns;
-  const versioned = extras.membersVersion ? Prisma.sql`${columns}, ${membersVersion(directory)}` : columns;
-  if (!extras.nestedGroupCount) return versioned;
+export function listColumns(directory: Reader, projection: GroupProjection): Sql {
+  const columns = projection.summary ? summaryColumns : groupColumns;
+  const versioned = projection.membersVersion
+    ? Prisma.sql`${columns}, ${membersVersion(directory)}`
+    : columns;
+  if (!projection.nestedGroupCount) return versioned;
   return Prisma.sql`${versioned}, (select count(*)::int from nestings n
     where n.parent_group_id = g.id and ${directory.scope(Prisma.sql`n.tenant_id`)}) as "nestedGroupCount"`;
 }
@@ -81,7 +84,7 @@ export function toGroupRow(raw: GroupRow): GroupRow {
 }
 
 /** The row as it must be given back by a change that may have counted anew. */
-export const uncounted = (group: GroupRow): GroupRow => ({
+export const withoutCounts = (group: GroupRow): GroupRow => ({
   ...group,
   memberCount: null,
   membersVersion: null,

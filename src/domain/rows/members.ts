@@ -6,7 +6,7 @@ import type { MembershipType } from '../../model/members.ts';
 import type { UserRow } from './users.ts';
 
 /** What a list of members reads: without what is false, which its readers do not look at. */
-export type MemberExtras = { addedAt?: boolean; user?: boolean };
+export type MemberProjection = { addedAt?: boolean; user?: boolean };
 
 /** A user as member of a group. `addedAt` is null where no direct membership exists. */
 export type MemberRow = {
@@ -30,7 +30,7 @@ export const memberUserColumns: Sql = Prisma.sql`u.id as "userId", u.email, u.di
   u.tenant_id as "userTenantId"`;
 
 /** The columns of a list of direct members. */
-export function directMemberColumns({ addedAt = true, user = true }: MemberExtras): Sql {
+export function directMemberColumns({ addedAt = true, user = true }: MemberProjection): Sql {
   const columns = user ? memberUserColumns : Prisma.sql`u.id as "userId", u.email`;
   return addedAt ? Prisma.sql`${columns}, m.added_at as "addedAt"` : columns;
 }

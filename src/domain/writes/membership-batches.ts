@@ -2,9 +2,9 @@
 
 import { Prisma } from '../../database/database.ts';
 import type { GroupId } from '../../model/ids.ts';
-import type { Seeing } from '../directory.ts';
-import type { Actor } from '../log/write-context.ts';
-import { type GroupRow, groupColumns, uncounted } from '../rows/groups.ts';
+import type { Reader } from '../directory.ts';
+import type { Actor } from '../log/events.ts';
+import { type GroupRow, groupColumns, withoutCounts } from '../rows/groups.ts';
 
 export type Addition = { groupId: GroupId; userIds: readonly string[]; actor: Actor };
 
@@ -18,7 +18,7 @@ type Row = GroupRow & { item: number; known: string[] | null; added: string[] | 
  * each other. What two items ask for is added for the first.
  */
 export async function insertMembershipBatches(
-  directory: Seeing,
+  directory: Reader,
   items: readonly Addition[],
   locking: 'wait' | 'skip locked',
 ): Promise<(Outcome | null)[]> {
@@ -70,7 +70,7 @@ export async function insertMembershipBatches(
     left join added on added.item = i.item`);
   const outcomes = new Array<Outcome | null>(items.length).fill(null);
   for (const { item, known, added, ...group } of rows) {
-    outcomes[item - 1] = { group: uncounted(group), known: new Set(known), added: new Set(added) };
+    outcomes[item - 1] = { group: withoutCounts(group), known: new Set(known), added: new Set(added) };
   }
   return outcomes;
 }

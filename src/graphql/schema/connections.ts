@@ -1,8 +1,8 @@
 // Connections over the domain's pages: what is not selected is neither listed nor counted.
 
 import type { FieldNode, GraphQLResolveInfo, SelectionSetNode } from 'graphql';
-import type { GroupExtras } from '../../domain/rows/groups.ts';
-import type { MemberExtras } from '../../domain/rows/members.ts';
+import type { GroupProjection } from '../../domain/rows/groups.ts';
+import type { MemberProjection } from '../../domain/rows/members.ts';
 import { type Page, type PageArgs, pageRequest } from '../../model/page.ts';
 import { builder } from './builder.ts';
 
@@ -32,7 +32,7 @@ export async function connection<Row>(
   pageRequest(args);
   const selected = selectedFields(info);
   const total = once(count);
-  const page = once(() => list({ ...args, rowsOnly: !selected.has('pageInfo') }));
+  const page = once(() => list({ ...args, skipPageInfo: !selected.has('pageInfo') }));
   if (selected.has('totalCount')) unhandledYet(total());
   // Which of the two is awaited here only decides how it is learnt that the list is hidden.
   const onlyTotal =
@@ -126,7 +126,7 @@ function unhandledYet(value: unknown) {
 }
 
 /** What the rows of a connection of groups are asked for beside their columns, so that the list reads it with them. */
-export function groupExtras(info: GraphQLResolveInfo): GroupExtras {
+export function groupProjection(info: GraphQLResolveInfo): GroupProjection {
   const selected = selectedFields(info, ['edges', 'node']);
   return {
     nestedGroupCount: selected.has('nestedGroupCount'),
@@ -147,7 +147,7 @@ const SUMMARY_FIELDS = new Set(
 );
 
 /** The same for a connection of members. */
-export function memberExtras(info: GraphQLResolveInfo): MemberExtras {
+export function memberProjection(info: GraphQLResolveInfo): MemberProjection {
   const selected = selectedFields(info, ['edges', 'node']);
   return { addedAt: selected.has('addedAt'), user: selected.has('user') || selected.has('displayName') };
 }

@@ -9,7 +9,7 @@ import { refuse } from '../../model/errors.ts';
 import type { UpdateGroupInput as UpdateGroupFields } from '../../model/groups.ts';
 import { builder, exposedId } from './builder.ts';
 import { connectionCost } from './complexity.ts';
-import { connection, groupExtras } from './connections.ts';
+import { connection, groupProjection } from './connections.ts';
 import { typedErrors } from './error-types.ts';
 import { GroupFilter, GroupOrder, GroupType } from './group-inputs.ts';
 import { Tenant } from './tenants.ts';
@@ -75,7 +75,7 @@ builder.queryFields((t) => ({
       complexity: connectionCost,
       resolve: (_root, { filter, orderBy, ...page }, { directory }, info) =>
         connection(page, info, {
-          list: (page) => listGroups(directory, { filter, orderBy, extras: groupExtras(info), page }),
+          list: (page) => listGroups(directory, { filter, orderBy, projection: groupProjection(info), page }),
           count: () => countGroups(directory, { filter }),
         }),
     },
@@ -102,7 +102,7 @@ builder.prismaObjectField(Tenant, 'groups', (t) =>
         const ofTenant = { ...filter, tenantId: id };
         return connection(page, info, {
           list: (page) =>
-            listGroups(directory, { filter: ofTenant, orderBy, extras: groupExtras(info), page }),
+            listGroups(directory, { filter: ofTenant, orderBy, projection: groupProjection(info), page }),
           count: () => countGroups(directory, { filter: ofTenant }),
         });
       },

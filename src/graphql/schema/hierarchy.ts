@@ -9,7 +9,7 @@ import {
 import { MAX_DEPTH } from '../../model/groups.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
-import { connection, groupExtras } from './connections.ts';
+import { connection, groupProjection } from './connections.ts';
 import { Group, GroupConnection } from './groups.ts';
 
 builder.prismaObjectFields(Group, (t) => ({
@@ -36,7 +36,7 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: (page) => listChildren(directory, id, { page, extras: groupExtras(info) }),
+          list: (page) => listChildren(directory, id, { page, projection: groupProjection(info) }),
           count: () => countChildren(directory, id),
         }),
     },

@@ -16,7 +16,7 @@ import type { MemberRow } from '../../domain/rows/members.ts';
 import { MEMBER_ORDER_FIELDS, MEMBERSHIP_TYPES } from '../../model/members.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
-import { connection, groupExtras, memberExtras } from './connections.ts';
+import { connection, groupProjection, memberProjection } from './connections.ts';
 import { enumValues } from './enums.ts';
 import { OrderDirection } from './group-inputs.ts';
 import { Group, GroupConnection } from './groups.ts';
@@ -93,7 +93,7 @@ builder.prismaObjectFields(Group, (t) => ({
       resolve: (group, { search, orderBy, ...page }, { directory }, info) =>
         connection(page, info, {
           list: (page) =>
-            listMembers(directory, group, { search, orderBy, extras: memberExtras(info), page }),
+            listMembers(directory, group, { search, orderBy, projection: memberProjection(info), page }),
           count: () => (search ? null : group.memberCount) ?? countMembers(directory, group.id, { search }),
         }),
     },
@@ -145,7 +145,7 @@ builder.prismaObjectFields(User, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: (page) => listUserGroups(directory, id, { page, extras: groupExtras(info) }),
+          list: (page) => listUserGroups(directory, id, { page, projection: groupProjection(info) }),
           count: () => countUserGroups(directory, id),
         }),
     },
@@ -158,7 +158,7 @@ builder.prismaObjectFields(User, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: (page) => listEffectiveGroups(directory, id, { page, extras: groupExtras(info) }),
+          list: (page) => listEffectiveGroups(directory, id, { page, projection: groupProjection(info) }),
           count: () => countEffectiveGroups(directory, id),
         }),
     },

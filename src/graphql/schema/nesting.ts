@@ -12,7 +12,7 @@ import type { GroupRow } from '../../domain/rows/groups.ts';
 import { MAX_CHILDREN_PER_CALL } from '../../model/nesting.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
-import { connection, groupExtras } from './connections.ts';
+import { connection, groupProjection } from './connections.ts';
 import { typedErrors } from './error-types.ts';
 import { Group, GroupConnection } from './groups.ts';
 
@@ -24,7 +24,7 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: (page) => listNestedGroups(directory, id, { page, extras: groupExtras(info) }),
+          list: (page) => listNestedGroups(directory, id, { page, projection: groupProjection(info) }),
           count: () => countNestedGroups(directory, id),
         }),
     },
@@ -43,7 +43,7 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: (page) => listParentGroups(directory, id, { page, extras: groupExtras(info) }),
+          list: (page) => listParentGroups(directory, id, { page, projection: groupProjection(info) }),
           count: () => countParentGroups(directory, id),
         }),
     },

@@ -24,10 +24,14 @@ const ViewerRole = builder.enumType('ViewerRole', {
 });
 
 const tenantIdOf = (caller: Caller) =>
-  isUserCaller(caller) ? caller.tenantId : caller.sight.kind === 'tenant' ? caller.sight.tenantId : null;
+  isUserCaller(caller)
+    ? caller.tenantId
+    : caller.visibility.kind === 'tenant'
+      ? caller.visibility.tenantId
+      : null;
 
 const partnerIdOf = (caller: Caller) =>
-  !isUserCaller(caller) && caller.sight.kind === 'partner' ? caller.sight.partnerId : null;
+  !isUserCaller(caller) && caller.visibility.kind === 'partner' ? caller.visibility.partnerId : null;
 
 const Viewer = builder.objectRef<Caller>('Viewer').implement({
   description: 'You, as your token says.',

@@ -6,7 +6,7 @@ import { parseJson } from '../../model/json.ts';
 import type { RequestLog } from '../../model/request-log.ts';
 import { maskError, mayPass, RETRY_AFTER } from './errors.ts';
 import { costExtension, deepestBracket, type Limits, type TimedOut, withinTime } from './limits.ts';
-import { preparedOperations, type Steps } from './operation-cache.ts';
+import { operationCache, type Steps } from './operation-cache.ts';
 
 /** A POST of JSON to the endpoint, with its body as text. */
 export type PlainRequest = {
@@ -33,7 +33,7 @@ export type FastPathOptions = {
  */
 export function createFastPath(options: FastPathOptions) {
   const { schema, steps, authenticate, openDirectory, limits } = options;
-  const prepared = preparedOperations(schema, steps);
+  const prepared = operationCache(schema, steps);
   return async ({
     body,
     authorization,

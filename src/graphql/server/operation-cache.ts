@@ -62,7 +62,7 @@ export type Steps = {
  * Gives the operation of a text, or null for one that does not parse, is not valid, is a subscription, or is not
  * there: those take the long way, which says what is wrong.
  */
-export function preparedOperations(schema: GraphQLSchema, steps: () => Steps) {
+export function operationCache(schema: GraphQLSchema, steps: () => Steps) {
   const compile = queryCompiler(schema);
   const kept = new LRUCache<string, Prepared>({
     maxSize: MAX_BYTES,

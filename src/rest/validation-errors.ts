@@ -16,14 +16,14 @@ export const HTTPValidationError = z
   .object({ detail: z.array(ValidationError).optional() })
   .openapi('HTTPValidationError', { description: 'Every fault of a request.' });
 
-export type Fault = z.infer<typeof ValidationError>;
+export type ValidationError = z.infer<typeof ValidationError>;
 /** The part of a request that a fault is in, named as FastAPI does. */
 export type Part = 'path' | 'query' | 'header' | 'body';
 
 type Issue = z.core.$ZodIssue;
 
 /** The faults that zod found in one part; `value` is what was sent, to tell a missing field from a wrong one. */
-export function faultsOf(part: Part, issues: readonly Issue[], value: unknown): Fault[] {
+export function faultsOf(part: Part, issues: readonly Issue[], value: unknown): ValidationError[] {
   return issues.map((issue) => {
     const missing = issue.code === 'invalid_type' && valueAt(value, issue.path) === undefined;
     return {
@@ -63,7 +63,7 @@ const NOUNS: Record<string, string> = {
 };
 
 /** Faults that the domain found, which speaks of its own input: its words in the field names of the reference. */
-export function faultsOfFields(fields: readonly FieldFault[]): Fault[] {
+export function faultsOfFields(fields: readonly FieldFault[]): ValidationError[] {
   return fields.map(({ path, message }) => ({
     loc: ['body', ...path.map(fieldName)],
     msg: message,

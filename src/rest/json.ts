@@ -4,7 +4,7 @@ import { createMiddleware } from 'hono/factory';
 import { HTTPException } from 'hono/http-exception';
 import { parseJson, RepeatedKey } from '../model/json.ts';
 import type { RestEnv } from './context.ts';
-import type { Fault } from './faults.ts';
+import type { ValidationError } from './validation-errors.ts';
 
 /** An answer with a body. */
 export const json = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
@@ -33,7 +33,11 @@ export const jsonBody = createMiddleware<RestEnv>(async (c, next) => {
     c.req.json = async () => body as never;
   } catch (cause) {
     if (cause instanceof RepeatedKey) {
-      const fault: Fault = { loc: ['body', ...cause.path], msg: RepeatedKey.fault, type: 'value_error' };
+      const fault: ValidationError = {
+        loc: ['body', ...cause.path],
+        msg: RepeatedKey.fault,
+        type: 'value_error',
+      };
       return c.json({ detail: [fault] }, 422);
     }
     throw new HTTPException(400, { message: 'The body is not JSON', cause });
