@@ -75,7 +75,7 @@ const HTTPConflict = z
         description: "Not users of the group's tenant: each such id.",
       }),
       conflict('OTHER_TENANT', { id: z.string() }).openapi('OtherTenant', {
-        description: 'Both ends are in your visibility, but in different tenants.',
+        description: 'Both ends are visible to you, but in different tenants.',
       }),
       conflict('VERSION_CONFLICT', { current_version: z.int() }).openapi('VersionConflict', {
         description: 'The group is no longer at the version that `If-Match` names.',

@@ -391,7 +391,7 @@ describe('the hierarchy', () => {
 });
 
 describe('the target of a change', () => {
-  test('is a live group in visibility, and of the tenant that it was asked for in', async () => {
+  test('is a visible live group, and of the tenant that it was asked for in', async () => {
     const { tenantId, near, ids, directory } = seen;
     const partner = openDirectory(db, partnerAdmin(seen.partnerId));
     const id = ids.Root1;
