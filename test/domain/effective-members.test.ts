@@ -1,6 +1,7 @@
 // Who is an effective member: after every kind of write, in the process that wrote and in another that knew better before;
 // the same seen from the user; and how far what is known may be carried forward.
 
+import { notNewer, parseSnapshot, wasVisible } from '../../src/domain/effective-membership/pg-snapshot.ts';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
@@ -14,12 +15,7 @@ import { addMembers, removeMembers } from '../../src/domain/commands/rules/membe
 import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
-import {
-  changesSince,
-  notNewer,
-  parseSnapshot,
-  wasVisible,
-} from '../../src/domain/effective-membership/change-feed.ts';
+import { changesSince } from '../../src/domain/effective-membership/change-feed.ts';
 import { repairDirectory } from '../../src/domain/integrity/check.ts';
 import {
   countEffectiveMembers,

@@ -1,47 +1,46 @@
-// What has changed since a snapshot of the database. By it, what is kept in memory is believed as long as nothing that it
-// was made from has changed: at a cost that grows with what has changed meanwhile, and not with what is kept.
+// What has changed in a tenant since a snapshot: cache entries are revalidated against it before use. The cost grows with
+// the number of changes since, not with the size of the entries.
+
 import { Prisma, type Sql } from '../../database/database.ts';
 import type { Reader } from '../directory.ts';
 import { batchAcrossRequests } from '../loading/batching.ts';
+import { currentSnapshot, isOfThisRun, notNewer } from './pg-snapshot.ts';
 
-/** Events of a tenant that are followed; who has more to catch up with reads anew. */
+/** Events read since a snapshot. With more, reading from scratch costs less than following them. */
 export const MAX_EVENTS = 2_000;
 
-/** Snapshots that one statement looks up events for. */
-const MAX_SNAPSHOTS = 8;
-
-/** Milliseconds for which anything is believed without being asked for: events committed before that may be deleted. */
+/** Milliseconds that an unused cache entry lives. Events older than this may be deleted. */
 export const MAX_CACHE_AGE_MS = 3_600_000;
 
 export type ChangesSince = {
-  /** The snapshot up to which these are the changes. */
+  /** The snapshot that these changes lead up to. */
   readonly snapshot: string;
-  /** The tenant's version of nestings, and of users. */
+  /** The tenant's versions of nestings and of users. */
   readonly nestingVersion: string;
   readonly userVersion: string;
   /**
-   * Groups of the tenant whose direct members may have changed; null if nobody can tell, after a restart of the server or
-   * more than `MAX_EVENTS` events.
+   * Groups of the tenant whose direct members may have changed; null if unknown: after a restart of the server, or more than
+   * `MAX_EVENTS` events.
    */
   readonly groupIds: readonly string[] | null;
 };
 
 type Key = { groupId: string; snapshot: string };
 
-/** What has changed in each group's tenant since a snapshot, or some time before it; null for groups not in sight. */
+/** Changes in each group's tenant since its snapshot, or since an earlier one; null for groups that are not visible. */
 export async function changesSince(
   directory: Reader,
   keys: readonly Key[],
 ): Promise<(ChangesSince | null)[]> {
   if (keys.length === 0) return [];
-  const read = await readTogether(directory, keys);
+  const read = await readChanges(directory, keys);
   return read.map((changes) => {
     if (changes instanceof Error) throw changes;
     return changes;
   });
 }
 
-const readTogether = batchAcrossRequests<Key, ChangesSince | null>(
+const readChanges = batchAcrossRequests<Key, ChangesSince | null>(
   async (directory, keys) => {
     const older = notNewer(keys.map(({ snapshot }) => snapshot));
     const rows = await directory.sql<ChangesSince & { position: number }>(Prisma.sql`
@@ -61,12 +60,12 @@ const readTogether = batchAcrossRequests<Key, ChangesSince | null>(
         left join lateral ${eventsSince(Prisma.sql`s.tenant_id`, Prisma.sql`s.snapshot`)} e on true
         group by s.tenant_id, s.snapshot) changed using (tenant_id, snapshot)`);
     const byPosition = new Map(rows.map(({ position, ...changes }) => [position, changes]));
-    return keys.map((_, at) => byPosition.get(at + 1) ?? null);
+    return keys.map((_, index) => byPosition.get(index + 1) ?? null);
   },
   ({ groupId, snapshot }) => `${groupId} ${snapshot}`,
 );
 
-/** Whether nobody has come to or gone from groups that are given by their ids, joined by commas. */
+/** Whether no direct member was added to or removed from any of the groups; `ids` are joined by commas. */
 export function noneOf(ids: string, { groupIds }: ChangesSince): boolean {
   if (groupIds === null) return false;
   if (groupIds.length === 0) return true;
@@ -74,27 +73,15 @@ export function noneOf(ids: string, { groupIds }: ChangesSince): boolean {
   return !ids.split(',').some((id) => changed.has(id));
 }
 
-/** Predicate for types of events after which a group in sight may have other direct members; a deleted one is in no reach. */
+/** Predicate for types of events that change a live group's direct members. A deleted group is in no closure. */
 export const changesMembers = (eventType: Sql): Sql => Prisma.sql`${eventType} in
   ('group_membership.added', 'group_membership.removed', 'group.restored', 'group.repaired')`;
 
-const startOfRun = Prisma.sql`extract(epoch from pg_postmaster_start_time())::text`;
-
 /**
- * The snapshot of the statement that this stands in, as text: the server's start, a space, and a `pg_snapshot`. A server
- * that takes over from another, or from an older state of its own, has its own start, and may give transactions again.
- */
-export const currentSnapshot: Sql = Prisma.sql`${startOfRun} || ' ' || pg_current_snapshot()::text`;
-
-/** Predicate that holds for a snapshot that the running server made. */
-export const isOfThisRun = (snapshot: Sql): Sql =>
-  Prisma.sql`split_part(${snapshot}, ' ', 1) = ${startOfRun}`;
-
-/**
- * The tenant's events that are visible now and were not in a snapshot (a column of text), as rows of `group_events`, up
- * to one more than `MAX_EVENTS`. Each bears the transaction that wrote it: those not visible in a snapshot are from its
- * xmax on, or in its list of what was in progress (PostgreSQL, Transaction ID and Snapshot Information Functions).
- * `between` one and the same, as the planner takes a transaction for an average one, which after an import is the whole log.
+ * The tenant's events that are visible now and were not visible in a snapshot (a column of text): rows of `group_events`,
+ * at most `MAX_EVENTS` + 1. Transactions that a snapshot does not see start at its xmax, or are in its list of those in
+ * progress. `between` a value and itself is an equality that the planner does not estimate by the average transaction: after
+ * an import the average is the whole log.
  */
 export const eventsSince = (tenantId: Sql, snapshot: Sql): Sql => Prisma.sql`(
   select e.* from group_events e
@@ -104,26 +91,3 @@ export const eventsSince = (tenantId: Sql, snapshot: Sql): Sql => Prisma.sql`(
   select e.* from pg_snapshot_xip(split_part(${snapshot}, ' ', 2)::pg_snapshot) was_open(id)
   join group_events e on e.tenant_id = ${tenantId} and e.transaction_id between was_open.id and was_open.id
   limit ${MAX_EVENTS + 1}::int)`;
-
-type Snapshot = { run: number; xmax: number; open: ReadonlySet<string> };
-
-export function parseSnapshot(text: string): Snapshot {
-  const [run, snapshot = ''] = text.split(' ');
-  const [, xmax, open] = snapshot.split(':');
-  return { run: Number(run), xmax: Number(xmax), open: new Set(open ? open.split(',') : []) };
-}
-
-/** Whether what a transaction wrote, which is visible now, was visible then. */
-export const wasVisible = (transactionId: string, { xmax, open }: Snapshot): boolean =>
-  Number(transactionId) < xmax && !open.has(transactionId);
-
-/**
- * For each snapshot one of at most `MAX_SNAPSHOTS` among them that is not newer, and so held nothing that it did not: what
- * has changed since that one includes what has changed since.
- */
-export function notNewer(snapshots: readonly string[]): Map<string, string> {
-  const parsed = [...new Set(snapshots)].map((text) => ({ text, ...parseSnapshot(text) }));
-  parsed.sort((a, b) => a.run - b.run || a.xmax - b.xmax || b.open.size - a.open.size);
-  const step = Math.ceil(parsed.length / MAX_SNAPSHOTS);
-  return new Map(parsed.map(({ text }, at) => [text, parsed[at - (at % step)]!.text]));
-}

@@ -1,59 +1,59 @@
-// What groups reach by nesting and how many effective members that gives: kept in memory, and believed only as long as
-// the database says that nothing has changed. So a count stays exact under the writes of every process, and no write
-// has a row to touch that writers of other groups touch too.
+// The nesting closure of a group: the group and all groups nested in it, at any depth. Cached with its member count.
 import { Prisma } from '../../database/database.ts';
 import type { Reader } from '../directory.ts';
 import { boundedCache } from '../loading/cache.ts';
-import { currentSnapshot, MAX_CACHE_AGE_MS } from './change-feed.ts';
+import { MAX_CACHE_AGE_MS } from './change-feed.ts';
+import { currentSnapshot } from './pg-snapshot.ts';
 
 export type NestingClosure = {
-  /** Ids of the group and all it reaches, sorted, joined by commas: as a parameter it needs no quoting. */
+  /** Ids of the group and of all groups nested in it, sorted, joined by commas: an SQL parameter that needs no quoting. */
   readonly ids: string;
+  /** Number of ids. */
   readonly size: number;
-  /** The tenant's version of nestings at which these are what it reaches. */
+  /** The tenant's version of nestings that the closure is valid at. */
   readonly nestingVersion: string;
-  /** Their distinct members in `snapshot`; null if never counted. */
+  /** Distinct members of these groups in `snapshot`; null if not counted yet. */
   readonly count: number | null;
   readonly snapshot: string;
-  /** Whether a walk over the tenant's users was found to meet few members. */
+  /** Whether a walk over the tenant's users met few members, so that pages merge the groups' members instead. */
   sparse?: boolean;
 };
 
 export const closureCache = boundedCache<NestingClosure>(({ ids }) => ids.length, MAX_CACHE_AGE_MS);
 
 /**
- * What each group is known to reach, perhaps no longer, and perhaps out of sight by now; null for one that was not known
- * and is not in sight. `anew` reads them again.
+ * The closure of each group, from the cache unless `fresh`. A cached closure may be out of date, and its group no longer
+ * visible: the caller compares `nestingVersion`. Null for groups that are neither cached nor visible.
  */
 export async function loadClosures(
-  directory: Reader,
+  reader: Reader,
   ids: readonly string[],
-  anew = false,
+  fresh = false,
 ): Promise<(NestingClosure | null)[]> {
-  const memory = closureCache(directory.db);
-  const known = new Map(ids.map((id) => [id, memory.get(id)]));
-  const read = await readClosures(directory, anew ? ids : ids.filter((id) => !known.get(id)), false);
-  for (const [id, found] of read) {
-    const before = memory.get(id);
-    const { nestingVersion } = found;
-    // The count is no younger for it.
-    if (before?.ids === found.ids) memory.set(id, { ...before, nestingVersion }, { noUpdateTTL: true });
-    else memory.set(id, found);
+  const cache = closureCache(reader.db);
+  const cached = new Map(ids.map((id) => [id, cache.get(id)]));
+  const read = await readClosures(reader, fresh ? ids : ids.filter((id) => !cached.get(id)), false);
+  for (const [id, closure] of read) {
+    const before = cache.get(id);
+    const { nestingVersion } = closure;
+    // The count is as old as before, and so is the entry.
+    if (before?.ids === closure.ids) cache.set(id, { ...before, nestingVersion }, { noUpdateTTL: true });
+    else cache.set(id, closure);
   }
-  return ids.map((id) => read.get(id) ?? (anew ? null : (known.get(id) ?? null)));
+  return ids.map((id) => read.get(id) ?? (fresh ? null : (cached.get(id) ?? null)));
 }
 
 /**
- * Walks the nestings below the groups in sight, and counts on request, all in one statement and so in one snapshot.
- * `union`, never `union all`: a diamond is walked once, and the walk ends on any graph.
+ * Walks the nestings below the visible groups and, with `counting`, counts members, in one statement and so in one
+ * snapshot. `union`, never `union all`: a diamond is walked once, and the walk ends on any graph.
  */
 export async function readClosures(
-  directory: Reader,
+  reader: Reader,
   ids: readonly string[],
   counting: boolean,
 ): Promise<Map<string, NestingClosure>> {
   if (ids.length === 0) return new Map();
-  const rows = await directory.sql<NestingClosure & { id: string }>(Prisma.sql`
+  const rows = await reader.sql<NestingClosure & { id: string }>(Prisma.sql`
     select g.id, t.nesting_version::text as "nestingVersion", r.ids, r.size,
       ${currentSnapshot} as snapshot, case when not ${counting}::boolean then null when r.size = 1 then g.member_count else (
         select count(*)::int from (
@@ -68,6 +68,6 @@ export async function readClosures(
         select n.child_group_id from reach join nestings n on n.parent_group_id = reach.id
         where n.tenant_id = g.tenant_id)
       select string_agg(id, ',' order by id) as ids, count(*)::int as size from reach) r
-    where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
-  return new Map(rows.map(({ id, ...reach }) => [id, reach]));
+    where g.deleted_at is null and ${reader.scope(Prisma.sql`g.tenant_id`)}`);
+  return new Map(rows.map(({ id, ...closure }) => [id, closure]));
 }

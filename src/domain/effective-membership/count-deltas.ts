@@ -1,71 +1,60 @@
-// Carrying counts of effective members forward: by the events of the groups whose members changed since, instead of by
-// all members anew. So a count near the root of everything costs no more after a write than the write changed.
+// Incremental maintenance of counts: applies the events since a count was taken, instead of counting all members again. A
+// count near the root of everything then costs as much as the writes changed, not as much as it has members.
+
 import { Prisma } from '../../database/database.ts';
 import type { Reader } from '../directory.ts';
-import {
-  changesMembers,
-  currentSnapshot,
-  eventsSince,
-  isOfThisRun,
-  MAX_EVENTS,
-  notNewer,
-  parseSnapshot,
-  wasVisible,
-} from './change-feed.ts';
+import { changesMembers, eventsSince, MAX_EVENTS } from './change-feed.ts';
 import type { NestingClosure } from './closure.ts';
+import { currentSnapshot, isOfThisRun, notNewer, parseSnapshot, wasVisible } from './pg-snapshot.ts';
 
-/** Users that are followed, as often as events name them, and their memberships; beyond, members are counted anew. */
+/** Mentions of users in events, and memberships of these users. With more, counting from scratch costs less. */
 const MAX_USERS = 2_000;
 const MAX_MEMBERSHIPS = 20_000;
 
-/** What has changed since a snapshot in the tenant of some groups, and what the users of it are direct members of now. */
+/** Changes in a tenant since a snapshot, and the direct memberships that the users in these events have now. */
 type Changes = Pick<NestingClosure, 'nestingVersion' | 'snapshot'> & {
   ids: string[];
-  /** Null if there is more than is followed. */
+  /** Null above the limits. */
   events: readonly Event[] | null;
   memberships: readonly { userId: string; groupId: string }[];
 };
-/** Without users, an event does not tell who came or went. */
+/** `userIds` is null for events that do not name the users who were added or removed. */
 type Event = { type: string; groupId: string; transactionId: string; userIds: readonly string[] | null };
 
 /**
- * What each group reaches with its count as it is now, from how it was counted, in one statement and so one snapshot.
- * Absent: groups not in sight; those under which nestings changed; and those with more changes than are followed, or with
- * a group that was restored or repaired: those events do not name its members.
+ * Updates the count of each closure to the current snapshot, by one statement. Absent from the result: groups that are not
+ * visible, closures whose nestings changed, and those with too many events or with one that names no users (a group that
+ * was restored or repaired).
  */
 export async function applyCountDeltas(
-  directory: Reader,
+  reader: Reader,
   counted: ReadonlyMap<string, NestingClosure>,
 ): Promise<Map<string, NestingClosure>> {
-  const recounted = new Map<string, NestingClosure>();
-  if (counted.size === 0) return recounted;
-  for (const { ids, nestingVersion, snapshot, events, memberships } of await readChanges(
-    directory,
-    counted,
-  )) {
+  const updated = new Map<string, NestingClosure>();
+  if (counted.size === 0) return updated;
+  for (const { ids, nestingVersion, snapshot, events, memberships } of await readChanges(reader, counted)) {
     if (!events || memberships.length > MAX_MEMBERSHIPS) continue;
     for (const id of ids) {
       const before = counted.get(id)!;
-      const change =
-        before.nestingVersion === nestingVersion ? difference(before, events, memberships) : null;
-      if (change !== null) recounted.set(id, { ...before, snapshot, count: before.count! + change });
+      const delta = before.nestingVersion === nestingVersion ? countDelta(before, events, memberships) : null;
+      if (delta !== null) updated.set(id, { ...before, snapshot, count: before.count! + delta });
     }
   }
-  return recounted;
+  return updated;
 }
 
-/** By how much a count has changed; null if an event does not say. Of the events, some may have been counted already. */
-function difference(
+/** The change of a count; null if an event names no users. Events that the count's snapshot saw are skipped. */
+function countDelta(
   { ids, snapshot }: NestingClosure,
   events: readonly Event[],
   memberships: Changes['memberships'],
 ): number | null {
-  const reached = new Set(ids.split(','));
-  const then = parseSnapshot(snapshot);
-  /** For each user that came or went: in how many more of the groups it is now, and in how many it is. */
+  const closure = new Set(ids.split(','));
+  const counted = parseSnapshot(snapshot);
+  /** For each user in the events: `more` memberships in the closure than at the count, and how many it has `now`. */
   const users = new Map<string, { more: number; now: number }>();
   for (const { type, groupId, transactionId, userIds } of events) {
-    if (!reached.has(groupId) || wasVisible(transactionId, then)) continue;
+    if (!closure.has(groupId) || wasVisible(transactionId, counted)) continue;
     if (!userIds) return null;
     for (const userId of userIds) {
       const user = users.get(userId) ?? { more: 0, now: 0 };
@@ -74,25 +63,25 @@ function difference(
     }
   }
   for (const { userId, groupId } of memberships) {
-    const user = reached.has(groupId) && users.get(userId);
+    const user = closure.has(groupId) && users.get(userId);
     if (user) user.now += 1;
   }
-  let change = 0;
-  for (const { more, now } of users.values()) change += Number(now > 0) - Number(now - more > 0);
-  return change;
+  let delta = 0;
+  for (const { more, now } of users.values()) delta += Number(now > 0) - Number(now - more > 0);
+  return delta;
 }
 
-/** Sizes are summed up first, and what is too much is not read. */
-function readChanges(directory: Reader, counted: ReadonlyMap<string, NestingClosure>): Promise<Changes[]> {
+/** Sums up sizes first, so that what exceeds the limits is never read. */
+function readChanges(reader: Reader, counted: ReadonlyMap<string, NestingClosure>): Promise<Changes[]> {
   const snapshots = [...counted.values()].map(({ snapshot }) => snapshot);
   const older = notNewer(snapshots);
   const events = eventsSince(Prisma.sql`k.tenant_id`, Prisma.sql`k.snapshot`);
-  return directory.sql<Changes>(Prisma.sql`
+  return reader.sql<Changes>(Prisma.sql`
     with k as (
       select g.tenant_id, k.snapshot, t.nesting_version, array_agg(k.id) as ids
-      from unnest(${[...counted.keys()]}::text[], ${snapshots.map((each) => older.get(each))}::text[]) k(id, snapshot)
+      from unnest(${[...counted.keys()]}::text[], ${snapshots.map((snapshot) => older.get(snapshot))}::text[]) k(id, snapshot)
       join groups g on g.id = k.id join tenants t on t.id = g.tenant_id
-      where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}
+      where g.deleted_at is null and ${reader.scope(Prisma.sql`g.tenant_id`)}
       group by g.tenant_id, k.snapshot, t.nesting_version),
     log as materialized (
       select k.*, e.events from k

@@ -1,60 +1,62 @@
-// How many effective members groups have: cached, and revalidated before use.
+// How many effective members groups have: cached counts, revalidated against the log before use.
 import type { Reader } from '../directory.ts';
 import { changesSince, noneOf } from './change-feed.ts';
 import { closureCache, type NestingClosure, readClosures } from './closure.ts';
 import { applyCountDeltas } from './count-deltas.ts';
 
 /**
- * Effective members of each group; 0 for one that is not in sight. One statement if nothing has changed; two if members
- * came or went below; one more if nestings changed, and one if all must be counted anew.
+ * Counts the effective members of each group; 0 for a group that is not visible. One statement if nothing changed; two if
+ * direct members below changed; one more if nestings of the tenant changed, and one if a count starts from scratch.
  */
-export async function loadEffectiveCounts(directory: Reader, ids: readonly string[]): Promise<number[]> {
-  const memory = closureCache(directory.db);
+export async function loadEffectiveCounts(reader: Reader, ids: readonly string[]): Promise<number[]> {
+  const cache = closureCache(reader.db);
   const counts = new Map<string, number>();
-  // As they were when changes were asked for: others may keep something newer while the answer is on its way.
-  const counted = new Map<string, NestingClosure>();
+  // Entries as they were before the statement: another request may replace them while it runs.
+  const cached = new Map<string, NestingClosure>();
   for (const id of ids) {
-    const known = memory.get(id);
-    if (known && known.count !== null) counted.set(id, known);
+    const closure = cache.get(id);
+    if (closure && closure.count !== null) cached.set(id, closure);
   }
-  const keys = [...counted].map(([groupId, { snapshot }]) => ({ groupId, snapshot }));
-  const changes = await changesSince(directory, keys);
-  const found = [...counted].map(([id, known], at) => ({ id, known, since: changes[at]! }));
-  // Nestings changed somewhere in the tenant, most likely not below this group: then its count still stands.
-  const moved = found.filter(({ known, since }) => since && known.nestingVersion !== since.nestingVersion);
+  const keys = [...cached].map(([groupId, { snapshot }]) => ({ groupId, snapshot }));
+  const changes = await changesSince(reader, keys);
+  const entries = [...cached].map(([id, closure], index) => ({ id, closure, since: changes[index]! }));
+  // A nesting changed somewhere in the tenant. Usually it is not below this group, and the count stays valid.
+  const renested = entries.filter(
+    ({ closure, since }) => since && closure.nestingVersion !== since.nestingVersion,
+  );
   const reread = await readClosures(
-    directory,
-    moved.map(({ id }) => id),
+    reader,
+    renested.map(({ id }) => id),
     false,
   );
   const outdated = new Map<string, NestingClosure>();
-  for (const { id, known, since } of found) {
+  for (const { id, closure, since } of entries) {
     if (!since) {
       counts.set(id, 0);
       continue;
     }
     const { nestingVersion, snapshot } = since;
-    const now = reread.get(id) ?? known;
-    if (now.ids !== known.ids || now.nestingVersion !== nestingVersion || since.groupIds === null) continue;
-    if (noneOf(known.ids, since)) {
-      counts.set(id, known.count!);
-      memory.set(id, { ...known, nestingVersion, snapshot });
-    } else outdated.set(id, { ...known, nestingVersion });
+    const now = reread.get(id) ?? closure;
+    if (now.ids !== closure.ids || now.nestingVersion !== nestingVersion || since.groupIds === null) continue;
+    if (noneOf(closure.ids, since)) {
+      counts.set(id, closure.count!);
+      cache.set(id, { ...closure, nestingVersion, snapshot });
+    } else outdated.set(id, { ...closure, nestingVersion });
   }
   try {
-    for (const [id, found] of await applyCountDeltas(directory, outdated)) {
-      counts.set(id, found.count!);
-      memory.set(id, found);
+    for (const [id, closure] of await applyCountDeltas(reader, outdated)) {
+      counts.set(id, closure.count!);
+      cache.set(id, closure);
     }
   } catch (error) {
-    // What could not be caught up with once would not be the next time either.
-    for (const id of outdated.keys()) memory.delete(id);
+    // Deltas that failed once (a timeout) would fail again: the next request counts from scratch.
+    for (const id of outdated.keys()) cache.delete(id);
     throw error;
   }
   const rest = ids.filter((id) => !counts.has(id));
-  for (const [id, found] of await readClosures(directory, rest, true)) {
-    memory.set(id, found);
-    counts.set(id, found.count!);
+  for (const [id, closure] of await readClosures(reader, rest, true)) {
+    cache.set(id, closure);
+    counts.set(id, closure.count!);
   }
   return ids.map((id) => counts.get(id) ?? 0);
 }

@@ -1,12 +1,13 @@
 // Effective members: the users who are members of a group directly or through nesting.
 
+import { BY_USER } from '../effective-membership/page-sql.ts';
 import { Prisma, type Sql } from '../../database/database.ts';
 import { isIdOf } from '../../model/ids.ts';
 import type { MembershipType } from '../../model/members.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
 import type { Directory, Reader } from '../directory.ts';
 import { loadEffectiveCounts } from '../effective-membership/counts.ts';
-import { BY_USER, effectivePage } from '../effective-membership/pages.ts';
+import { effectivePage } from '../effective-membership/pages.ts';
 import { loader } from '../loading/batching.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
