@@ -35,9 +35,9 @@ export function readSources(root: string): SourceFile[] {
     });
 }
 
-/** The folder of a file; a file at the top is a room of its own. */
+/** The folder of a file, where generated files are of the folder above; a file at the top is a room of its own. */
 export const roomOf = (path: string): string =>
-  path.includes('/') ? dirname(path) : path.replace(/\.ts$/, '');
+  path.includes('/') ? dirname(path).replace(/\/generated(\/.*)?$/, '') : path.replace(/\.ts$/, '');
 
 /** For each room, by name, the rooms that its files import, with the number of imports. */
 export function arrows(files: readonly SourceFile[]): Map<string, Map<string, number>> {
