@@ -193,7 +193,7 @@ function companyRows({ tenantId, slug, users: size, sites }: Company, next: () =
   }
   // A diamond: on-call duty counts the support team twice over, and shows its people once.
   const byName = new Map(groups.map((row) => [row.name, row]));
-  const onCall = group('On call', null, { description: 'A diamond: support loadClosures it along two ways' });
+  const onCall = group('On call', null, { description: 'A diamond: support reaches it along two ways' });
   const [first, second] = [group('First line', onCall), group('Second line', onCall)];
   for (const line of [first, second]) {
     nest(onCall, line);

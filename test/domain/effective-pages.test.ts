@@ -439,7 +439,7 @@ describe('a page is read', () => {
     expect(await users100()).toEqual({ ids: [ids[1], ids[3]], statements: ['changes'] });
   });
 
-  test('again after nestings changed, with what the group loadClosures by then', async () => {
+  test('again after nestings changed, with what the group reaches by then', async () => {
     const { admin, db, tenantId, users100, firstUsers, users, root, another, elsewhere } = await tenantWith({
       users: 3,
       size: 3,

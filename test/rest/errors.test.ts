@@ -237,7 +237,7 @@ describe('before a request is read', () => {
     expect(fits.status).toBe(201);
   });
 
-  test('413 loadClosures a client that does not say how much it will send', async () => {
+  test('413 reaches a client that does not say how much it will send', async () => {
     const chunk = new Uint8Array(64 * 1_024).fill(0x20);
     const body = ReadableStream.from(Array.from({ length: 32 }, () => chunk));
     const response = await fetch(`${server.url}${groups}`, {

@@ -87,7 +87,7 @@ export class Model {
     if (!this.live(id) || children.some((child) => !this.live(child))) return { code: 'NOT_FOUND' };
     const asked = [...new Set(children)];
     const added = asked.filter((child) => !this.nested(id).includes(child));
-    if (added.some((child) => this.loadClosures(child, id))) return { code: 'CYCLE' };
+    if (added.some((child) => this.reaches(child, id))) return { code: 'CYCLE' };
     if (added.some((child) => this.tooDeep(id, child))) return { code: 'LIMIT_EXCEEDED' };
     for (const edge of this.nestings)
       if (edge.parent === id && asked.includes(edge.child)) edge.standsFor = null;
@@ -206,7 +206,7 @@ export class Model {
         // It comes back with the other group.
         if (other.deletion !== deletion) this.ended[other.deletion]!.nestings.push(edge);
       } else if (standsFor?.length === 0) outlived.push({ ...edge, standsFor: null });
-      else if (!this.loadClosures(edge.child, edge.parent) && !this.tooDeep(edge.parent, edge.child))
+      else if (!this.reaches(edge.child, edge.parent) && !this.tooDeep(edge.parent, edge.child))
         this.nestings.push({ ...edge, standsFor });
       else {
         refused.push(edge);
@@ -215,7 +215,7 @@ export class Model {
     }
     // What stood for the groups ends, but where a refused nesting would leave the child outside the parent.
     this.nestings = this.nestings.filter((edge) => !done.includes(edge));
-    const isCut = ({ parent: from, child: to }: Edge) => !this.loadClosures(from, to);
+    const isCut = ({ parent: from, child: to }: Edge) => !this.reaches(from, to);
     const cut = [...done, ...outlived].filter(isCut);
     const kept = cut.filter(({ parent: from, child: to }) => {
       const reached = new Set([from]);
@@ -228,7 +228,7 @@ export class Model {
     for (const edge of outlived.filter((each) => cut.includes(each))) {
       const keeps =
         kept.includes(edge) &&
-        !this.loadClosures(edge.child, edge.parent) &&
+        !this.reaches(edge.child, edge.parent) &&
         !this.tooDeep(edge.parent, edge.child);
       if (keeps) this.nestings.push(edge);
       else lost.push(`NESTING ${far(edge)}`);
@@ -264,8 +264,8 @@ export class Model {
   private nameTaken(name: string, parent: string | null, except: string | null): boolean {
     return this.children(parent).some((group) => group.id !== except && same(group.name, name));
   }
-  private loadClosures(from: string, to: string): boolean {
-    return from === to || this.nested(from).some((child) => this.loadClosures(child, to));
+  private reaches(from: string, to: string): boolean {
+    return from === to || this.nested(from).some((child) => this.reaches(child, to));
   }
   private tooDeep(parent: string, child: string): boolean {
     const above = (id: string): number =>

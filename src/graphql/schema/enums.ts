@@ -1,4 +1,4 @@
-// Semaphore a list of words from model/ into GraphQL enum values, each with its description.
+// Turns a list of words from model/ into GraphQL enum values, each with its description.
 
 /** Does not compile until every word has a description. */
 export function enumValues<const Word extends string>(
