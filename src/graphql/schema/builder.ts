@@ -9,7 +9,7 @@ import RelayPlugin from '@pothos/plugin-relay';
 import { GraphQLDateTime } from 'graphql-scalars';
 import type PrismaTypes from '../../database/generated/pothos.ts';
 import { getDatamodel } from '../../database/generated/pothos.ts';
-import type { GroupRow } from '../../domain/rows/groups.ts';
+import type { AnyGroup } from '../../domain/rows/groups.ts';
 import type { TenantRow } from '../../domain/rows/tenants.ts';
 import type { UserRow } from '../../domain/rows/users.ts';
 import type { JsonObject } from '../../model/json.ts';
@@ -19,7 +19,7 @@ import { nodeTypeOf } from './global-ids.ts';
 import { JSONObject } from './json-object.ts';
 
 /** The entities carry the domain's rows, which hold what the caller may see, not the tables' columns. */
-type Rows = { Group: GroupRow; User: UserRow; Tenant: TenantRow };
+type Rows = { Group: AnyGroup; User: UserRow; Tenant: TenantRow };
 type Models = {
   [Model in keyof PrismaTypes]: Model extends keyof Rows
     ? Omit<PrismaTypes[Model], 'Shape'> & { Shape: Rows[Model] }

@@ -4,7 +4,7 @@ import { deleteGroup } from '../../domain/commands/delete-group.ts';
 import type { NotRestored, NotRestoredKind } from '../../domain/commands/restoration.ts';
 import { type Restored, restoreGroup } from '../../domain/commands/restore-group.ts';
 import { findGroup } from '../../domain/queries/groups.ts';
-import type { GroupRow } from '../../domain/rows/groups.ts';
+import type { Group as GroupRow } from '../../domain/rows/groups.ts';
 import { DELETE_STRATEGIES } from '../../model/groups.ts';
 import { builder } from './builder.ts';
 import { enumValues } from './enums.ts';

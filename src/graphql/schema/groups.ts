@@ -4,7 +4,7 @@ import { createGroup } from '../../domain/commands/create-group.ts';
 import { updateGroup } from '../../domain/commands/update-group.ts';
 import { countGroups, findGroup, listGroups } from '../../domain/queries/groups.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
-import type { GroupRow } from '../../domain/rows/groups.ts';
+import type { Group as GroupRow, GroupWithoutCounts } from '../../domain/rows/groups.ts';
 import { refuse } from '../../model/errors.ts';
 import type { UpdateGroupInput as UpdateGroupFields } from '../../model/groups.ts';
 import { builder, exposedId } from './builder.ts';
@@ -144,7 +144,7 @@ const UpdateGroupInput = builder.inputType('UpdateGroupInput', {
   }),
 });
 
-const CreateGroupPayload = builder.objectRef<{ group: GroupRow }>('CreateGroupPayload').implement({
+const CreateGroupPayload = builder.objectRef<{ group: GroupWithoutCounts }>('CreateGroupPayload').implement({
   description: 'What `createGroup` did.',
   fields: (t) => ({
     group: t.field({

@@ -3,7 +3,7 @@
 import { addGroupMembers } from '../../domain/commands/add-members.ts';
 import { removeGroupMembers, updateGroupMembers } from '../../domain/commands/change-members.ts';
 import { findUsers } from '../../domain/queries/users.ts';
-import type { GroupRow } from '../../domain/rows/groups.ts';
+import type { GroupWithoutCounts } from '../../domain/rows/groups.ts';
 import { MAX_PAGE_SIZE } from '../../model/page.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
@@ -39,8 +39,8 @@ const UpdateGroupMembersInput = builder.inputType('UpdateGroupMembersInput', {
   }),
 });
 
-type Added = { group: GroupRow; added: string[]; unchanged: string[] };
-type Removed = { group: GroupRow; removed: string[]; unchanged: string[] };
+type Added = { group: GroupWithoutCounts; added: string[]; unchanged: string[] };
+type Removed = { group: GroupWithoutCounts; removed: string[]; unchanged: string[] };
 
 /** The users whose own groups have changed: their ids alone would leave a client's cache behind. */
 const changedUsers = {

@@ -8,7 +8,7 @@ import {
   listNestedGroups,
   listParentGroups,
 } from '../../domain/queries/nesting.ts';
-import type { GroupRow } from '../../domain/rows/groups.ts';
+import type { Group as GroupRow } from '../../domain/rows/groups.ts';
 import { MAX_CHILDREN_PER_CALL } from '../../model/nesting.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
