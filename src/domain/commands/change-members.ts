@@ -14,7 +14,7 @@ import type { Added } from './add-members.ts';
 import { addMembers, removeMembers } from './rules/memberships.ts';
 import { assertBatchSize, assertKnownUsers, requireGroupToChange } from './rules/targets.ts';
 
-type Removed = { group: GroupWithoutCounts; removed: string[]; unchanged: string[] };
+export type Removed = { group: GroupWithoutCounts; removed: string[]; unchanged: string[] };
 
 /** Removes users from a group; those who are no members are `unchanged`. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
 export async function removeGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Removed> {

@@ -12,6 +12,8 @@ import { addMembers } from './rules/memberships.ts';
 import { assertHierarchyFits, assertNameFree } from './rules/placement.ts';
 import { assertBatchSize, assertKnownUsers } from './rules/targets.ts';
 
+export type Created = { group: GroupWithoutCounts };
+
 /**
  * Creates a group, filed under `parentGroupId` or as a root, with its first members.
  * Refused: NOT_FOUND or OTHER_TENANT (parent), LIMIT_EXCEEDED (depth, ids), NAME_TAKEN, UNKNOWN_USERS.
@@ -19,7 +21,7 @@ import { assertBatchSize, assertKnownUsers } from './rules/targets.ts';
 export async function createGroup(
   directory: Directory,
   input: CreateGroupInput,
-): Promise<{ group: GroupWithoutCounts }> {
+): Promise<Created> {
   const { tenantId, name, description, type, parentGroupId, initialMemberIds, customAttributes } = parseInput(
     createGroupInput,
     input,

@@ -21,7 +21,8 @@ import { lockGroup } from '../writes/groups.ts';
 import { isTooDeep, loadNestingGraph, type NestingGraph } from './rules/nesting-graph.ts';
 import { notInTenant, requireGroupToChange } from './rules/targets.ts';
 
-type Nested = { group: Group; added: string[]; unchanged: string[] };
+export type Nested = { group: Group; added: string[]; unchanged: string[] };
+export type Unnested = { group: Group; childGroup: Group };
 
 /**
  * Nests groups in a group; those nested already are `unchanged`. Refused: NOT_FOUND, OTHER_TENANT, CYCLE with its
@@ -57,7 +58,7 @@ export async function addNestedGroups(directory: Directory, input: AddNestedGrou
 export async function removeNestedGroup(
   directory: Directory,
   input: RemoveNestedGroupInput,
-): Promise<{ group: Group; childGroup: Group }> {
+): Promise<Unnested> {
   const { groupId, childGroupId } = parseInput(removeNestedGroupInput, input);
   const { tenantId } = await requireGroup(directory, groupId);
   const childGroup = await requireGroupToChange(directory, childGroupId);

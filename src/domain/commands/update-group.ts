@@ -11,6 +11,8 @@ import { groupFields, jsonb } from './rules/group-fields.ts';
 import { assertHierarchyFits, assertNameFree } from './rules/placement.ts';
 import { assertExpectedVersion, requireGroupToChange } from './rules/targets.ts';
 
+export type Updated = { group: Group; previousParentId: string | null };
+
 /**
  * Changes the fields that are given; an update that changes nothing leaves the version as it is. `previousParentId` is
  * what a moved group was filed under.
@@ -19,7 +21,7 @@ import { assertExpectedVersion, requireGroupToChange } from './rules/targets.ts'
 export async function updateGroup(
   directory: Directory,
   input: UpdateGroupInput,
-): Promise<{ group: Group; previousParentId: string | null }> {
+): Promise<Updated> {
   const { id, expectedVersion, ...wanted } = parseInput(updateGroupInput, input);
   const { tenantId } = await requireGroupToChange(directory, id);
   return directory.transact(tenantId, async (tx) => {
