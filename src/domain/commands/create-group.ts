@@ -18,10 +18,7 @@ export type Created = { group: GroupWithoutCounts };
  * Creates a group, filed under `parentGroupId` or as a root, with its first members.
  * Refused: NOT_FOUND or OTHER_TENANT (parent), LIMIT_EXCEEDED (depth, ids), NAME_TAKEN, UNKNOWN_USERS.
  */
-export async function createGroup(
-  directory: Directory,
-  input: CreateGroupInput,
-): Promise<Created> {
+export async function createGroup(directory: Directory, input: CreateGroupInput): Promise<Created> {
   const { tenantId, name, description, type, parentGroupId, initialMemberIds, customAttributes } = parseInput(
     createGroupInput,
     input,

@@ -18,10 +18,7 @@ export type Updated = { group: Group; previousParentId: string | null };
  * what a moved group was filed under.
  * Refused: NOT_FOUND, VERSION_CONFLICT, OTHER_TENANT, CYCLE, LIMIT_EXCEEDED (depth), NAME_TAKEN.
  */
-export async function updateGroup(
-  directory: Directory,
-  input: UpdateGroupInput,
-): Promise<Updated> {
+export async function updateGroup(directory: Directory, input: UpdateGroupInput): Promise<Updated> {
   const { id, expectedVersion, ...wanted } = parseInput(updateGroupInput, input);
   const { tenantId } = await requireGroupToChange(directory, id);
   return directory.transact(tenantId, async (tx) => {

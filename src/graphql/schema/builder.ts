@@ -92,18 +92,26 @@ export const builder = new SchemaBuilder<{
       extensions: exposed('node'),
     },
     cursorFieldOptions: { description: 'Opaque cursor of this item, for `after` and `before`.' },
-    pageInfoFieldOptions: { description: 'Cursors of this page, and whether other pages follow or precede it.', complexity: 0 },
+    pageInfoFieldOptions: {
+      description: 'Cursors of this page, and whether more items follow or precede it.',
+      complexity: 0,
+    },
     pageInfoTypeOptions: {
-      description: 'Cursors of a page, and whether other pages follow or precede it (Relay Cursor Connections).',
+      description:
+        'Cursors of a page, and whether more items follow or precede it (Relay Cursor Connections).',
       directives: { shareable: {} },
     },
     hasNextPageFieldOptions: { description: 'Whether more items follow this page.' },
     hasPreviousPageFieldOptions: { description: 'Whether more items precede this page.' },
     startCursorFieldOptions: { description: 'Cursor of the first item; null if the page is empty.' },
     endCursorFieldOptions: { description: 'Cursor of the last item; null if the page is empty.' },
-    firstArgOptions: { description: 'Number of items from the start, 0 to 100. The default is 20 if `last` is omitted too.' },
+    firstArgOptions: {
+      description: 'Number of items from the start, 0 to 100. The default is 20 if `last` is omitted too.',
+    },
     afterArgOptions: { description: 'Only items after this cursor.' },
-    lastArgOptions: { description: 'Number of items from the end, 0 to 100. Cannot be combined with `first`.' },
+    lastArgOptions: {
+      description: 'Number of items from the end, 0 to 100. Cannot be combined with `first`.',
+    },
     beforeArgOptions: { description: 'Only items before this cursor.' },
   },
 });
@@ -115,6 +123,5 @@ builder.addScalarType('JSONObject', JSONObject);
 
 builder.queryType({ description: 'All reads.' });
 builder.mutationType({
-  description:
-    'All changes. Each mutation is one transaction, and returns its payload or a typed error.',
+  description: 'All changes. Each mutation is one transaction, and returns its payload or a typed error.',
 });

@@ -26,7 +26,8 @@ export function loadEntities(representations: readonly unknown[], { directory }:
     // An error returned as an item of the list makes this item null, and no other.
     const invalid = (field: string, message: string) =>
       refuse.validation([{ path: ['representations', String(index), field], message }]);
-    if (!TYPE_NAMES.includes(__typename)) return invalid('__typename', `must be one of ${TYPE_NAMES.join(', ')}`);
+    if (!TYPE_NAMES.includes(__typename))
+      return invalid('__typename', `must be one of ${TYPE_NAMES.join(', ')}`);
     if (typeof id !== 'string') return invalid('id', 'must be an id');
     // An id of another type than `__typename` names no entity.
     return nodeTypeOf(id) === __typename ? loadNode(directory, id) : null;

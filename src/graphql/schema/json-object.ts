@@ -16,7 +16,13 @@ function withExactNumbers<Node extends ASTNode>(node: Node): Node {
     Number.isNaN(parseNumber(literal.value)) ? { ...literal, value: 'Infinity' } : undefined;
   // The parser of graphql-scalars would silently drop an enum value.
   const refuseEnumValue = (enumValue: EnumValueNode) => {
-    throw new GraphQLError(`JSONObject cannot represent the enum value ${enumValue.value}`, { nodes: enumValue });
+    throw new GraphQLError(`JSONObject cannot represent the enum value ${enumValue.value}`, {
+      nodes: enumValue,
+    });
   };
-  return visit(node, { IntValue: infiniteIfInexact, FloatValue: infiniteIfInexact, EnumValue: refuseEnumValue });
+  return visit(node, {
+    IntValue: infiniteIfInexact,
+    FloatValue: infiniteIfInexact,
+    EnumValue: refuseEnumValue,
+  });
 }

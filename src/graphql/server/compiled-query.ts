@@ -54,7 +54,10 @@ export function queryCompiler(schema: GraphQLSchema) {
     );
     if (!isCompiledQuery(compiled)) return null;
     return async (context, coercedVariables) => {
-      const compiledContext: CompiledContext = { ...context, argumentValues: new ArgumentValues(coercedVariables) };
+      const compiledContext: CompiledContext = {
+        ...context,
+        argumentValues: new ArgumentValues(coercedVariables),
+      };
       const result = (await compiled.query(undefined, compiledContext, {})) as ExecutionResult;
       return result.errors ? null : result;
     };

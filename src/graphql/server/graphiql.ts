@@ -66,10 +66,15 @@ query Hierarchy($filter: GroupFilter) {
     type: 'DISTRIBUTION',
     initialMemberIds: ['usr_north00030000000'],
   }),
-  mutation('updateGroup', 'Omitted fields stay unchanged; null clears.', 'group { id name description version }', {
-    id: RESEARCH,
-    description: 'What comes next',
-  }),
+  mutation(
+    'updateGroup',
+    'Omitted fields stay unchanged; null clears.',
+    'group { id name description version }',
+    {
+      id: RESEARCH,
+      description: 'What comes next',
+    },
+  ),
   mutation(
     'deleteGroup',
     'The strategy is BLOCK, ORPHAN or CASCADE.',

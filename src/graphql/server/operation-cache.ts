@@ -118,7 +118,9 @@ function createEntry({
   const fieldCount = compilableFieldCount(document, operation);
   const costs = new Map<string, number>();
   const costOf = (variableValues: Variables, coerced: Variables) => {
-    const costKey = JSON.stringify(declaredVariables.map(({ name, type }) => costFactors(coerced[name], type)));
+    const costKey = JSON.stringify(
+      declaredVariables.map(({ name, type }) => costFactors(coerced[name], type)),
+    );
     const cachedCost = costs.get(costKey);
     if (cachedCost !== undefined) return cachedCost;
     const cost = operationCost({ schema, document, operationName, variableValues });
