@@ -15,7 +15,7 @@ import {
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { schema } from '../src/graphql/schema/schema.ts';
-import { compiledFields } from '../src/graphql/server/compiled.ts';
+import { compilableFieldCount } from '../src/graphql/server/compiled-query.ts';
 import { createDatabase } from './support/postgresql.ts';
 import { type RunningServer, runCommand, runScript, startServer } from './support/process.ts';
 
@@ -212,7 +212,7 @@ test('a read by every way answers what is stored, compiled or not, and by GET', 
   const answers = [];
   // A query is compiled once it has been sent a few times.
   const document = parse(READS);
-  expect(compiledFields(document, document.definitions[0] as OperationDefinitionNode)).not.toBeNull();
+  expect(compilableFieldCount(document, document.definitions[0] as OperationDefinitionNode)).not.toBeNull();
   for (let times = 0; times < 8; times += 1) answers.push(await ask(READS));
   answers.push(await ask(READS, { method: 'GET' }));
   const columns = await stored();

@@ -1,6 +1,7 @@
 // From a request to the face that answers it, and the last exit of errors.
 import type { Logger } from 'pino';
 import { isDirectoryError, refuse } from '../model/errors.ts';
+import type { FastPath } from '../model/plain-request.ts';
 import { RequestLog } from '../model/request-log.ts';
 import { withLimitedBody } from './body.ts';
 import { type CorsOrigins, corsHeaders, isPreflight, preflightResponse } from './cors.ts';
@@ -8,19 +9,11 @@ import type { Metrics } from './metrics.ts';
 import { type Asked, GRAPHQL_PATH, problemResponse, REST_PATH } from './problem.ts';
 import { REQUEST_ID_HEADER, requestIdOf } from './request-id.ts';
 
-/** A POST of JSON to GraphQL, with its body as text. */
-export type PlainRequest = {
-  body: string;
-  authorization: string | null;
-  accept: string | null;
-  log: RequestLog;
-};
-
 export type RouterOptions = {
   graphql: (request: Request, log: RequestLog) => Promise<Response>;
   rest: (request: Request, log: RequestLog) => Promise<Response>;
-  /** The short way to GraphQL: an answer with status 200, or null, before anything is done, for what only `graphql` can answer. */
-  plainGraphQL: (request: PlainRequest) => Promise<{ contentType: string; body: string } | Response | null>;
+  /** The fast path of GraphQL; `graphql` answers the requests for which it returns null. */
+  plainGraphQL: FastPath;
   /** Resolves while the database and the keys of tokens are there. */
   ready: () => Promise<unknown>;
   bodyBytes: number;

@@ -5,6 +5,7 @@ import { createGroup } from '../domain/commands/create-group.ts';
 import { deleteGroup } from '../domain/commands/delete-group.ts';
 import { updateGroup } from '../domain/commands/update-group.ts';
 import { countGroups, listGroups, requireGroup } from '../domain/queries/groups.ts';
+import { isVisibleGroup } from '../domain/rows/groups.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, deleteRefusals, listRefusals, readRefusals } from './errors.ts';
@@ -43,8 +44,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       const { search, tenant_id, partner_id, group_type, ...numbered } = c.req.valid('query');
       const filter = { search, tenantId: tenant_id, partnerId: partner_id, type: group_type };
       const page = await pageOf(c, numbered, {
-        list: async (page) =>
-          adminGroupListItems(directory, (await listGroups(directory, { filter, page })).rows),
+        list: async (page) => adminGroupListItems((await listGroups(directory, { filter, page })).rows),
         count: () => countGroups(directory, { filter }),
       });
       return c.json(page, 200);
@@ -97,8 +97,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
     async (c) => {
       const { directory } = c.var;
       const group = await requireGroup(directory, c.req.valid('param').group_id);
-      const visible = visibleGroup(directory, group);
-      if (visible) return c.json(enveloped(c, visible), 200);
+      if (isVisibleGroup(group)) return c.json(enveloped(c, visibleGroup(group)), 200);
       const data = await adminGroupResponse(directory, group);
       return c.json(enveloped(c, data), 200, etags.etag(group, data));
     },

@@ -40,7 +40,7 @@ export function adminNesting(api: OpenAPIHono<RestEnv>): void {
       const { id } = await requireGroup(directory, c.req.valid('param').group_id);
       const page = await pageOf(c, c.req.valid('query'), {
         list: async (page) =>
-          nestedGroupInfos(directory, orNotFound(id, await listNestedGroups(directory, id, { page })).rows),
+          nestedGroupInfos(orNotFound(id, await listNestedGroups(directory, id, { page })).rows),
         count: async () => orNotFound(id, await countNestedGroups(directory, id)),
       });
       return c.json(page, 200);
@@ -104,7 +104,7 @@ export function adminNesting(api: OpenAPIHono<RestEnv>): void {
       const { id } = await requireGroup(directory, c.req.valid('param').group_id);
       const page = await pageOf(c, c.req.valid('query'), {
         list: async (page) =>
-          nestedGroupInfos(directory, orNotFound(id, await listParentGroups(directory, id, { page })).rows),
+          nestedGroupInfos(orNotFound(id, await listParentGroups(directory, id, { page })).rows),
         count: async () => orNotFound(id, await countParentGroups(directory, id)),
       });
       return c.json(page, 200);

@@ -4,7 +4,6 @@
 import { createHash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
-import type { GroupRow } from '../domain/rows/groups.ts';
 import type { RestEnv } from './context.ts';
 
 /** Characters of a digest: 66 bits, so that two representations of one version do not share a tag. */
@@ -43,8 +42,7 @@ export function expectedVersion({ 'if-match': tag }: z.infer<typeof ifMatch>): n
  * The header that tells a group's version, and by a digest which representation this is: counts, members and the path
  * change without the group. The tag is weak (RFC 9110, section 8.8.1): `meta` and the encoding vary, which it does not tell.
  */
-export function etag({ version }: GroupRow, data: object): Record<string, string> {
-  if (version === null) return {};
+export function etag({ version }: { version: number }, data: object): Record<string, string> {
   const digest = createHash('sha256').update(JSON.stringify(data)).digest('base64url').slice(0, DIGEST);
   return { ETag: `W/"${version}-${digest}"` };
 }

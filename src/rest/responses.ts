@@ -1,12 +1,18 @@
 // Rows of the domain as bodies of the reference. Counts come from loaders: a list needs one statement for all of its.
 
 import type { z } from '@hono/zod-openapi';
-import { type Directory, endUser } from '../domain/directory.ts';
+import type { Directory } from '../domain/directory.ts';
 import { countEffectiveMembers } from '../domain/queries/effective-members.ts';
 import { groupPath } from '../domain/queries/hierarchy.ts';
 import { countMembers, listAllMembers } from '../domain/queries/members.ts';
 import { countNestedGroups, listAllNestedGroups } from '../domain/queries/nesting.ts';
-import type { GroupRow } from '../domain/rows/groups.ts';
+import {
+  type Group,
+  type GroupSummary,
+  type GroupWithoutCounts,
+  isVisibleGroup,
+  type VisibleGroup as VisibleGroupRow,
+} from '../domain/rows/groups.ts';
 import type { MemberRow } from '../domain/rows/members.ts';
 import type {
   AdminGroupListItem,
@@ -21,16 +27,17 @@ import type {
 export const INCLUDES = ['members', 'nested_groups', 'effective_member_count'] as const;
 export type Include = (typeof INCLUDES)[number];
 
-/** What a plain user is told of a group, whatever it asked for; null for other callers. */
-export function visibleGroup(directory: Directory, group: GroupRow): z.infer<typeof VisibleGroup> | null {
-  const { id, name, type } = group;
-  return endUser(directory) ? { id, name, group_type: type } : null;
-}
+/** A group for an end user, whatever `include` asks for. */
+export const visibleGroup = ({ id, name, type }: VisibleGroupRow): z.infer<typeof VisibleGroup> => ({
+  id,
+  name,
+  group_type: type,
+});
 
-/** A group in full. Only for callers who are no plain users: of them see `visibleGroup`. */
+/** A group in full. An end user's group has no such answer: see `visibleGroup`. */
 export async function groupResponse(
   directory: Directory,
-  group: GroupRow,
+  group: Group | GroupWithoutCounts,
   include: readonly Include[] = [],
 ): Promise<z.infer<typeof GroupResponse>> {
   const { id } = group;
@@ -56,69 +63,48 @@ export async function groupResponse(
     effective_member_count: effectiveMemberCount,
     nested_group_count: nestedGroupCount ?? 0,
     members: members?.map(memberInfo) ?? null,
-    nested_groups: nestedGroups && (await nestedGroupInfos(directory, nestedGroups)),
+    nested_groups: nestedGroups && nestedGroupInfos(nestedGroups),
     custom_attributes: group.customAttributes,
-    created_at: group.createdAt!.toISOString(),
-    updated_at: group.updatedAt!.toISOString(),
+    created_at: group.createdAt.toISOString(),
+    updated_at: group.updatedAt.toISOString(),
   };
 }
 
 /** A group in full, as the admin endpoints show it. */
 export async function adminGroupResponse(
   directory: Directory,
-  group: GroupRow,
+  group: Group | GroupWithoutCounts,
 ): Promise<z.infer<typeof AdminGroupResponse>> {
   return { ...(await groupResponse(directory, group)), tenant_id: group.tenantId };
 }
 
-/** Groups of a list, in its order; for a plain user no more than `visibleGroup`. */
-export async function groupListItems(
-  directory: Directory,
-  groups: readonly GroupRow[],
-): Promise<z.infer<typeof GroupListItem>[]> {
-  return Promise.all(
-    groups.map(async (group) => {
-      const { id, name, type, parentGroupId } = group;
-      const visible = visibleGroup(directory, group);
-      if (visible) return visible;
-      return {
-        id,
-        name,
-        group_type: type,
-        member_count: await memberCount(directory, group),
-        parent_group_id: parentGroupId,
-      };
-    }),
+/** Groups of a list, in its order; for an end user each as `visibleGroup`. */
+export const groupListItems = (
+  groups: readonly (Group | VisibleGroupRow)[],
+): z.infer<typeof GroupListItem>[] =>
+  groups.map((group) =>
+    isVisibleGroup(group)
+      ? visibleGroup(group)
+      : {
+          id: group.id,
+          name: group.name,
+          group_type: group.type,
+          member_count: group.memberCount,
+          parent_group_id: group.parentGroupId,
+        },
   );
-}
 
 /** Groups of a list, as the admin endpoints show them. */
-export async function adminGroupListItems(
-  directory: Directory,
-  groups: readonly GroupRow[],
-): Promise<z.infer<typeof AdminGroupListItem>[]> {
-  const items = await groupListItems(directory, groups);
-  return items.map((item, at) => ({ ...item, tenant_id: groups[at]!.tenantId }));
-}
+export const adminGroupListItems = (
+  groups: readonly (Group | VisibleGroupRow)[],
+): z.infer<typeof AdminGroupListItem>[] =>
+  groupListItems(groups).map((item, index) => ({ ...item, tenant_id: groups[index]!.tenantId }));
 
 /** Groups at the other end of a nesting, in the list's order. */
-export async function nestedGroupInfos(
-  directory: Directory,
-  groups: readonly GroupRow[],
-): Promise<z.infer<typeof NestedGroupInfo>[]> {
-  return Promise.all(
-    groups.map(async (group) => ({
-      group_id: group.id,
-      name: group.name,
-      member_count: await memberCount(directory, group),
-    })),
-  );
-}
-
-/** As it was read with the group, or read now where the group's row is older than a change. */
-async function memberCount(directory: Directory, group: GroupRow): Promise<number> {
-  return group.memberCount ?? (await countMembers(directory, group.id)) ?? 0;
-}
+export const nestedGroupInfos = (
+  groups: readonly (Group | GroupSummary)[],
+): z.infer<typeof NestedGroupInfo>[] =>
+  groups.map(({ id, name, memberCount }) => ({ group_id: id, name, member_count: memberCount }));
 
 /** A direct or effective member. */
 export const memberInfo = ({ userId, email, displayName, membershipType }: MemberRow) =>

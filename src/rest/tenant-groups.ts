@@ -7,6 +7,7 @@ import { deleteGroup } from '../domain/commands/delete-group.ts';
 import { updateGroup } from '../domain/commands/update-group.ts';
 import { countGroups, listGroups, requireGroupOf } from '../domain/queries/groups.ts';
 import { requireTenantOfGroups } from '../domain/queries/tenants.ts';
+import { isVisibleGroup } from '../domain/rows/groups.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, deleteRefusals, includeRefusals, readRefusals } from './errors.ts';
@@ -62,7 +63,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       await requireTenantOfGroups(directory, tenantId);
       const filter = { tenantId, search, type, parentGroupId, memberUserId: user_id };
       const page = await pageOf(c, numbered, {
-        list: async (page) => groupListItems(directory, (await listGroups(directory, { filter, page })).rows),
+        list: async (page) => groupListItems((await listGroups(directory, { filter, page })).rows),
         count: () => countGroups(directory, { filter }),
       });
       return c.json(page, 200);
@@ -114,8 +115,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       const { tenant_id, group_id } = c.req.valid('param');
       const { include } = c.req.valid('query');
       const group = await requireGroupOf(directory, tenant_id, group_id);
-      const visible = visibleGroup(directory, group);
-      if (visible) return c.json(enveloped(c, visible), 200);
+      if (isVisibleGroup(group)) return c.json(enveloped(c, visibleGroup(group)), 200);
       const data = await groupResponse(directory, group, include);
       return c.json(enveloped(c, data), 200, etags.etag(group, data));
     },

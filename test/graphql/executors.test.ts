@@ -17,7 +17,7 @@ import { readConfig } from '../../src/config.ts';
 import { Prisma } from '../../src/database/database.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { schema } from '../../src/graphql/schema/schema.ts';
-import { compiledFields, queryCompiler } from '../../src/graphql/server/compiled.ts';
+import { compilableFieldCount, queryCompiler } from '../../src/graphql/server/compiled-query.ts';
 import { createGraphQLHandler } from '../../src/graphql/server/handler.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { RequestLog } from '../../src/model/request-log.ts';
@@ -191,7 +191,7 @@ describe('what is absent stays absent, however often it was sent:', () => {
 test('a document is compiled unless the compiler would answer otherwise', () => {
   const fieldsOf = (query: string) => {
     const document = parse(query);
-    return compiledFields(document, getOperationAST(document)!);
+    return compilableFieldCount(document, getOperationAST(document)!);
   };
   const part = (count: number) => Array.from({ length: count }, () => 'role').join(' ');
   expect(
@@ -267,7 +267,7 @@ test('the operations of all tests have one answer each', { timeout: TIMEOUT }, a
 
 function isCompiled({ query }: SentOperation): boolean {
   const document = parse(query);
-  return compiledFields(document, getOperationAST(document)!) !== null;
+  return compilableFieldCount(document, getOperationAST(document)!) !== null;
 }
 
 function drawVariables(query: string, draw: (below: number) => number): object {
@@ -301,7 +301,7 @@ describe('by both executors, of a schema whose fields fail in every way,', () =>
       const { query, variables } = generate();
       const document = parse(query);
       const operation = getOperationAST(document)!;
-      if (compiledFields(document, operation) === null) continue;
+      if (compilableFieldCount(document, operation) === null) continue;
       const { coerced } = getVariableValues(failing, operation.variableDefinitions ?? [], variables);
       if (!coerced) continue;
       const compiled = compile(document, operation)!;

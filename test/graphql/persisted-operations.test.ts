@@ -165,9 +165,9 @@ describe('trusted documents', () => {
     });
     const required = refused(
       'DOCUMENT_ID_REQUIRED',
-      'Only registered operations are answered here: send the id of one as `documentId` or `extensions.persistedQuery.sha256Hash`, and no `query`',
+      'Only registered operations are accepted: send the id of one as `documentId` or `extensions.persistedQuery.sha256Hash`, and no `query`',
     );
-    const unknown = refused('DOCUMENT_NOT_REGISTERED', 'No operation is registered here by this id');
+    const unknown = refused('DOCUMENT_NOT_REGISTERED', 'No operation is registered under this id');
     expect(await post(server, { query: who }, accept)).toEqual(required);
     expect(await post(server, { documentId: 7 }, accept)).toEqual(required);
     expect(await post(server, { extensions: { persistedQuery: { sha256Hash: 7 } } }, accept)).toEqual(
@@ -189,7 +189,7 @@ describe('trusted documents', () => {
       Object.fromEntries(Array.from({ length: count }, (_, at) => [`op${at + 10}`, '{ zzz }']));
     const error = await startTrusting({ who, ...faulty(11) }).catch((thrown: Error) => thrown);
     const [first, ...lines] = (error as Error).message.split('\n');
-    expect(first).toMatch(/^The trusted documents of .*manifest\.json do not hold \(TRUSTED_DOCUMENTS\):$/);
+    expect(first).toMatch(/^The trusted documents in .*manifest\.json are invalid \(TRUSTED_DOCUMENTS\):$/);
     expect(lines).toEqual(
       Array.from({ length: 10 }, (_, at) => `  op${at + 10}: Cannot query field "zzz" on type "Query".`),
     );
@@ -201,16 +201,16 @@ describe('trusted documents', () => {
     ['of texts that are none', { who: 7 }],
     ['a list', [who]],
     ['null', null],
-  ])('of what is no manifest, %s, keep the server from starting', async (_, content) => {
+  ])('of a file that is not a manifest, %s, keep the server from starting', async (_, content) => {
     await expect(startTrusting(content)).rejects.toThrow(
-      /:\n {2}is no manifest: neither \{"id": "operation", …\} nor one of Apollo$/,
+      /:\n {2}not a manifest: neither \{"id": "operation", …\} nor the format of Apollo$/,
     );
   });
 
   test.each([
-    ['no JSON', '{', /do not hold \(TRUSTED_DOCUMENTS\):\n {2}.*JSON/],
-    ['no manifest', { operations: [] }, /is no manifest/],
-    ['an empty one', {}, /is no manifest/],
+    ['no JSON', '{', /are invalid \(TRUSTED_DOCUMENTS\):\n {2}.*JSON/],
+    ['no manifest', { operations: [] }, /not a manifest/],
+    ['an empty one', {}, /not a manifest/],
     ['an operation that does not parse', { broken: 'query {' }, /broken: Syntax Error/],
     ['a field that is not there', { old: '{ viewer { salary } }' }, /old: Cannot query field "salary"/],
   ])('of %s keep the server from starting', async (_, content, message) => {
@@ -220,7 +220,7 @@ describe('trusted documents', () => {
   test('of a file that is not there keep the server from starting', async () => {
     const missing = startApp(database.db, { TRUSTED_DOCUMENTS: '/nowhere/manifest.json' });
     await expect(missing).rejects.toThrow(
-      /\/nowhere\/manifest\.json do not hold \(TRUSTED_DOCUMENTS\):\n {2}ENOENT/,
+      /\/nowhere\/manifest\.json are invalid \(TRUSTED_DOCUMENTS\):\n {2}ENOENT/,
     );
   });
 });

@@ -8,9 +8,10 @@ import { withLimitedBody } from '../../src/http/body.ts';
 import { createLogger } from '../../src/http/logger.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
 import { createListener, type ListenerOptions } from '../../src/http/plain.ts';
-import { createRouter, type PlainRequest, type RouterOptions, routeWords } from '../../src/http/router.ts';
+import { createRouter, type RouterOptions, routeWords } from '../../src/http/router.ts';
 import { type Listening, listen } from '../../src/http/server.ts';
 import { refuse } from '../../src/model/errors.ts';
+import type { PlainRequest } from '../../src/model/plain-request.ts';
 import { requestCounts, samplesOf } from '../support/metrics.ts';
 
 const TIMEOUTS = { request: 15_000, headers: 10_000 };

@@ -107,9 +107,9 @@ export const ROOMS: Room[] = [
     name: 'graphql',
     score: 80,
     source: [
-      'src/graphql/schema/{builder,context,deletion,entities,enums,error-types,federation,global-ids,group-inputs}.ts',
+      'src/graphql/schema/{builder,context,deletion,enums,error-types,federation,federation-entities,global-ids,group-inputs}.ts',
       'src/graphql/schema/{groups,hierarchy,json-object,member-mutations,members,nesting,node,print,schema,tenants,users,viewer}.ts',
-      'src/graphql/server/{compiled,errors,exact-variables,execute,fast-path,graphiql,handler,operation-cache,persisted-operations,trusted-documents}.ts',
+      'src/graphql/server/{compiled-query,errors,exact-variables,execute,fast-path,graphiql,handler,operation-cache,persisted-operations,trusted-documents}.ts',
     ],
     tests: [
       'test/schema.test.ts',
@@ -130,7 +130,7 @@ export const ROOMS: Room[] = [
     source: [
       'src/http/{compression,cors,logger,metrics,plain,problem,request-id,router,server,target}.ts',
       'src/app.ts',
-      'src/model/{logged-error,refused-token,request-log}.ts',
+      'src/model/{logged-error,plain-request,refused-token,request-log}.ts',
     ],
     tests: [
       'test/http/*',

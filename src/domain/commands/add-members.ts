@@ -9,11 +9,11 @@ import { type Directory, mayChange } from '../directory.ts';
 import { inChunks, sharedBatches } from '../loading/batching.ts';
 import { actorOf } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
-import type { GroupRow } from '../rows/groups.ts';
+import type { GroupWithoutCounts } from '../rows/groups.ts';
 import { type Addition, insertMembershipBatches, type Outcome } from '../writes/membership-batches.ts';
 import { assertBatchSize } from './rules/targets.ts';
 
-export type Added = { group: GroupRow; added: string[]; unchanged: string[] };
+export type Added = { group: GroupWithoutCounts; added: string[]; unchanged: string[] };
 
 /** Adds users to a group; those who are members already are `unchanged`. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
 export async function addGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Added> {

@@ -8,13 +8,13 @@ import {
   updateGroupMembersInput,
 } from '../../model/members.ts';
 import type { Directory } from '../directory.ts';
-import { type GroupRow, withoutCounts } from '../rows/groups.ts';
+import { type Group, type GroupWithoutCounts, withoutCounts } from '../rows/groups.ts';
 import { lockGroup } from '../writes/groups.ts';
 import type { Added } from './add-members.ts';
 import { addMembers, removeMembers } from './rules/memberships.ts';
 import { assertBatchSize, assertKnownUsers, requireGroupToChange } from './rules/targets.ts';
 
-type Removed = { group: GroupRow; removed: string[]; unchanged: string[] };
+export type Removed = { group: GroupWithoutCounts; removed: string[]; unchanged: string[] };
 
 /** Removes users from a group; those who are no members are `unchanged`. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
 export async function removeGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Removed> {
@@ -32,7 +32,7 @@ export async function updateGroupMembers(
   return changeMembers(directory, { groupId, add: usersToAdd ?? [], remove: usersToRemove ?? [] });
 }
 
-type Changes = { groupId: GroupRow['id']; add: readonly string[]; remove: readonly string[] };
+type Changes = { groupId: Group['id']; add: readonly string[]; remove: readonly string[] };
 
 async function changeMembers(
   directory: Directory,

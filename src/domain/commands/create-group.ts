@@ -6,20 +6,19 @@ import { newId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { nameKey, searchKey } from '../../model/text.ts';
 import type { Directory } from '../directory.ts';
-import { type GroupRow, groupColumns, withoutCounts } from '../rows/groups.ts';
+import { type Group, type GroupWithoutCounts, groupColumns, withoutCounts } from '../rows/groups.ts';
 import { groupFields, jsonb } from './rules/group-fields.ts';
 import { addMembers } from './rules/memberships.ts';
 import { assertHierarchyFits, assertNameFree } from './rules/placement.ts';
 import { assertBatchSize, assertKnownUsers } from './rules/targets.ts';
 
+export type Created = { group: GroupWithoutCounts };
+
 /**
  * Creates a group, filed under `parentGroupId` or as a root, with its first members.
  * Refused: NOT_FOUND or OTHER_TENANT (parent), LIMIT_EXCEEDED (depth, ids), NAME_TAKEN, UNKNOWN_USERS.
  */
-export async function createGroup(
-  directory: Directory,
-  input: CreateGroupInput,
-): Promise<{ group: GroupRow }> {
+export async function createGroup(directory: Directory, input: CreateGroupInput): Promise<Created> {
   const { tenantId, name, description, type, parentGroupId, initialMemberIds, customAttributes } = parseInput(
     createGroupInput,
     input,
@@ -29,7 +28,7 @@ export async function createGroup(
   const group = await directory.transact(tenantId, async (tx) => {
     if (parentGroupId) await assertHierarchyFits(directory, tx, { groupId: null, parentGroupId });
     await assertNameFree(tx, { parentGroupId: parentGroupId ?? null, name });
-    const [row] = await tx.query<GroupRow>(Prisma.sql`
+    const [row] = await tx.query<Group>(Prisma.sql`
       insert into groups as g (id, tenant_id, parent_group_id, name, name_key, search_key, description, type, custom_attributes)
       values (${id}, ${tenantId}, ${parentGroupId ?? null}, ${name}, ${nameKey(name)}, ${searchKey(name, description)},
         ${description ?? null}, ${type ?? 'SECURITY'}::"GroupType", ${jsonb(customAttributes)})

@@ -8,7 +8,7 @@ import { type DeletionId, type GroupId, newId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import type { Directory } from '../directory.ts';
 import type { WriteContext } from '../log/write-context.ts';
-import { type GroupRow, groupColumns } from '../rows/groups.ts';
+import { type Group, groupColumns } from '../rows/groups.ts';
 import { beginNestings, endMemberships, endNestings } from '../writes/edges.ts';
 import { lockGroup } from '../writes/groups.ts';
 import { assertExpectedVersion, requireGroupToChange } from './rules/targets.ts';
@@ -17,7 +17,7 @@ export type Deleted = {
   deletedGroupIds: GroupId[];
   /** What the group was filed under. */
   parentGroupId: string | null;
-  movedGroups: GroupRow[];
+  movedGroups: Group[];
   removedMembershipCount: number;
 };
 
@@ -54,11 +54,11 @@ export async function deleteGroup(directory: Directory, input: DeleteGroupInput)
 }
 
 type Ending = {
-  group: GroupRow;
+  group: Group;
   ids: GroupId[];
   deletionId: DeletionId;
   strategy: string;
-  movedGroups: GroupRow[];
+  movedGroups: Group[];
 };
 
 async function finish(
@@ -96,7 +96,7 @@ async function markDeleted(
     where tenant_id = ${tenantId} and id = any(${ids}::text[]) and deleted_at is null`);
 }
 
-async function assertEmpty({ query, tenantId }: WriteContext, { id }: GroupRow): Promise<void> {
+async function assertEmpty({ query, tenantId }: WriteContext, { id }: Group): Promise<void> {
   const [counts] = await query<NotEmptyCounts>(Prisma.sql`
     select (select count(*)::int from memberships where tenant_id = ${tenantId} and group_id = ${id}) as members,
       (select count(*)::int from groups where tenant_id = ${tenantId} and parent_group_id = ${id} and deleted_at is null) as children,
@@ -108,7 +108,7 @@ async function assertEmpty({ query, tenantId }: WriteContext, { id }: GroupRow):
 /** The names that children would clash with one level up; the deleted group's own name is free again. */
 async function assertNamesFree(
   { query, tenantId }: WriteContext,
-  { id, parentGroupId }: GroupRow,
+  { id, parentGroupId }: Group,
 ): Promise<void> {
   const key = plainKey(Prisma.sql`child.name_key`);
   const taken = hasNameAt(Prisma.sql`taken`, { tenantId, parentGroupId, key });
@@ -124,7 +124,7 @@ async function assertNamesFree(
  * Nests each nested group into every group that this one is nested in, so that nobody loses a membership. These nestings
  * stand for the deletion until the group is restored, or somebody asks for them; those that stand for others, for it too.
  */
-async function nestThrough(tx: WriteContext, { id }: GroupRow, deletionId: DeletionId): Promise<void> {
+async function nestThrough(tx: WriteContext, { id }: Group, deletionId: DeletionId): Promise<void> {
   const { query, tenantId } = tx;
   await query(Prisma.sql`
     update nestings n set stands_for = array_append(n.stands_for, ${deletionId}::text)
@@ -146,10 +146,10 @@ async function nestThrough(tx: WriteContext, { id }: GroupRow, deletionId: Delet
 /** Files the children under the group's parent, and writes down that the deletion did it. */
 async function moveChildrenUp(
   { query, tenantId, record }: WriteContext,
-  { id, parentGroupId }: GroupRow,
+  { id, parentGroupId }: Group,
   deletionId: DeletionId,
-): Promise<GroupRow[]> {
-  const moved = await query<GroupRow>(Prisma.sql`
+): Promise<Group[]> {
+  const moved = await query<Group>(Prisma.sql`
     update groups as g set parent_group_id = ${parentGroupId}, version = g.version + 1, updated_at = now(),
       moved_by = array_append(g.moved_by, ${deletionId}::text)
     where g.tenant_id = ${tenantId} and g.parent_group_id = ${id} and g.deleted_at is null
@@ -164,7 +164,7 @@ async function moveChildrenUp(
 }
 
 /** The group and all below it in the hierarchy, nearest first, locked against new members. */
-async function lockHierarchyBelow({ query, tenantId }: WriteContext, { id }: GroupRow): Promise<GroupId[]> {
+async function lockHierarchyBelow({ query, tenantId }: WriteContext, { id }: Group): Promise<GroupId[]> {
   const below = await query<{ id: GroupId; level: number }>(Prisma.sql`
     with recursive down(id, level) as (
       select ${id}::text collate "C", 0

@@ -15,13 +15,14 @@ import {
 import type { Directory } from '../directory.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
-import type { GroupRow } from '../rows/groups.ts';
+import type { Group } from '../rows/groups.ts';
 import { endNestings, nest } from '../writes/edges.ts';
 import { lockGroup } from '../writes/groups.ts';
 import { isTooDeep, loadNestingGraph, type NestingGraph } from './rules/nesting-graph.ts';
 import { notInTenant, requireGroupToChange } from './rules/targets.ts';
 
-type Nested = { group: GroupRow; added: string[]; unchanged: string[] };
+export type Nested = { group: Group; added: string[]; unchanged: string[] };
+export type Unnested = { group: Group; childGroup: Group };
 
 /**
  * Nests groups in a group; those nested already are `unchanged`. Refused: NOT_FOUND, OTHER_TENANT, CYCLE with its
@@ -57,7 +58,7 @@ export async function addNestedGroups(directory: Directory, input: AddNestedGrou
 export async function removeNestedGroup(
   directory: Directory,
   input: RemoveNestedGroupInput,
-): Promise<{ group: GroupRow; childGroup: GroupRow }> {
+): Promise<Unnested> {
   const { groupId, childGroupId } = parseInput(removeNestedGroupInput, input);
   const { tenantId } = await requireGroup(directory, groupId);
   const childGroup = await requireGroupToChange(directory, childGroupId);

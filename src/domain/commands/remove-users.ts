@@ -9,11 +9,10 @@ import type { Directory } from '../directory.ts';
 import { endMemberships } from '../writes/edges.ts';
 import { assertBatchSize, requireTenantToChange } from './rules/targets.ts';
 
+export type RemovedUsers = { removed: string[]; endedMembershipCount: number };
+
 /** Removes users from the mirror and ends their memberships. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
-export async function removeUsers(
-  directory: Directory,
-  input: RemoveUsersInput,
-): Promise<{ removed: string[]; endedMembershipCount: number }> {
+export async function removeUsers(directory: Directory, input: RemoveUsersInput): Promise<RemovedUsers> {
   const { tenantId, userIds } = parseInput(removeUsersInput, input);
   assertBatchSize(userIds);
   await requireTenantToChange(directory, tenantId);

@@ -7,14 +7,14 @@ import { RESTORE_DAYS, type RestoreGroupInput, restoreGroupInput } from '../../m
 import type { GroupId, TenantId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { assertMayChange, type Directory, endUser } from '../directory.ts';
-import { type GroupRow, groupColumns } from '../rows/groups.ts';
+import { type Group, groupColumns } from '../rows/groups.ts';
 import { beginMemberships } from '../writes/edges.ts';
 import type { NotRestored, Restoration } from './restoration.ts';
 import { restoreNestings } from './restore-nestings.ts';
 import { deletedTree, returnChildren, returnToParent } from './restore-places.ts';
 import { assertNameFree } from './rules/placement.ts';
 
-export type Restored = { group: GroupRow; restoredGroupIds: GroupId[]; notRestored: NotRestored[] };
+export type Restored = { group: Group; restoredGroupIds: GroupId[]; notRestored: NotRestored[] };
 
 /**
  * Restores a group deleted in the last 30 days and, on request, the groups below it that the same deletion took. Its
@@ -62,13 +62,13 @@ export async function restoreGroup(directory: Directory, input: RestoreGroupInpu
       };
       tx.record({ type: 'group.updated', groupId, data });
     }
-    const [group] = await query<GroupRow>(Prisma.sql`
+    const [group] = await query<Group>(Prisma.sql`
       select ${groupColumns} from groups g where g.tenant_id = ${tenantId} and g.id = ${id}`);
     return { group: group!, restoredGroupIds: ids, notRestored: restoration.notRestored };
   });
 }
 
-type Deleted = Pick<GroupRow, 'id' | 'name'> & { deletionId: string };
+type Deleted = Pick<Group, 'id' | 'name'> & { deletionId: string };
 
 const restorable = Prisma.sql`g.deleted_at > now() - make_interval(days => ${RESTORE_DAYS}::int)`;
 const notDeleted = (id: string) =>

@@ -4,11 +4,11 @@ import { plainKey } from '../../database/name-keys.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
 import type { GroupId } from '../../model/ids.ts';
 import type { WriteContext } from '../log/write-context.ts';
-import type { GroupRow } from '../rows/groups.ts';
+import type { Group } from '../rows/groups.ts';
 import type { Restoration } from './restoration.ts';
 
 /** A group that is being restored. `level`: its distance from the group that was asked for. */
-export type Returning = Pick<GroupRow, 'id' | 'parentGroupId'> & {
+export type Returning = Pick<Group, 'id' | 'parentGroupId'> & {
   level: number;
   nameKey: string;
   movedChildren: string[];
@@ -17,7 +17,7 @@ export type Returning = Pick<GroupRow, 'id' | 'parentGroupId'> & {
 /** The group and, on request, the groups below it that the same deletion took: parents before children. */
 export async function deletedTree(
   { query, tenantId }: WriteContext,
-  { id, deletionId }: Pick<GroupRow, 'id'> & { deletionId: string },
+  { id, deletionId }: Pick<Group, 'id'> & { deletionId: string },
   includeDescendants: boolean,
 ): Promise<Returning[]> {
   return query<Returning>(Prisma.sql`
@@ -64,7 +64,7 @@ export async function returnToParent({ tx, notRestored }: Restoration, tree: Ret
   return null;
 }
 
-type MovedChild = Pick<GroupRow, 'id' | 'name' | 'parentGroupId'> & {
+type MovedChild = Pick<Group, 'id' | 'name' | 'parentGroupId'> & {
   nameKey: string;
   live: boolean;
   movedBy: string[];
@@ -78,7 +78,7 @@ const clash = (one: Named, other: Named): boolean =>
   one.parentGroupId !== other.parentGroupId && one.nameKey === other.nameKey;
 
 /** A child, and where it was filed before. */
-type Move = Pick<GroupRow, 'id' | 'name' | 'parentGroupId'> & { to: GroupId };
+type Move = Pick<Group, 'id' | 'name' | 'parentGroupId'> & { to: GroupId };
 
 /**
  * Files children that were moved away from the groups of the tree under them again. Reports those that are deleted, that

@@ -65,7 +65,7 @@ class SortedPage<Raw extends object, Row> implements Page<Row> {
 }
 
 /** The page with other rows in the same places. */
-export function withRows<Row>(page: Page<Row>, rows: readonly Row[]): Page<Row> {
+export function withRows<Row>(page: Page<unknown>, rows: readonly Row[]): Page<Row> {
   const { cursors, hasNextPage, hasPreviousPage } = page;
   return { rows, cursors, hasNextPage, hasPreviousPage };
 }

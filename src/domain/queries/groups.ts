@@ -14,30 +14,32 @@ import { withRows } from '../loading/keyset-page.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
 import {
+  type Group,
   type GroupProjection,
-  type GroupRow,
+  type GroupSummary,
   groupColumns,
   groupOrdering,
   listColumns,
   membersVersion,
   redact,
-  toGroupRow,
+  toListedGroup,
+  type VisibleGroup,
 } from '../rows/groups.ts';
 import { visibleGroupIds } from './visible-groups.ts';
 
 const groupsById = loader({
   audience: 'anyone',
-  read: async (directory, ids: readonly string[]): Promise<(GroupRow | null)[]> => {
-    const rows = await directory.sql<GroupRow>(Prisma.sql`
+  read: async (directory, ids: readonly string[]): Promise<(Group | null)[]> => {
+    const rows = await directory.sql<Group>(Prisma.sql`
     select ${groupColumns}, ${membersVersion(directory)} from groups g
     where g.id = any(${ids}::text[]) and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
-    const byId = new Map<string, GroupRow>(rows.map((row) => [row.id, row]));
+    const byId = new Map<string, Group>(rows.map((row) => [row.id, row]));
     return ids.map((id) => byId.get(id) ?? null);
   },
 });
 
 /** The live group with that id, or null if it is not in sight. */
-export async function findGroup(directory: Directory, id: string): Promise<GroupRow | null> {
+export async function findGroup(directory: Directory, id: string): Promise<Group | VisibleGroup | null> {
   if (!isIdOf('group', id)) return null;
   if (!endUser(directory)) return groupsById(directory, id);
   const visible = await visibleGroupIds(directory);
@@ -47,21 +49,28 @@ export async function findGroup(directory: Directory, id: string): Promise<Group
 }
 
 /** The group, or a refusal that is the same for hidden, deleted and never issued ids. */
-export async function requireGroup(directory: Directory, id: string): Promise<GroupRow> {
+export async function requireGroup(directory: Directory, id: string): Promise<Group | VisibleGroup> {
   const group = await findGroup(directory, id);
   if (!group) throw refuse.notFound(id);
   return group;
 }
 
 /** The group if it is of that tenant; refused like `requireGroup`, so that a group under a wrong tenant is not found. */
-export async function requireGroupOf(directory: Directory, tenantId: string, id: string): Promise<GroupRow> {
+export async function requireGroupOf(
+  directory: Directory,
+  tenantId: string,
+  id: string,
+): Promise<Group | VisibleGroup> {
   const group = await requireGroup(directory, id);
   if (group.tenantId !== tenantId) throw refuse.notFound(id);
   return group;
 }
 
 /** The live groups with these ids, in their order; null for each that is not in sight. One statement a batch. */
-export async function findGroups(directory: Directory, ids: readonly string[]): Promise<(GroupRow | null)[]> {
+export async function findGroups(
+  directory: Directory,
+  ids: readonly string[],
+): Promise<(Group | VisibleGroup | null)[]> {
   return Promise.all(ids.map((id) => findGroup(directory, id)));
 }
 
@@ -82,7 +91,7 @@ type GroupsArgs = {
 const groups = list({
   audience: 'anyone',
   columns: (directory, { projection }: GroupsArgs) => listColumns(directory, projection ?? {}),
-  toRow: toGroupRow,
+  toRow: toListedGroup,
   order: ({ orderBy }: GroupsArgs) => groupOrdering({ orderBy }),
   from(directory, { filter, visible }) {
     const { search, tenantId, partnerId, type, parentGroupId, memberUserId } = filter;
@@ -104,8 +113,16 @@ const matchingName = (search: string | null): Sql =>
 /** Groups in sight; a plain user sees those it is an effective member of, and can filter them by name and type alone. */
 export async function listGroups(
   directory: Directory,
+  args: Omit<ListArgs, 'projection'> & { page: PageArgs },
+): Promise<Page<Group | VisibleGroup>>;
+export async function listGroups(
+  directory: Directory,
+  args: ListArgs & { page: PageArgs },
+): Promise<Page<Group | GroupSummary | VisibleGroup>>;
+export async function listGroups(
+  directory: Directory,
   { filter, orderBy, projection, page }: ListArgs & { page: PageArgs },
-): Promise<Page<GroupRow>> {
+): Promise<Page<Group | GroupSummary | VisibleGroup>> {
   const args = await visibleTo(directory, {
     filter: filterOf(filter),
     orderBy: orderBy ?? null,

@@ -8,18 +8,21 @@ import type { Directory } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { list } from '../loading/list.ts';
 import {
+  type AnyGroup,
+  type Group,
   type GroupProjection,
-  type GroupRow,
+  type GroupSummary,
   groupOrdering,
   listColumns,
-  toGroupRow,
+  toListedGroup,
+  type VisibleGroup,
 } from '../rows/groups.ts';
 import { findGroup, findGroups } from './groups.ts';
 
 const children = list({
   audience: 'administrators',
   columns: listColumns,
-  toRow: toGroupRow,
+  toRow: toListedGroup,
   order: () => groupOrdering({}),
   from: (directory) => Prisma.sql`from groups g
     where g.parent_group_id = k.id and g.deleted_at is null and ${directory.within(Prisma.sql`g.tenant_id`)}`,
@@ -30,7 +33,7 @@ export async function listChildren(
   directory: Directory,
   id: string,
   { page, projection = {} }: { page: PageArgs; projection?: GroupProjection },
-): Promise<Page<GroupRow> | null> {
+): Promise<Page<Group | GroupSummary> | null> {
   return children.page(directory, id, projection, page);
 }
 
@@ -40,9 +43,12 @@ export async function countChildren(directory: Directory, id: string): Promise<n
 }
 
 /** The group that this one is filed under; null at the root and for a plain user. */
-export async function findParent(directory: Directory, group: GroupRow): Promise<GroupRow | null> {
+export async function findParent(
+  directory: Directory,
+  group: Pick<AnyGroup, 'parentGroupId'>,
+): Promise<Group | VisibleGroup | null> {
   // An end user's row of a group does not say where it is filed.
-  return group.parentGroupId === null ? null : findGroup(directory, group.parentGroupId);
+  return group.parentGroupId == null ? null : findGroup(directory, group.parentGroupId);
 }
 
 type Ancestor = { id: GroupId; name: string };
@@ -67,7 +73,10 @@ const ancestorsOf = loader({
 });
 
 /** The groups above, the root first. Null for a plain user. */
-export async function listAncestors(directory: Directory, id: string): Promise<GroupRow[] | null> {
+export async function listAncestors(
+  directory: Directory,
+  id: string,
+): Promise<(Group | VisibleGroup)[] | null> {
   const ancestors = await ancestorsOf(directory, id);
   if (ancestors === null) return null;
   const rows = await findGroups(

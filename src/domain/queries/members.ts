@@ -9,7 +9,6 @@ import { loader } from '../loading/batching.ts';
 import type { Ordering } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
-import type { GroupRow } from '../rows/groups.ts';
 import { directMemberColumns, type MemberProjection, type MemberRow, toMemberRow } from '../rows/members.ts';
 
 export type MemberOrder = { field: MemberOrderField; direction: OrderDirection };
@@ -51,7 +50,7 @@ const members = list({
  */
 export async function listMembers(
   directory: Directory,
-  { id, membersVersion = null }: Pick<GroupRow, 'id' | 'membersVersion'>,
+  { id, membersVersion = null }: { id: string; membersVersion?: string | null | undefined },
   { search, orderBy, projection, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<MemberRow> | null> {
   return members.page(

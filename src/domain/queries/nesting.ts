@@ -5,17 +5,18 @@ import type { Page, PageArgs } from '../../model/page.ts';
 import type { Directory } from '../directory.ts';
 import { list } from '../loading/list.ts';
 import {
+  type Group,
   type GroupProjection,
-  type GroupRow,
+  type GroupSummary,
   groupOrdering,
   listColumns,
-  toGroupRow,
+  toListedGroup,
 } from '../rows/groups.ts';
 
 const nestedGroups = list({
   audience: 'administrators',
   columns: listColumns,
-  toRow: toGroupRow,
+  toRow: toListedGroup,
   order: () => groupOrdering({}),
   from: (directory) => Prisma.sql`from nestings n join groups g on g.id = n.child_group_id
     where n.parent_group_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
@@ -26,7 +27,7 @@ const nestedGroups = list({
 const parentGroups = list({
   audience: 'administrators',
   columns: listColumns,
-  toRow: toGroupRow,
+  toRow: toListedGroup,
   order: () => groupOrdering({}),
   from: (directory) => Prisma.sql`from nestings n join groups g on g.id = n.parent_group_id
     where n.child_group_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
@@ -35,7 +36,7 @@ const parentGroups = list({
 });
 
 type ListArgs = { page: PageArgs; projection?: GroupProjection };
-type GroupPage = Promise<Page<GroupRow> | null>;
+type GroupPage = Promise<Page<Group | GroupSummary> | null>;
 
 /** Groups nested directly in this one, by name. Null for a plain user. */
 export async function listNestedGroups(
@@ -50,7 +51,7 @@ export async function listNestedGroups(
 export async function listAllNestedGroups(
   directory: Directory,
   id: string,
-): Promise<readonly GroupRow[] | null> {
+): Promise<readonly (Group | GroupSummary)[] | null> {
   return nestedGroups.whole(directory, id, {});
 }
 

@@ -6,19 +6,21 @@ import { type Directory, endUser } from '../directory.ts';
 import { withRows } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
 import {
+  type Group,
   type GroupProjection,
-  type GroupRow,
+  type GroupSummary,
   groupOrdering,
   listColumns,
   redact,
-  toGroupRow,
+  toListedGroup,
+  type VisibleGroup,
 } from '../rows/groups.ts';
 import { reachedGroups } from './visible-groups.ts';
 
 const effectiveGroups = list({
   audience: 'self',
   columns: listColumns,
-  toRow: toGroupRow,
+  toRow: toListedGroup,
   order: () => groupOrdering({}),
   from: (directory) => Prisma.sql`from ${reachedGroups(directory)} e join groups g on g.id = e.id
     where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`,
@@ -27,7 +29,7 @@ const effectiveGroups = list({
 const directGroups = list({
   audience: 'self',
   columns: listColumns,
-  toRow: toGroupRow,
+  toRow: toListedGroup,
   order: () => groupOrdering({}),
   from: (directory) => Prisma.sql`from memberships m join groups g on g.id = m.group_id
     where m.user_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`m.tenant_id`)}
@@ -67,7 +69,7 @@ async function pageOfUser(
   directory: Directory,
   userId: string,
   { page: pageArgs, projection = {} }: { page: PageArgs; projection?: GroupProjection },
-): Promise<Page<GroupRow> | null> {
+): Promise<Page<Group | GroupSummary | VisibleGroup> | null> {
   const page = await groups.page(directory, userId, projection, pageArgs);
   return page && endUser(directory) ? withRows(page, page.rows.map(redact)) : page;
 }

@@ -1,4 +1,4 @@
-// Rows of groups: their columns, their order, their lock, and what of them a plain user sees.
+// Rows of groups: their types, columns and sort orders, and the part of a group that an end user sees.
 
 import { Prisma, type Sql } from '../../database/database.ts';
 import type { GroupOrder, GroupType } from '../../model/groups.ts';
@@ -7,53 +7,69 @@ import type { JsonObject } from '../../model/json.ts';
 import type { Reader } from '../directory.ts';
 import type { Ordering } from '../loading/keyset-page.ts';
 
-/** A live group. For an end user all but id, name and type is null: see `redact`. */
-export type GroupRow = {
-  id: GroupId;
-  tenantId: TenantId;
-  name: string;
-  type: GroupType;
-  description: string | null;
-  parentGroupId: GroupId | null;
-  customAttributes: JsonObject | null;
-  version: number | null;
-  createdAt: Date | null;
-  updatedAt: Date | null;
-  /** Direct members when the row was read; null where that may have changed since, or is hidden: ask `countMembers`. */
-  memberCount: number | null;
+type Visible = { id: GroupId; tenantId: TenantId; name: string; type: GroupType };
+
+type Counts = {
+  /** Direct members when the row was read. */
+  memberCount: number;
   /**
-   * Rises with each change of its direct memberships and of users of its tenant, so that a page of members that was read
-   * at it stands as long as it does; null where the reader did not ask for it (`GroupProjection`), or after a change.
+   * Increases with each change of the group's direct memberships and of its tenant's users: a page of members read at
+   * this version is valid while the version is the same. Only where `GroupProjection` asks for it.
    */
-  membersVersion?: string | null | undefined;
-  /** Directly nested groups, where the reader asked for them (`GroupProjection`). */
+  membersVersion?: string | undefined;
+  /** Directly nested groups. Only where `GroupProjection` asks for it. */
   nestedGroupCount?: number | undefined;
 };
 
+type Details = {
+  description: string | null;
+  parentGroupId: GroupId | null;
+  customAttributes: JsonObject | null;
+  createdAt: Date;
+  updatedAt: Date;
+};
+
+/** The properties of `Part` are absent. Declaring them lets TypeScript tell the types below apart. */
+type Without<Part> = { [Property in keyof Part]?: undefined };
+
+/** A live group with all of its columns. */
+export type Group = Visible & { version: number } & Counts & Details;
+
+/** A group as a command returns it whose counts the change may have made out of date: read them with `countMembers`. */
+export type GroupWithoutCounts = Visible & { version: number } & Details & Without<Counts>;
+
+/** A row of a list that was read with `GroupProjection.summary`. */
+export type GroupSummary = Visible & { version: number } & Counts & Without<Details>;
+
+/** What an end user sees of a group that it is an effective member of. */
+export type VisibleGroup = Visible & Without<{ version: number } & Counts & Details>;
+
+export type AnyGroup = Group | GroupWithoutCounts | GroupSummary | VisibleGroup;
+
 /**
- * What a list of groups reads: `nestedGroupCount` and `membersVersion` where they are true, and with `summary` only the
- * columns of a summary row (`summaryColumns`).
+ * What a list of groups reads: `nestedGroupCount` and `membersVersion` only where they are true; with `summary` the
+ * columns of a `GroupSummary` in place of all columns.
  */
 export type GroupProjection = { nestedGroupCount?: boolean; membersVersion?: boolean; summary?: boolean };
 
-/** Columns of a group under the alias `g`, named as in GroupRow. */
+/** Columns of a `Group` under the alias `g`. */
 export const groupColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.description,
   g.parent_group_id as "parentGroupId", g.custom_attributes as "customAttributes", g.version,
   g.created_at as "createdAt", g.updated_at as "updatedAt", g.member_count as "memberCount"`;
 
-/** The columns of a summary row: what most lists show. In its GroupRow the other properties are null. */
+/** Columns of a `GroupSummary`, which suffice for most lists. */
 const summaryColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.version,
   g.member_count as "memberCount"`;
 
 /** The column `membersVersion`. */
 export function membersVersion({ visibility }: Reader): Sql {
-  // A tenant that is known beforehand is looked up once, not for each row.
+  // For a caller of one tenant, a constant id makes PostgreSQL read the tenant once, and not once for each row.
   const tenantId =
     visibility.kind === 'tenant' ? Prisma.sql`${visibility.tenantId}` : Prisma.sql`g.tenant_id`;
   return Prisma.sql`g.membership_version || '.' || (select user_version from tenants where id = ${tenantId}) as "membersVersion"`;
 }
 
-/** The columns of a list, with what is asked for beside them. */
+/** The columns of a list for a projection. */
 export function listColumns(directory: Reader, projection: GroupProjection): Sql {
   const columns = projection.summary ? summaryColumns : groupColumns;
   const versioned = projection.membersVersion
@@ -64,33 +80,39 @@ export function listColumns(directory: Reader, projection: GroupProjection): Sql
     where n.parent_group_id = g.id and ${directory.scope(Prisma.sql`n.tenant_id`)}) as "nestedGroupCount"`;
 }
 
-/** A group of a list, without what the list needed beside it. */
-export function toGroupRow(raw: GroupRow): GroupRow {
+const toSummary = (raw: Group | GroupSummary): GroupSummary => ({
+  id: raw.id,
+  tenantId: raw.tenantId,
+  name: raw.name,
+  type: raw.type,
+  version: raw.version,
+  memberCount: raw.memberCount,
+  membersVersion: raw.membersVersion,
+  nestedGroupCount: raw.nestedGroupCount,
+});
+
+/** The group of a list's raw row, without the columns that the list itself needs. */
+export function toListedGroup(raw: Group | GroupSummary): Group | GroupSummary {
+  if (raw.createdAt === undefined) return toSummary(raw);
   return {
-    id: raw.id,
-    tenantId: raw.tenantId,
-    name: raw.name,
-    type: raw.type,
-    description: raw.description ?? null,
-    parentGroupId: raw.parentGroupId ?? null,
-    customAttributes: raw.customAttributes ?? null,
-    version: raw.version,
-    createdAt: raw.createdAt ?? null,
-    updatedAt: raw.updatedAt ?? null,
-    memberCount: raw.memberCount,
-    membersVersion: raw.membersVersion,
-    nestedGroupCount: raw.nestedGroupCount,
+    ...toSummary(raw),
+    description: raw.description,
+    parentGroupId: raw.parentGroupId,
+    customAttributes: raw.customAttributes,
+    createdAt: raw.createdAt,
+    updatedAt: raw.updatedAt,
   };
 }
 
-/** The row as it must be given back by a change that may have counted anew. */
-export const withoutCounts = (group: GroupRow): GroupRow => ({
+/** The group after a change that may have changed its counts. */
+export const withoutCounts = (group: Group): GroupWithoutCounts => ({
   ...group,
-  memberCount: null,
-  membersVersion: null,
+  memberCount: undefined,
+  membersVersion: undefined,
+  nestedGroupCount: undefined,
 });
 
-/** The sort order of lists of groups; by name unless told otherwise. */
+/** The sort order of a list of groups; by name, ascending, by default. */
 export function groupOrdering({ orderBy }: { orderBy?: GroupOrder | null | undefined }): Ordering {
   const descending = orderBy?.direction === 'DESC';
   const id = { column: Prisma.sql`g.id`, type: 'text' as const, alias: 'id' };
@@ -99,21 +121,13 @@ export function groupOrdering({ orderBy }: { orderBy?: GroupOrder | null | undef
     : { tag: 'name', descending, keys: [{ column: Prisma.sql`g.name_key`, type: 'text' }, id] };
 }
 
-/** What an end user sees of a group it belongs to: id, name and type. Each property is named, so that a new one is hidden too. */
-export function redact({ id, tenantId, name, type }: GroupRow): GroupRow {
-  return {
-    id,
-    tenantId,
-    name,
-    type,
-    description: null,
-    parentGroupId: null,
-    customAttributes: null,
-    version: null,
-    createdAt: null,
-    updatedAt: null,
-    memberCount: null,
-    membersVersion: null,
-    nestedGroupCount: undefined,
-  };
-}
+/** The part of a group that an end user sees. Properties are listed one by one, so that a new one is hidden by default. */
+export const redact = ({ id, tenantId, name, type }: Group | GroupSummary): VisibleGroup => ({
+  id,
+  tenantId,
+  name,
+  type,
+});
+
+/** Whether the group was read for an end user, who sees no more of it than a `VisibleGroup`. */
+export const isVisibleGroup = (group: AnyGroup): group is VisibleGroup => group.version === undefined;

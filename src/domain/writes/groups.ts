@@ -3,7 +3,7 @@ import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import type { GroupId } from '../../model/ids.ts';
 import type { WriteContext } from '../log/write-context.ts';
-import { type GroupRow, groupColumns } from '../rows/groups.ts';
+import { type Group, groupColumns } from '../rows/groups.ts';
 
 /**
  * The live group's row, locked against deletion and other updates; `for update` also keeps members from being added.
@@ -13,8 +13,8 @@ export async function lockGroup(
   { query, tenantId }: WriteContext,
   id: GroupId,
   strength: 'for no key update' | 'for update' = 'for no key update',
-): Promise<GroupRow> {
-  const [row] = await query<GroupRow>(Prisma.sql`
+): Promise<Group> {
+  const [row] = await query<Group>(Prisma.sql`
     select ${groupColumns} from groups g where g.tenant_id = ${tenantId} and g.id = ${id} and g.deleted_at is null
     ${Prisma.raw(strength)}`);
   if (!row) throw refuse.notFound(id);

@@ -4,14 +4,14 @@ import { Prisma } from '../../database/database.ts';
 import type { GroupId } from '../../model/ids.ts';
 import type { Reader } from '../directory.ts';
 import type { Actor } from '../log/events.ts';
-import { type GroupRow, groupColumns, withoutCounts } from '../rows/groups.ts';
+import { type Group, type GroupWithoutCounts, groupColumns, withoutCounts } from '../rows/groups.ts';
 
 export type Addition = { groupId: GroupId; userIds: readonly string[]; actor: Actor };
 
 /** The group, those of the users that its tenant has, and those that were no members before. */
-export type Outcome = { group: GroupRow; known: ReadonlySet<string>; added: ReadonlySet<string> };
+export type Outcome = { group: GroupWithoutCounts; known: ReadonlySet<string>; added: ReadonlySet<string> };
 
-type Row = GroupRow & { item: number; known: string[] | null; added: string[] | null };
+type Row = Group & { item: number; known: string[] | null; added: string[] | null };
 
 /**
  * Groups are locked in the order of their ids, then users in theirs, so that two of these statements never wait for

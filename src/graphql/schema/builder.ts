@@ -1,4 +1,4 @@
-// The Pothos builder: plugins, scalars and Relay's conventions. It defines no types of the directory.
+// The Pothos builder: plugins, scalars and Relay conventions. The types of the directory are defined elsewhere.
 
 import SchemaBuilder from '@pothos/core';
 import ComplexityPlugin from '@pothos/plugin-complexity';
@@ -9,7 +9,7 @@ import RelayPlugin from '@pothos/plugin-relay';
 import { GraphQLDateTime } from 'graphql-scalars';
 import type PrismaTypes from '../../database/generated/pothos.ts';
 import { getDatamodel } from '../../database/generated/pothos.ts';
-import type { GroupRow } from '../../domain/rows/groups.ts';
+import type { AnyGroup } from '../../domain/rows/groups.ts';
 import type { TenantRow } from '../../domain/rows/tenants.ts';
 import type { UserRow } from '../../domain/rows/users.ts';
 import type { JsonObject } from '../../model/json.ts';
@@ -18,8 +18,8 @@ import type { Context } from './context.ts';
 import { nodeTypeOf } from './global-ids.ts';
 import { JSONObject } from './json-object.ts';
 
-/** The entities carry the domain's rows, which hold what the caller may see, not the tables' columns. */
-type Rows = { Group: GroupRow; User: UserRow; Tenant: TenantRow };
+/** Types of Prisma models are backed by the domain's rows, which contain only what the caller may see, not by table rows. */
+type Rows = { Group: AnyGroup; User: UserRow; Tenant: TenantRow };
 type Models = {
   [Model in keyof PrismaTypes]: Model extends keyof Rows
     ? Omit<PrismaTypes[Model], 'Shape'> & { Shape: Rows[Model] }
@@ -27,16 +27,16 @@ type Models = {
 };
 
 /**
- * Marks a field that Pothos defines as `t.expose` marks ours: the property of its name, without a resolver. Executors read
- * a property at once; a resolver is called for each row, and that of a node's id is asynchronous.
+ * Extensions that make a field of a Pothos plugin what `t.expose` makes of ours: a property of the row, without a resolver.
+ * Reading a property is faster than calling a resolver for each row, and the plugin's resolver of `id` is asynchronous.
  */
 const exposed = (name: string) => ({ pothosExposedField: name });
 
-/** The id of a node type: the row's own. */
+/** The options of a node type's `id`: the id of the row. */
 export const exposedId = { resolve: ({ id }: { id: string }) => id, extensions: exposed('id') };
 
 function noClient(): never {
-  throw new Error('Entities are loaded by the domain: give the field a resolver in place of a relation');
+  throw new Error('Rows are loaded by the domain: define the field with a resolver, not as a relation');
 }
 
 export const builder = new SchemaBuilder<{
@@ -58,12 +58,12 @@ export const builder = new SchemaBuilder<{
   DefaultNodeNullability: false;
 }>({
   plugins: [ErrorsPlugin, ComplexityPlugin, RelayPlugin, PrismaPlugin, DirectivesPlugin],
-  // Pothos knows the models, but loads nothing itself: what it read would not be limited to the caller's tenants.
+  // Pothos gets the models but no client: its own queries would not be restricted to the caller's tenants.
   prisma: { client: noClient, dmmf: getDatamodel() },
-  // Only the arithmetic of the plugin is used: the limit is enforced before anything is executed.
+  // The plugin only computes costs (operation-cost.ts). limits.ts enforces the limit, before anything is executed.
   complexity: { disabled: true, fieldComplexity: fieldCost },
   errors: { directResult: true },
-  // In the form that prints them: `federation.ts`.
+  // The format that `getDocumentNodeFromSchema` prints (federation.ts).
   directives: { useGraphQLToolsUnorderedDirectives: true },
   relay: {
     cursorType: 'String',
@@ -71,40 +71,48 @@ export const builder = new SchemaBuilder<{
     encodeGlobalID: (_type, id) => String(id),
     decodeGlobalID: (id) => ({ typename: nodeTypeOf(id) ?? '', id }),
     idFieldOptions: {
-      description: 'The global id: it is the same in REST, in `node` and as federation key.',
+      description: 'Global id: the same in REST, for `node` and as the federation key.',
     },
     nodeTypeOptions: {
-      description: 'An object with a global id, which `node` and `nodes` find again.',
+      description: 'An object with a global id, which `node` and `nodes` can look up.',
       resolveType: (value) => nodeTypeOf((value as { id: string }).id) ?? undefined,
     },
-    // Defined in node: an id that names no type is null there, not an error.
+    // Defined in node.ts, where an id of no known type is null and not an error.
     nodeQueryOptions: false,
     nodesQueryOptions: false,
     edgesFieldOptions: {
-      description: 'The rows of this page, in the order of the list.',
+      description: 'The items of this page, in the order of the list.',
       nullable: { list: false, items: false },
       complexity: { field: 1, multiplier: 1 },
     },
     nodeFieldOptions: {
-      description: 'The row itself.',
+      description: 'The item.',
       nullable: false,
       complexity: 0,
       extensions: exposed('node'),
     },
-    cursorFieldOptions: { description: 'Opaque position of this row, for `after` and `before`.' },
-    pageInfoFieldOptions: { description: 'Where this page lies in the list.', complexity: 0 },
+    cursorFieldOptions: { description: 'Opaque cursor of this item, for `after` and `before`.' },
+    pageInfoFieldOptions: {
+      description: 'Cursors of this page, and whether more items follow or precede it.',
+      complexity: 0,
+    },
     pageInfoTypeOptions: {
-      description: 'Where a page lies in its list (Relay Cursor Connections).',
+      description:
+        'Cursors of a page, and whether more items follow or precede it (Relay Cursor Connections).',
       directives: { shareable: {} },
     },
-    hasNextPageFieldOptions: { description: 'Whether rows follow this page.' },
-    hasPreviousPageFieldOptions: { description: 'Whether rows precede this page.' },
-    startCursorFieldOptions: { description: 'Cursor of the first row; null on an empty page.' },
-    endCursorFieldOptions: { description: 'Cursor of the last row; null on an empty page.' },
-    firstArgOptions: { description: 'Rows from the start, 0 to 100; 20 without `first` and `last`.' },
-    afterArgOptions: { description: 'Only rows after this cursor.' },
-    lastArgOptions: { description: 'Rows from the end, 0 to 100; not together with `first`.' },
-    beforeArgOptions: { description: 'Only rows before this cursor.' },
+    hasNextPageFieldOptions: { description: 'Whether more items follow this page.' },
+    hasPreviousPageFieldOptions: { description: 'Whether more items precede this page.' },
+    startCursorFieldOptions: { description: 'Cursor of the first item; null if the page is empty.' },
+    endCursorFieldOptions: { description: 'Cursor of the last item; null if the page is empty.' },
+    firstArgOptions: {
+      description: 'Number of items from the start, 0 to 100. The default is 20 if `last` is omitted too.',
+    },
+    afterArgOptions: { description: 'Only items after this cursor.' },
+    lastArgOptions: {
+      description: 'Number of items from the end, 0 to 100. Cannot be combined with `first`.',
+    },
+    beforeArgOptions: { description: 'Only items before this cursor.' },
   },
 });
 
@@ -113,8 +121,7 @@ export type Builder = typeof builder;
 builder.addScalarType('DateTime', GraphQLDateTime);
 builder.addScalarType('JSONObject', JSONObject);
 
-builder.queryType({ description: 'Everything that can be read.' });
+builder.queryType({ description: 'All reads.' });
 builder.mutationType({
-  description:
-    'Everything that can be changed. Each change is one transaction, and answers with its payload or a typed error.',
+  description: 'All changes. Each mutation is one transaction, and returns its payload or a typed error.',
 });

@@ -1,11 +1,11 @@
-// What a field costs: the objects it could return. Sums and the limit are computed elsewhere, from these.
+// The cost of a field: the number of objects that it could return. operation-cost.ts adds them up.
 import { type GraphQLField, getNamedType, isLeafType } from 'graphql';
 import { DEFAULT_PAGE_SIZE, type PageArgs } from '../../model/page.ts';
 
-/** A list without a page size: how many rows it is taken to have. */
+/** The length that is assumed for a list without a page size: the default page size of connections. */
 export const UNPAGED_LIST_SIZE = 20;
 
-/** Without a cost of its own: a leaf is free, an object costs one, a list what its assumed length costs. */
+/** The default cost of a field: 0 for a leaf, 1 for an object, and the assumed length for a list. */
 export function fieldCost(_args: unknown, _context: unknown, field: GraphQLField<unknown, never>) {
   if (isLeafType(getNamedType(field.type))) return 0;
   const isList = String(field.type).startsWith('[');
@@ -13,7 +13,7 @@ export function fieldCost(_args: unknown, _context: unknown, field: GraphQLField
   return { field: size, multiplier: size };
 }
 
-/** A connection: one, and what is selected below it as often as its page has rows. */
+/** The cost of a connection: 1, plus the cost of its selection for each item of the page. */
 export function connectionCost({ first, last }: PageArgs) {
   return { field: 1, multiplier: Math.max(0, first ?? last ?? DEFAULT_PAGE_SIZE) };
 }

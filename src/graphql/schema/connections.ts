@@ -1,4 +1,4 @@
-// Connections over the domain's pages: what is not selected is neither listed nor counted.
+// Relay connections over the domain's lists. Pages are loaded and counted only where the operation selects it.
 
 import type { FieldNode, GraphQLResolveInfo, SelectionSetNode } from 'graphql';
 import type { GroupProjection } from '../../domain/rows/groups.ts';
@@ -8,21 +8,21 @@ import { builder } from './builder.ts';
 
 builder.globalConnectionField('totalCount', (t) =>
   t.int({
-    description: 'Rows in the whole list, on all pages. Counted only when selected.',
+    description: 'Number of items in the whole list, across all pages. Computed only if selected.',
     resolve: (connection) => connection.countTotal(),
   }),
 );
 
-/** A list and its count, as the domain offers them; each null where the list is hidden from the caller. */
+/** The list and the count of a connection. Both are null if the list is hidden from the caller. */
 export type Listing<Row> = {
   list: (page: PageArgs) => Promise<Page<Row> | null>;
-  /** The number itself where the parent's row holds it already. */
+  /** Returns the number itself, not a promise, if the parent's row has it. */
   count: () => number | null | Promise<number | null>;
 };
 
 /**
- * The connection of a listing, or null where it is hidden. Page arguments are checked even if no row is selected.
- * Page and count start together, so that those of sibling objects share one batch.
+ * The connection of a listing; null if the listing is hidden. Page arguments are validated even if no item is selected.
+ * Starts page and count in the same tick, so that sibling objects share one batch for each.
  */
 export async function connection<Row>(
   args: PageArgs,
@@ -33,12 +33,12 @@ export async function connection<Row>(
   const selected = selectedFields(info);
   const total = once(count);
   const page = once(() => list({ ...args, skipPageInfo: !selected.has('pageInfo') }));
-  if (selected.has('totalCount')) unhandledYet(total());
-  // Which of the two is awaited here only decides how it is learnt that the list is hidden.
+  if (selected.has('totalCount')) markHandled(total());
+  // Whether the list is hidden is known from the page, or from the total if no page is needed.
   const onlyTotal =
     selected.has('totalCount') &&
     !LISTING_FIELDS.some((field) => selected.has(field)) &&
-    // Only the list can tell whether a cursor is one of its own.
+    // Only the list can validate a cursor.
     args.after == null &&
     args.before == null;
   const loaded = onlyTotal ? null : await page();
@@ -46,7 +46,7 @@ export async function connection<Row>(
   return new Connection(loaded, page, total);
 }
 
-// Classes, since many of each are made for a request: an accessor of a literal costs a hidden class each time.
+// Classes, because a request creates many instances: V8 makes a new hidden class for each object literal with a getter.
 class Connection<Row> {
   readonly countTotal: () => number | null | Promise<number | null>;
   private readonly loaded: Page<Row> | null;
@@ -63,11 +63,11 @@ class Connection<Row> {
   }
 
   get edges() {
-    return this.loaded ? edgesOf(this.loaded) : this.load().then((late) => edgesOf(late!));
+    return this.loaded ? edgesOf(this.loaded) : this.load().then((page) => edgesOf(page!));
   }
 
   get pageInfo() {
-    return this.loaded ? new PageInfo(this.loaded) : this.load().then((late) => new PageInfo(late!));
+    return this.loaded ? new PageInfo(this.loaded) : this.load().then((page) => new PageInfo(page!));
   }
 }
 
@@ -76,21 +76,21 @@ const LISTING_FIELDS = ['edges', 'pageInfo'];
 class Edge<Row> {
   readonly node: Row;
   private readonly page: Page<Row>;
-  private readonly at: number;
+  private readonly index: number;
 
-  constructor(page: Page<Row>, node: Row, at: number) {
+  constructor(page: Page<Row>, node: Row, index: number) {
     this.node = node;
     this.page = page;
-    this.at = at;
+    this.index = index;
   }
 
-  /** Made when it is selected. */
+  /** A getter, because the page encodes a cursor only when it is read. */
   get cursor(): string {
-    return this.page.cursors[this.at]!;
+    return this.page.cursors[this.index]!;
   }
 }
 
-const edgesOf = <Row>(page: Page<Row>) => page.rows.map((node, at) => new Edge(page, node, at));
+const edgesOf = <Row>(page: Page<Row>) => page.rows.map((node, index) => new Edge(page, node, index));
 
 class PageInfo {
   readonly hasNextPage: boolean;
@@ -113,19 +113,19 @@ class PageInfo {
 }
 
 function once<Value>(load: () => Value): () => Value {
-  let loading: Value | undefined;
+  let loaded: Value | undefined;
   return () => {
-    loading ??= load();
-    return loading;
+    loaded ??= load();
+    return loaded;
   };
 }
 
-/** Its rejection is reported by the field that awaits it later; until then it must not end the process. */
-function unhandledYet(value: unknown) {
+/** Keeps a rejection from ending the process before the field that reports it awaits the promise. */
+function markHandled(value: unknown) {
   if (value instanceof Promise) value.catch(() => {});
 }
 
-/** What the rows of a connection of groups are asked for beside their columns, so that the list reads it with them. */
+/** The projection of a connection of groups, from the fields selected on its nodes. */
 export function groupProjection(info: GraphQLResolveInfo): GroupProjection {
   const selected = selectedFields(info, ['edges', 'node']);
   return {
@@ -136,8 +136,8 @@ export function groupProjection(info: GraphQLResolveInfo): GroupProjection {
 }
 
 /**
- * The fields of Group that a summary row answers, from its columns or by its id. A field that is not in this list makes a
- * list read whole rows: a new field is slower until it is added here, and never null.
+ * The fields of Group that can be resolved from a summary row: from its columns, or by its id. Any other field makes the
+ * list read all columns, so a new field is slower until it is added here, but never null.
  */
 const SUMMARY_FIELDS = new Set(
   [
@@ -146,26 +146,28 @@ const SUMMARY_FIELDS = new Set(
   ].flatMap((line) => line.split(' ')),
 );
 
-/** The same for a connection of members. */
+/** The projection of a connection of members, from the fields selected on its nodes. */
 export function memberProjection(info: GraphQLResolveInfo): MemberProjection {
   const selected = selectedFields(info, ['edges', 'node']);
   return { addedAt: selected.has('addedAt'), user: selected.has('user') || selected.has('displayName') };
 }
 
-// Siblings share their field nodes, so a list of a hundred groups reads its selection once.
+// Sibling objects share their field nodes, so the selection is collected once for a list of a hundred groups.
 const selections = new WeakMap<readonly FieldNode[], Map<string, Set<string>>>();
 
-/** Names of the fields selected below this one at the end of a path, those under `@skip` and `@include` too. */
+/** Names of the fields selected at a path below this field, including those with `@skip` and `@include`. */
 function selectedFields({ fieldNodes, fragments }: GraphQLResolveInfo, path: readonly string[] = []) {
-  const known = selections.get(fieldNodes) ?? new Map<string, Set<string>>();
-  selections.set(fieldNodes, known);
+  const namesByPath = selections.get(fieldNodes) ?? new Map<string, Set<string>>();
+  selections.set(fieldNodes, namesByPath);
   const key = path.join('.');
-  const before = known.get(key);
-  if (before) return before;
+  const cachedNames = namesByPath.get(key);
+  if (cachedNames) return cachedNames;
   let fields: readonly FieldNode[] = fieldNodes;
-  for (const step of path) fields = fieldsBelow(fields, fragments).filter(({ name }) => name.value === step);
+  for (const segment of path) {
+    fields = fieldsBelow(fields, fragments).filter(({ name }) => name.value === segment);
+  }
   const names = new Set(fieldsBelow(fields, fragments).map(({ name }) => name.value));
-  known.set(key, names);
+  namesByPath.set(key, names);
   return names;
 }
 

@@ -1,7 +1,7 @@
-// What every resolver is given: the directory, opened for the caller of this request.
+// The context of resolvers: the directory, opened for the caller of the request.
 import type { Directory } from '../../domain/directory.ts';
 
 export type Context = {
-  /** All access is decided in here: a resolver has no other way to data. */
+  /** Decides all access. Resolvers have no other access to data. */
   readonly directory: Directory;
 };

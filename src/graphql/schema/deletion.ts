@@ -1,10 +1,9 @@
-// Deleting a group, which always says what becomes of its children, and restoring it.
+// The mutations that delete and restore groups.
 
-import { deleteGroup } from '../../domain/commands/delete-group.ts';
+import { type Deleted, deleteGroup } from '../../domain/commands/delete-group.ts';
 import type { NotRestored, NotRestoredKind } from '../../domain/commands/restoration.ts';
 import { type Restored, restoreGroup } from '../../domain/commands/restore-group.ts';
 import { findGroup } from '../../domain/queries/groups.ts';
-import type { GroupRow } from '../../domain/rows/groups.ts';
 import { DELETE_STRATEGIES } from '../../model/groups.ts';
 import { builder } from './builder.ts';
 import { enumValues } from './enums.ts';
@@ -12,12 +11,12 @@ import { typedErrors } from './error-types.ts';
 import { Group } from './groups.ts';
 
 const DeleteStrategy = builder.enumType('DeleteStrategy', {
-  description: 'What becomes of the children and nested groups of a deleted group.',
+  description: 'What happens to the children and nested groups of a deleted group.',
   values: enumValues(DELETE_STRATEGIES, {
-    BLOCK: 'Refuse, if the group has direct members, children or nested groups.',
+    BLOCK: 'Refuse to delete a group that has direct members, children or nested groups.',
     ORPHAN:
-      "Children move up to the group's parent; nested groups are nested in every group it was nested in, so that nobody who counted through it is lost.",
-    CASCADE: 'The whole hierarchy below is deleted too. Groups that are only nested in it survive.',
+      'Move the children to the parent of the group, and nest its nested groups in each group that it was nested in, so that their members stay effective members there.',
+    CASCADE: 'Delete all descendants in the hierarchy too, but not groups that are only nested in them.',
   }),
 });
 
@@ -28,40 +27,34 @@ const DeleteGroupInput = builder.inputType('DeleteGroupInput', {
     strategy: t.field({
       type: DeleteStrategy,
       defaultValue: 'BLOCK',
-      description: 'What becomes of its children and nested groups.',
+      description: 'What happens to its children and nested groups.',
     }),
-    expectedVersion: t.int({ description: 'Refuse the deletion if the group is not at this version.' }),
+    expectedVersion: t.int({ description: 'Refuse the deletion if the group has another version.' }),
   }),
 });
 
-type Deleted = {
-  deletedGroupIds: string[];
-  parentGroupId: string | null;
-  movedGroups: GroupRow[];
-  removedMembershipCount: number;
-};
 const DeleteGroupPayload = builder.objectRef<Deleted>('DeleteGroupPayload').implement({
-  description: 'What `deleteGroup` did.',
+  description: 'Result of `deleteGroup`.',
   fields: (t) => ({
     deletedGroupIds: t.exposeIDList('deletedGroupIds', {
       nullable: false,
-      description: 'Ids of the group and, under `CASCADE`, of all below it.',
+      description: 'Ids of the group and, with `CASCADE`, of its descendants.',
     }),
     parent: t.field({
-      description: 'The group that it was filed under; null if it was a root.',
+      description: 'The former parent of the group; null if it was a root.',
       type: Group,
       resolve: ({ parentGroupId }, _args, { directory }) =>
         parentGroupId === null ? null : findGroup(directory, parentGroupId),
     }),
     movedGroups: t.field({
-      description: 'The children that moved up, under `ORPHAN`.',
+      description: 'The children that moved to the parent, with `ORPHAN`.',
       type: [Group],
       nullable: false,
       resolve: ({ movedGroups }) => movedGroups,
     }),
     removedMembershipCount: t.exposeInt('removedMembershipCount', {
       nullable: false,
-      description: 'Direct memberships that ended.',
+      description: 'Number of direct memberships that ended.',
     }),
   }),
 });
@@ -69,10 +62,10 @@ const DeleteGroupPayload = builder.objectRef<Deleted>('DeleteGroupPayload').impl
 const RestoreGroupInput = builder.inputType('RestoreGroupInput', {
   description: 'Input of `restoreGroup`.',
   fields: (t) => ({
-    id: t.id({ required: true, description: 'The deleted group.' }),
+    id: t.id({ required: true, description: 'The deleted group to restore.' }),
     includeDescendants: t.boolean({
       defaultValue: false,
-      description: 'Whether to restore also what was deleted below it in the same deletion.',
+      description: 'Whether to restore also the descendants that were deleted in the same deletion.',
     }),
   }),
 });
@@ -80,17 +73,17 @@ const RestoreGroupInput = builder.inputType('RestoreGroupInput', {
 const NOT_RESTORED_KINDS: readonly NotRestoredKind[] = ['PARENT', 'CHILD', 'MEMBERSHIP', 'NESTING'];
 
 const NotRestoredType = builder.objectRef<NotRestored>('NotRestored').implement({
-  description: 'Something that could not be restored.',
+  description: 'An object that could not be restored.',
   fields: (t) => ({
     kind: t.field({
-      description: 'What it is.',
+      description: 'Kind of the object.',
       type: builder.enumType('NotRestoredKind', {
-        description: 'What could not be restored.',
+        description: 'Kinds of objects that cannot be restored.',
         values: enumValues(NOT_RESTORED_KINDS, {
-          PARENT: 'The place in the hierarchy: the group is a root now.',
-          CHILD: 'A child that is filed elsewhere since the deletion, or deleted: it stays as it is.',
+          PARENT: 'The parent in the hierarchy: the group is a root now.',
+          CHILD: 'A child that has since moved to another parent or been deleted: it is left unchanged.',
           MEMBERSHIP: 'A direct membership.',
-          NESTING: 'A nesting, at either end.',
+          NESTING: 'A nesting of the group, or of another group in it.',
         }),
       }),
       nullable: false,
@@ -98,27 +91,27 @@ const NotRestoredType = builder.objectRef<NotRestored>('NotRestored').implement(
     }),
     objectId: t.exposeID('id', {
       nullable: false,
-      description: 'Id of the parent, of the child, of the user, or of the group at the other end.',
+      description: 'Id of the parent, the child, the user, or the other group of the nesting.',
     }),
-    reason: t.exposeString('reason', { nullable: false, description: 'Why it could not come back.' }),
+    reason: t.exposeString('reason', { nullable: false, description: 'Why it could not be restored.' }),
   }),
 });
 
 const RestoreGroupPayload = builder.objectRef<Restored>('RestoreGroupPayload').implement({
-  description: 'What `restoreGroup` did.',
+  description: 'Result of `restoreGroup`.',
   fields: (t) => ({
     group: t.field({
-      description: 'The group as it is now.',
+      description: 'The group after the change.',
       type: Group,
       nullable: false,
       resolve: ({ group }) => group,
     }),
     restoredGroupIds: t.exposeIDList('restoredGroupIds', {
       nullable: false,
-      description: 'Ids of all groups that are back.',
+      description: 'Ids of all restored groups.',
     }),
     notRestored: t.field({
-      description: 'What could not come back, and why.',
+      description: 'What could not be restored, and why.',
       type: [NotRestoredType],
       nullable: false,
       resolve: ({ notRestored }) => notRestored,
@@ -131,7 +124,7 @@ builder.mutationFields((t) => ({
     description: 'Deletes a group. It can be restored for 30 days.',
     type: DeleteGroupPayload,
     args: {
-      input: t.arg({ type: DeleteGroupInput, required: true, description: 'What to delete, and how.' }),
+      input: t.arg({ type: DeleteGroupInput, required: true, description: 'The group and the strategy.' }),
     },
     errors: typedErrors('deleteGroup', [
       'VALIDATION_FAILED',
@@ -144,9 +137,9 @@ builder.mutationFields((t) => ({
   }),
   restoreGroup: t.field({
     description:
-      'Brings a deleted group back, with each membership and nesting whose other end is still there, and undoes what `ORPHAN` did in its place: children come back and nestings end, unless somebody has moved or asked for them since.',
+      'Restores a deleted group, with each membership and nesting whose user or other group still exists. Undoes the changes of `ORPHAN`: moved children return to the group unless they have been moved since, and the substitute nestings end unless they have been requested since.',
     type: RestoreGroupPayload,
-    args: { input: t.arg({ type: RestoreGroupInput, required: true, description: 'What to restore.' }) },
+    args: { input: t.arg({ type: RestoreGroupInput, required: true, description: 'The group to restore.' }) },
     errors: typedErrors('restoreGroup', ['VALIDATION_FAILED', 'NOT_FOUND', 'NAME_TAKEN']),
     resolve: (_root, { input }, { directory }) => restoreGroup(directory, input),
   }),

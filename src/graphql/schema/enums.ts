@@ -1,6 +1,6 @@
-// Turns a list of words from model/ into GraphQL enum values, each with its description.
+// Converts a list of words of model/ into GraphQL enum values with descriptions.
 
-/** Does not compile until every word has a description. */
+/** The values of an enum type. Each word must have a description, or the call does not compile. */
 export function enumValues<const Word extends string>(
   words: readonly Word[],
   descriptions: { [Key in Word]: string },

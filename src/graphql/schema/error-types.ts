@@ -1,4 +1,4 @@
-// The typed errors of mutations: one GraphQL type for each code of the domain that a mutation can answer with.
+// The typed errors of mutations: one GraphQL type for each error code that a mutation can return as data.
 import {
   type DirectoryError,
   type ErrorCode,
@@ -7,9 +7,9 @@ import {
 } from '../../model/errors.ts';
 import { builder } from './builder.ts';
 
-// A field called `id` is a node's alone: clients' caches take two things of one id for the same object.
+// Only nodes have a field `id`: a client's cache treats two objects with the same id as one.
 
-/** The errors plugin picks a type by `instanceof`: this class holds exactly the refusals of one code. */
+/** The errors plugin selects a type with `instanceof`. The instances of this class are the refusals with one code. */
 function refusalsOf<Code extends ErrorCode>(code: Code) {
   class Refusal {}
   Object.defineProperty(Refusal, Symbol.hasInstance, {
@@ -18,7 +18,7 @@ function refusalsOf<Code extends ErrorCode>(code: Code) {
   return Refusal as new () => DirectoryError<Code>;
 }
 
-/** Each code with its class, or null if it is answered as a top-level error with `extensions.code`. */
+/** The class for each code; null if the code is always a top-level error with `extensions.code`. */
 const REFUSALS = {
   VALIDATION_FAILED: refusalsOf('VALIDATION_FAILED'),
   NOT_FOUND: refusalsOf('NOT_FOUND'),
@@ -36,28 +36,28 @@ const REFUSALS = {
 
 type TypedCode = { [Code in ErrorCode]: (typeof REFUSALS)[Code] extends null ? never : Code }[ErrorCode];
 
-/** Options of a mutation field: its result is `XxxResult`, the union of its payload and the types of these codes. */
+/** Error options of a mutation field. Its type is `XxxResult`, the union of its payload and the types of these codes. */
 export function typedErrors(mutation: string, codes: readonly TypedCode[]) {
   return {
     types: codes.map((code) => REFUSALS[code]),
     directResult: true as const,
     union: {
       name: `${mutation[0]!.toUpperCase()}${mutation.slice(1)}Result`,
-      description: `What \`${mutation}\` did, or why it was refused.`,
+      description: `The payload of \`${mutation}\`, or the error with which it was refused.`,
     },
   };
 }
 
 const CODE_DESCRIPTIONS: Record<TypedCode, string> = {
-  VALIDATION_FAILED: 'The input breaks a rule.',
-  NOT_FOUND: 'There is no such object that you can see.',
-  NAME_TAKEN: 'A sibling has that name.',
-  GROUP_NOT_EMPTY: 'The group still holds something.',
-  CYCLE: 'The change would close a cycle.',
-  UNKNOWN_USERS: "Some ids are not of users of the group's tenant.",
-  OTHER_TENANT: 'The two ends are of different tenants.',
-  VERSION_CONFLICT: 'The group has changed since it was read.',
-  LIMIT_EXCEEDED: 'A bound of the directory is exceeded.',
+  VALIDATION_FAILED: 'The input is invalid.',
+  NOT_FOUND: 'The object does not exist, or you cannot see it.',
+  NAME_TAKEN: 'A sibling has the same name.',
+  GROUP_NOT_EMPTY: 'The group is not empty.',
+  CYCLE: 'The change would create a cycle.',
+  UNKNOWN_USERS: 'Some ids do not belong to users of the tenant.',
+  OTHER_TENANT: 'The objects belong to different tenants.',
+  VERSION_CONFLICT: 'The group does not have the expected version.',
+  LIMIT_EXCEEDED: 'A limit of the directory is exceeded.',
 };
 
 const ErrorCodeEnum = builder.enumType('ErrorCode', {
@@ -68,11 +68,11 @@ const ErrorCodeEnum = builder.enumType('ErrorCode', {
 });
 
 const ErrorInterface = builder.interfaceRef<DirectoryError>('Error').implement({
-  description: 'A refusal: nothing was changed.',
+  description: 'An error of a mutation that was refused. Nothing was changed.',
   fields: (t) => ({
-    message: t.exposeString('message', { nullable: false, description: 'The refusal in words, for people.' }),
+    message: t.exposeString('message', { nullable: false, description: 'Message for people.' }),
     code: t.field({
-      description: 'The refusal as a code, for programs.',
+      description: 'Code for programs.',
       type: ErrorCodeEnum,
       nullable: false,
       resolve: ({ code }) => code as TypedCode,
@@ -83,15 +83,15 @@ const ErrorInterface = builder.interfaceRef<DirectoryError>('Error').implement({
 const FieldFaultType = builder
   .objectRef<ErrorDetails['VALIDATION_FAILED']['fields'][number]>('FieldFault')
   .implement({
-    description: 'One breach of an input rule.',
+    description: 'A validation error of one input field.',
     fields: (t) => ({
       path: t.exposeStringList('path', {
         nullable: false,
-        description: 'Where in the input, e.g. `["users", "0", "email"]`.',
+        description: 'Path of the field in the input, such as `["users", "0", "email"]`.',
       }),
       message: t.exposeString('message', {
         nullable: false,
-        description: 'The rule, as in "must not be empty".',
+        description: 'The violated rule, such as "must not be empty".',
       }),
     }),
   });
@@ -99,11 +99,17 @@ const FieldFaultType = builder
 const NotEmptyCountsType = builder
   .objectRef<ErrorDetails['GROUP_NOT_EMPTY']['counts']>('GroupNotEmptyCounts')
   .implement({
-    description: 'What a group still holds.',
+    description: 'Counts of what a group still contains.',
     fields: (t) => ({
-      members: t.exposeInt('members', { nullable: false, description: 'Direct members.' }),
-      children: t.exposeInt('children', { nullable: false, description: 'Children in the hierarchy.' }),
-      nestedGroups: t.exposeInt('nestedGroups', { nullable: false, description: 'Groups nested in it.' }),
+      members: t.exposeInt('members', { nullable: false, description: 'Number of direct members.' }),
+      children: t.exposeInt('children', {
+        nullable: false,
+        description: 'Number of children in the hierarchy.',
+      }),
+      nestedGroups: t.exposeInt('nestedGroups', {
+        nullable: false,
+        description: 'Number of groups nested directly in it.',
+      }),
     }),
   });
 
@@ -117,11 +123,11 @@ const CycleStepType = builder.objectRef<ErrorDetails['CYCLE']['path'][number]>('
 
 builder.objectType(REFUSALS.VALIDATION_FAILED, {
   name: 'ValidationError',
-  description: 'The input breaks rules; each breach is listed.',
+  description: 'The input is invalid.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     fields: t.field({
-      description: 'Each breach.',
+      description: 'All validation errors.',
       type: [FieldFaultType],
       complexity: { field: 1, multiplier: 1 },
       nullable: false,
@@ -132,7 +138,7 @@ builder.objectType(REFUSALS.VALIDATION_FAILED, {
 
 builder.objectType(REFUSALS.NOT_FOUND, {
   name: 'NotFoundError',
-  description: 'There is no such object, or you cannot see it: the two are not told apart.',
+  description: 'The object does not exist, or you cannot see it. The error does not reveal which.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     missingId: t.id({
@@ -145,12 +151,12 @@ builder.objectType(REFUSALS.NOT_FOUND, {
 
 builder.objectType(REFUSALS.NAME_TAKEN, {
   name: 'NameTakenError',
-  description: 'Siblings have the name already, ignoring case.',
+  description: 'Siblings have the same name, ignoring case.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     names: t.stringList({
       nullable: false,
-      description: 'Each name that clashes.',
+      description: 'The names that conflict.',
       resolve: ({ details }) => details.names,
     }),
   }),
@@ -158,11 +164,11 @@ builder.objectType(REFUSALS.NAME_TAKEN, {
 
 builder.objectType(REFUSALS.GROUP_NOT_EMPTY, {
   name: 'GroupNotEmptyError',
-  description: 'Under `BLOCK` only an empty group is deleted.',
+  description: 'With `BLOCK`, only an empty group can be deleted.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     counts: t.field({
-      description: 'What the group still holds.',
+      description: 'Counts of what the group still contains.',
       type: NotEmptyCountsType,
       nullable: false,
       resolve: ({ details }) => details.counts,
@@ -172,11 +178,11 @@ builder.objectType(REFUSALS.GROUP_NOT_EMPTY, {
 
 builder.objectType(REFUSALS.CYCLE, {
   name: 'CycleError',
-  description: 'The group would come to be above itself.',
+  description: 'The group would become its own ancestor, or be nested in itself.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     path: t.field({
-      description: 'The cycle, group by group; the first and the last are the same.',
+      description: 'The groups of the cycle, in order. The first and the last are the same group.',
       type: [CycleStepType],
       complexity: { field: 1, multiplier: 1 },
       nullable: false,
@@ -187,12 +193,12 @@ builder.objectType(REFUSALS.CYCLE, {
 
 builder.objectType(REFUSALS.UNKNOWN_USERS, {
   name: 'UnknownUsersError',
-  description: 'Some ids are not of users of the tenant.',
+  description: 'Some ids do not belong to users of the tenant.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     userIds: t.idList({
       nullable: false,
-      description: 'Each id that is unknown.',
+      description: 'The unknown ids.',
       resolve: ({ details }) => details.userIds,
     }),
   }),
@@ -200,12 +206,13 @@ builder.objectType(REFUSALS.UNKNOWN_USERS, {
 
 builder.objectType(REFUSALS.OTHER_TENANT, {
   name: 'OtherTenantError',
-  description: 'Nothing crosses tenants. Told only where you can see both ends; else the other is not found.',
+  description:
+    'The objects belong to different tenants. If you cannot see the other tenant, the error is `NotFoundError`.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     otherId: t.id({
       nullable: false,
-      description: 'The id that belongs to another tenant.',
+      description: 'Id of the object of the other tenant.',
       resolve: ({ details }) => details.id,
     }),
   }),
@@ -213,12 +220,12 @@ builder.objectType(REFUSALS.OTHER_TENANT, {
 
 builder.objectType(REFUSALS.VERSION_CONFLICT, {
   name: 'VersionConflictError',
-  description: 'The group is no longer at `expectedVersion`.',
+  description: 'The version of the group is not `expectedVersion`.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     currentVersion: t.int({
       nullable: false,
-      description: 'The version that it is at.',
+      description: 'Current version of the group.',
       resolve: ({ details }) => details.currentVersion,
     }),
   }),
@@ -226,9 +233,10 @@ builder.objectType(REFUSALS.VERSION_CONFLICT, {
 
 builder.objectType(REFUSALS.LIMIT_EXCEEDED, {
   name: 'LimitError',
-  description: 'A bound of the directory is exceeded: ids in one call, or levels of a structure.',
+  description:
+    'A limit of the directory is exceeded: the number of ids in a call, or the depth of a structure.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    limit: t.int({ nullable: false, description: 'The bound.', resolve: ({ details }) => details.limit }),
+    limit: t.int({ nullable: false, description: 'The limit.', resolve: ({ details }) => details.limit }),
   }),
 });

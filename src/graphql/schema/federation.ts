@@ -1,5 +1,5 @@
-// A Federation 2 subgraph from a Pothos builder: `_entities` and `_service` as the subgraph specification has them, and the
-// SDL that a router composes (https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec).
+// Builds a Federation 2 subgraph from a Pothos builder: `_entities`, `_service`, and the SDL that a router composes
+// (https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec).
 import { getDocumentNodeFromSchema } from '@graphql-tools/utils';
 import type { ObjectParam } from '@pothos/core';
 import { type DocumentNode, GraphQLScalarType, type GraphQLSchema, Kind, print, visit } from 'graphql';
@@ -11,13 +11,13 @@ type Types = Builder extends PothosSchemaTypes.SchemaBuilder<infer Types> ? Type
 type Subgraph = PothosSchemaTypes.BuildSchemaOptions<Types> & {
   /** The types with a `@key` that can be resolved. */
   readonly entities: readonly ObjectParam<Types>[];
-  /** Name of the type of an entity that was loaded. */
+  /** The type name of a loaded entity. */
   typeOf(entity: never): string | null;
-  /** The entities in the order of their representations: null for each that is unknown, an error for one that is bad. */
+  /** Loads entities in the order of their representations: null for an unknown one, an error for an invalid one. */
   load(representations: readonly unknown[], context: Context): readonly unknown[];
 };
 
-/** Builds the schema with what a router asks of a subgraph; the SDL leaves that out again, as the specification allows. */
+/** Builds the schema with the fields that a router queries. The SDL omits these fields, as the specification allows. */
 export function toSubgraphSchema(
   builder: Builder,
   { entities, typeOf, load, ...options }: Subgraph,
@@ -25,27 +25,27 @@ export function toSubgraphSchema(
   let sdl = '';
   builder.addScalarType('_Any', Representation);
   const Entity = builder.unionType('_Entity', {
-    description: 'The types that other subgraphs may refer to.',
+    description: 'The types that other subgraphs can reference.',
     types: [...entities],
     resolveType: (entity) => typeOf(entity as never),
   });
   const Service = builder.objectRef<{ sdl: string }>('_Service').implement({
-    description: 'This subgraph, as a router composes it.',
+    description: 'This subgraph, for composition.',
     fields: (t) => ({
-      sdl: t.exposeString('sdl', { description: 'The schema in SDL, with the directives of federation.' }),
+      sdl: t.exposeString('sdl', { description: 'The schema in SDL, with federation directives.' }),
     }),
   });
   builder.queryFields((t) => ({
     _entities: t.field({
       description:
-        'The entities that a router asks for, in its order; null where there is none that you can see.',
+        'The entities of the representations, in their order; null for entities that do not exist or that you cannot see.',
       type: [Entity],
       nullable: { list: false, items: true },
       args: {
         representations: t.arg({
           type: ['_Any'],
           required: true,
-          description: 'References to entities; at most 1,000.',
+          description: 'Representations of entities; at most 1,000.',
         }),
       },
       complexity: ({ representations }) => ({
@@ -68,21 +68,21 @@ export function toSubgraphSchema(
 
 const Representation = new GraphQLScalarType({
   name: '_Any',
-  description: 'A representation of an entity: its `__typename` and the fields of its key.',
+  description: 'A representation of an entity: its `__typename` and its key fields.',
 });
 
-const OF_ROUTERS = new Set(['_Any', '_Entity', '_Service', '_entities', '_service']);
+const ROUTER_NAMES = new Set(['_Any', '_Entity', '_Service', '_entities', '_service']);
 
-/** The SDL of a subgraph, with its directives and without what each subgraph has for routers. */
+/** The SDL of a subgraph with its directives, without the types and fields that every subgraph has for routers. */
 export function subgraphDocument(schema: GraphQLSchema): DocumentNode {
-  const unlessOfRouters = ({ name }: { name: { value: string } }) =>
-    OF_ROUTERS.has(name.value) ? null : undefined;
+  const omitForRouter = ({ name }: { name: { value: string } }) =>
+    ROUTER_NAMES.has(name.value) ? null : undefined;
   return visit(getDocumentNodeFromSchema(schema), {
-    // The root types have their default names, so there is only `@link` to say.
+    // The root types have their default names, so only the `@link` directive needs to be printed.
     SchemaDefinition: ({ directives = [] }) => ({ kind: Kind.SCHEMA_EXTENSION, directives }),
-    ScalarTypeDefinition: unlessOfRouters,
-    UnionTypeDefinition: unlessOfRouters,
-    ObjectTypeDefinition: unlessOfRouters,
-    FieldDefinition: unlessOfRouters,
+    ScalarTypeDefinition: omitForRouter,
+    UnionTypeDefinition: omitForRouter,
+    ObjectTypeDefinition: omitForRouter,
+    FieldDefinition: omitForRouter,
   });
 }

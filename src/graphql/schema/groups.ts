@@ -1,10 +1,9 @@
-// Groups themselves: reading one, listing them by filter, creating and updating.
+// The type Group: its own fields, the queries for groups, and the mutations that create and update them.
 
-import { createGroup } from '../../domain/commands/create-group.ts';
-import { updateGroup } from '../../domain/commands/update-group.ts';
+import { type Created, createGroup } from '../../domain/commands/create-group.ts';
+import { type Updated, updateGroup } from '../../domain/commands/update-group.ts';
 import { countGroups, findGroup, listGroups } from '../../domain/queries/groups.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
-import type { GroupRow } from '../../domain/rows/groups.ts';
 import { refuse } from '../../model/errors.ts';
 import type { UpdateGroupInput as UpdateGroupFields } from '../../model/groups.ts';
 import { builder, exposedId } from './builder.ts';
@@ -16,31 +15,31 @@ import { Tenant } from './tenants.ts';
 
 export const Group = builder.prismaObject('Group', {
   description:
-    'A group of users. A plain user sees the id, name and type of the groups it is an effective member of; all else is null to it.',
+    'A group of users. An end user sees only the id, name and type of groups of which they are an effective member; the other fields are null.',
   findUnique: null,
   directives: { key: { fields: 'id' } },
   fields: (t) => ({
     name: t.exposeString('name', {
       nullable: false,
-      description: 'Name, unique among live siblings, ignoring case.',
+      description: 'Name, unique among siblings, ignoring case.',
     }),
     type: t.expose('type', {
-      description: 'What the group is for; fixed at creation.',
+      description: 'Purpose of the group. Cannot be changed after creation.',
       type: GroupType,
       nullable: false,
     }),
-    description: t.exposeString('description', { description: 'Free text about the group.' }),
+    description: t.exposeString('description', { description: 'Description of the group.' }),
     customAttributes: t.expose('customAttributes', {
-      description: 'Free JSON object about the group.',
+      description: 'Custom attributes of the group, a JSON object.',
       type: 'JSONObject',
     }),
     version: t.exposeInt('version', {
       description:
-        'Counts the changes of the group itself; pass it as `expectedVersion`. Members do not count.',
+        'Version of the group, for `expectedVersion`. Increases with each change of the group itself, but not of its members.',
     }),
     createdAt: t.expose('createdAt', { description: 'When the group was created.', type: 'DateTime' }),
     updatedAt: t.expose('updatedAt', {
-      description: 'When the group itself was last changed.',
+      description: 'When the group itself was last changed, not counting members.',
       type: 'DateTime',
     }),
     tenant: t.field({
@@ -59,7 +58,7 @@ export const GroupConnection = builder.connectionObject(
 
 builder.queryFields((t) => ({
   group: t.field({
-    description: 'The group with this id; null if there is none that you can see.',
+    description: 'The group with this id; null if it does not exist or you cannot see it.',
     type: Group,
     args: { id: t.arg.id({ required: true, description: 'Id of the group.' }) },
     resolve: (_root, { id }, { directory }) => findGroup(directory, id),
@@ -69,8 +68,11 @@ builder.queryFields((t) => ({
       description: 'The groups that you can see.',
       type: Group,
       args: {
-        filter: t.arg({ type: GroupFilter, description: 'Only groups that meet each condition.' }),
-        orderBy: t.arg({ type: GroupOrder, description: 'By name, ascending, if not given.' }),
+        filter: t.arg({ type: GroupFilter, description: 'Conditions that the groups must meet.' }),
+        orderBy: t.arg({
+          type: GroupOrder,
+          description: 'Order of the groups. The default is by name, ascending.',
+        }),
       },
       complexity: connectionCost,
       resolve: (_root, { filter, orderBy, ...page }, { directory }, info) =>
@@ -89,21 +91,29 @@ builder.prismaObjectField(Tenant, 'groups', (t) =>
       description: 'The groups of the tenant.',
       type: Group,
       args: {
-        filter: t.arg({ type: GroupFilter, description: 'Only groups that meet each condition.' }),
-        orderBy: t.arg({ type: GroupOrder, description: 'By name, ascending, if not given.' }),
+        filter: t.arg({ type: GroupFilter, description: 'Conditions that the groups must meet.' }),
+        orderBy: t.arg({
+          type: GroupOrder,
+          description: 'Order of the groups. The default is by name, ascending.',
+        }),
       },
       complexity: connectionCost,
       resolve: ({ id }, { filter, orderBy, ...page }, { directory }, info) => {
         if (filter?.tenantId != null && filter.tenantId !== id) {
           throw refuse.validation([
-            { path: ['filter', 'tenantId'], message: 'must be absent or the tenant itself' },
+            { path: ['filter', 'tenantId'], message: 'must be omitted or the id of the tenant' },
           ]);
         }
-        const ofTenant = { ...filter, tenantId: id };
+        const filterOfTenant = { ...filter, tenantId: id };
         return connection(page, info, {
           list: (page) =>
-            listGroups(directory, { filter: ofTenant, orderBy, projection: groupProjection(info), page }),
-          count: () => countGroups(directory, { filter: ofTenant }),
+            listGroups(directory, {
+              filter: filterOfTenant,
+              orderBy,
+              projection: groupProjection(info),
+              page,
+            }),
+          count: () => countGroups(directory, { filter: filterOfTenant }),
         });
       },
     },
@@ -115,37 +125,43 @@ const CreateGroupInput = builder.inputType('CreateGroupInput', {
   description: 'Input of `createGroup`.',
   fields: (t) => ({
     tenantId: t.id({ required: true, description: 'The tenant that the group belongs to.' }),
-    name: t.string({ required: true, description: 'Name: 1 to 255 characters, unique among live siblings.' }),
-    description: t.string({ description: 'Free text, at most 4,096 characters.' }),
-    type: t.field({ type: GroupType, description: 'What the group is for; `SECURITY` if not given.' }),
-    parentGroupId: t.id({ description: 'The group to file it under; a root if not given.' }),
+    name: t.string({
+      required: true,
+      description: 'Name: 1 to 255 characters, unique among siblings, ignoring case.',
+    }),
+    description: t.string({ description: 'Description, at most 4,096 characters.' }),
+    type: t.field({ type: GroupType, description: 'Purpose of the group. The default is `SECURITY`.' }),
+    parentGroupId: t.id({
+      description: 'The parent in the hierarchy. The group is a root if this is omitted.',
+    }),
     initialMemberIds: t.idList({
       description: 'Users of the tenant to add as direct members; at most 1,000.',
     }),
     customAttributes: t.field({
       type: 'JSONObject',
-      description: 'Free JSON object: at most 16 KiB and 8 levels; its numbers in double precision.',
+      description:
+        'Custom attributes: a JSON object of at most 16 KiB and 8 levels, with numbers in double precision.',
     }),
   }),
 });
 
 const UpdateGroupInput = builder.inputType('UpdateGroupInput', {
-  description: 'Input of `updateGroup`. What is absent stays; what is null is cleared.',
+  description: 'Input of `updateGroup`. Omitted fields are left unchanged; null clears a field.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'The group to change.' }),
-    name: t.string({ description: 'New name; it cannot be cleared.' }),
-    description: t.string({ description: 'New free text; null clears it.' }),
-    parentGroupId: t.id({ description: 'The group to file it under; null makes it a root.' }),
+    name: t.string({ description: 'New name. It cannot be null.' }),
+    description: t.string({ description: 'New description; null clears it.' }),
+    parentGroupId: t.id({ description: 'The new parent in the hierarchy; null makes the group a root.' }),
     customAttributes: t.field({
       type: 'JSONObject',
-      description: 'New free JSON object, replacing the old one whole; null clears it.',
+      description: 'New custom attributes, which replace all old ones; null clears them.',
     }),
-    expectedVersion: t.int({ description: 'Refuse the change if the group is not at this version.' }),
+    expectedVersion: t.int({ description: 'Refuse the change if the group has another version.' }),
   }),
 });
 
-const CreateGroupPayload = builder.objectRef<{ group: GroupRow }>('CreateGroupPayload').implement({
-  description: 'What `createGroup` did.',
+const CreateGroupPayload = builder.objectRef<Created>('CreateGroupPayload').implement({
+  description: 'Result of `createGroup`.',
   fields: (t) => ({
     group: t.field({
       description: 'The new group.',
@@ -156,18 +172,17 @@ const CreateGroupPayload = builder.objectRef<{ group: GroupRow }>('CreateGroupPa
   }),
 });
 
-type Updated = { group: GroupRow; previousParentId: string | null };
 const UpdateGroupPayload = builder.objectRef<Updated>('UpdateGroupPayload').implement({
-  description: 'What `updateGroup` did.',
+  description: 'Result of `updateGroup`.',
   fields: (t) => ({
     group: t.field({
-      description: 'The group as it is now.',
+      description: 'The group after the change.',
       type: Group,
       nullable: false,
       resolve: ({ group }) => group,
     }),
     previousParent: t.field({
-      description: 'The group that it was filed under before; null if it was a root, or was not moved.',
+      description: 'The former parent; null if the group was a root or was not moved.',
       type: Group,
       resolve: ({ previousParentId }, _args, { directory }) =>
         previousParentId === null ? null : findGroup(directory, previousParentId),
@@ -191,9 +206,11 @@ builder.mutationFields((t) => ({
     resolve: (_root, { input }, { directory }) => createGroup(directory, input),
   }),
   updateGroup: t.field({
-    description: 'Changes a group itself: its name, description, attributes, or where it is filed.',
+    description: 'Updates a group: its name, description, custom attributes or parent.',
     type: UpdateGroupPayload,
-    args: { input: t.arg({ type: UpdateGroupInput, required: true, description: 'What to change.' }) },
+    args: {
+      input: t.arg({ type: UpdateGroupInput, required: true, description: 'The group and its changes.' }),
+    },
     errors: typedErrors('updateGroup', [
       'VALIDATION_FAILED',
       'NOT_FOUND',
@@ -203,7 +220,7 @@ builder.mutationFields((t) => ({
       'VERSION_CONFLICT',
       'LIMIT_EXCEEDED',
     ]),
-    // GraphQL cannot say "absent or text, but not null" of a name: the domain refuses the null.
+    // GraphQL has no type for a name that can be omitted but not null: the domain refuses null.
     resolve: (_root, { input }, { directory }) => updateGroup(directory, input as UpdateGroupFields),
   }),
 }));

@@ -1,4 +1,4 @@
-// Where a group is filed: its parent, path, ancestors and children. The hierarchy gives no membership.
+// The hierarchy of groups: parent, path, ancestors and children. It has no effect on membership.
 import {
   countChildren,
   findParent,
@@ -14,24 +14,24 @@ import { Group, GroupConnection } from './groups.ts';
 
 builder.prismaObjectFields(Group, (t) => ({
   parent: t.field({
-    description: 'The group that it is filed under; null at a root.',
+    description: 'The parent in the hierarchy; null for a root.',
     type: Group,
     resolve: (group, _args, { directory }) => findParent(directory, group),
   }),
   path: t.string({
     description:
-      'Names of the ancestors from the root to the parent, joined by `/`; a `/` or `\\` in a name is escaped by `\\`. Null at a root.',
+      'Names of the ancestors from the root to the parent, joined by `/`. A `/` or `\\` in a name is escaped with `\\`. Null for a root.',
     resolve: ({ id }, _args, { directory }) => groupPath(directory, id),
   }),
   ancestors: t.field({
-    description: 'The ancestors from the root to the parent.',
+    description: 'The ancestors in the hierarchy, from the root to the parent.',
     type: [Group],
     complexity: { field: MAX_DEPTH, multiplier: MAX_DEPTH },
     resolve: ({ id }, _args, { directory }) => listAncestors(directory, id),
   }),
   children: t.connection(
     {
-      description: 'The groups filed directly under it, ordered by name.',
+      description: 'The children in the hierarchy, ordered by name.',
       type: Group,
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>

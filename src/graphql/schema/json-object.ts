@@ -1,22 +1,28 @@
-// The scalar `JSONObject`: what double precision cannot hold exactly is refused.
+// The scalar `JSONObject`, which refuses numbers that lose precision as a double.
 import { type ASTNode, type EnumValueNode, GraphQLError, GraphQLScalarType, visit } from 'graphql';
 import { GraphQLJSONObject } from 'graphql-scalars';
 import { type JsonObject, parseNumber } from '../../model/json.ts';
 
-/** Literals of a JSON object are read as JSON is, by the rules of which an infinite number is refused. */
+/** Literals are parsed by the rules of JSON in model/json.ts. An inexact number becomes infinite, which is refused later. */
 export const JSONObject = new GraphQLScalarType<JsonObject, JsonObject>({
   ...(GraphQLJSONObject.toConfig() as object),
   name: GraphQLJSONObject.name,
   parseLiteral: (node, variables) =>
-    GraphQLJSONObject.parseLiteral(exactLiteral(node), variables) as JsonObject,
+    GraphQLJSONObject.parseLiteral(withExactNumbers(node), variables) as JsonObject,
 });
 
-function exactLiteral<Node extends ASTNode>(node: Node): Node {
-  const orInfinite = <Literal extends { value: string }>(literal: Literal): Literal | undefined =>
+function withExactNumbers<Node extends ASTNode>(node: Node): Node {
+  const infiniteIfInexact = <Literal extends { value: string }>(literal: Literal): Literal | undefined =>
     Number.isNaN(parseNumber(literal.value)) ? { ...literal, value: 'Infinity' } : undefined;
-  // The scalar's own parser would leave it out.
-  const refuse = (word: EnumValueNode) => {
-    throw new GraphQLError(`JSONObject cannot represent the enum value ${word.value}`, { nodes: word });
+  // The parser of graphql-scalars would silently drop an enum value.
+  const refuseEnumValue = (enumValue: EnumValueNode) => {
+    throw new GraphQLError(`JSONObject cannot represent the enum value ${enumValue.value}`, {
+      nodes: enumValue,
+    });
   };
-  return visit(node, { IntValue: orInfinite, FloatValue: orInfinite, EnumValue: refuse });
+  return visit(node, {
+    IntValue: infiniteIfInexact,
+    FloatValue: infiniteIfInexact,
+    EnumValue: refuseEnumValue,
+  });
 }

@@ -1,9 +1,12 @@
-// Adding and removing direct members of a group, in batches that apply whole or not at all.
+// The mutations that add and remove direct members of a group, all or none.
 
-import { addGroupMembers } from '../../domain/commands/add-members.ts';
-import { removeGroupMembers, updateGroupMembers } from '../../domain/commands/change-members.ts';
+import { type Added, addGroupMembers } from '../../domain/commands/add-members.ts';
+import {
+  type Removed,
+  removeGroupMembers,
+  updateGroupMembers,
+} from '../../domain/commands/change-members.ts';
 import { findUsers } from '../../domain/queries/users.ts';
-import type { GroupRow } from '../../domain/rows/groups.ts';
 import { MAX_PAGE_SIZE } from '../../model/page.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
@@ -31,20 +34,21 @@ const RemoveGroupMembersInput = builder.inputType('RemoveGroupMembersInput', {
 });
 
 const UpdateGroupMembersInput = builder.inputType('UpdateGroupMembersInput', {
-  description: 'Input of `updateGroupMembers`. No user may stand in both lists.',
+  description: 'Input of `updateGroupMembers`. A user must not be in both lists.',
   fields: (t) => ({
     groupId: t.id({ required: true, description: 'The group.' }),
-    usersToAdd: t.idList({ description: "Users of the group's tenant to add." }),
-    usersToRemove: t.idList({ description: "Users of the group's tenant to remove." }),
+    usersToAdd: t.idList({
+      description: "Users of the group's tenant to add; at most 1,000 together with `usersToRemove`.",
+    }),
+    usersToRemove: t.idList({
+      description: "Users of the group's tenant to remove; at most 1,000 together with `usersToAdd`.",
+    }),
   }),
 });
 
-type Added = { group: GroupRow; added: string[]; unchanged: string[] };
-type Removed = { group: GroupRow; removed: string[]; unchanged: string[] };
-
-/** The users whose own groups have changed: their ids alone would leave a client's cache behind. */
+/** The users whose `groups` have changed, so that a client can update them in its cache. */
 const changedUsers = {
-  description: 'The users who were added or removed; of more than 100 the first 100.',
+  description: 'The users who were added or removed; at most the first 100.',
   type: [User] as [typeof User],
   nullable: { list: false, items: true } as const,
   complexity: { field: MAX_PAGE_SIZE, multiplier: MAX_PAGE_SIZE },
@@ -55,10 +59,10 @@ const changedUsers = {
   ) => findUsers(directory, [...added, ...removed].slice(0, MAX_PAGE_SIZE)),
 };
 
-const UNCHANGED = 'Ids of the users for whom there was nothing to do.';
+const UNCHANGED = 'Ids of the users whose membership was left unchanged.';
 
 const AddGroupMembersPayload = builder.objectRef<Added>('AddGroupMembersPayload').implement({
-  description: 'What `addGroupMembers` did.',
+  description: 'Result of `addGroupMembers`.',
   fields: (t) => ({
     group: t.field({
       type: Group,
@@ -66,14 +70,14 @@ const AddGroupMembersPayload = builder.objectRef<Added>('AddGroupMembersPayload'
       description: 'The group.',
       resolve: ({ group }) => group,
     }),
-    added: t.exposeIDList('added', { nullable: false, description: 'Ids of the users who are new members.' }),
+    added: t.exposeIDList('added', { nullable: false, description: 'Ids of the users who were added.' }),
     unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
     users: t.field(changedUsers),
   }),
 });
 
 const RemoveGroupMembersPayload = builder.objectRef<Removed>('RemoveGroupMembersPayload').implement({
-  description: 'What `removeGroupMembers` did.',
+  description: 'Result of `removeGroupMembers`.',
   fields: (t) => ({
     group: t.field({
       type: Group,
@@ -83,7 +87,7 @@ const RemoveGroupMembersPayload = builder.objectRef<Removed>('RemoveGroupMembers
     }),
     removed: t.exposeIDList('removed', {
       nullable: false,
-      description: 'Ids of the users who are direct members no longer.',
+      description: 'Ids of the users who were removed.',
     }),
     unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
     users: t.field(changedUsers),
@@ -91,7 +95,7 @@ const RemoveGroupMembersPayload = builder.objectRef<Removed>('RemoveGroupMembers
 });
 
 const UpdateGroupMembersPayload = builder.objectRef<Added & Removed>('UpdateGroupMembersPayload').implement({
-  description: 'What `updateGroupMembers` did.',
+  description: 'Result of `updateGroupMembers`.',
   fields: (t) => ({
     group: t.field({
       type: Group,
@@ -99,10 +103,10 @@ const UpdateGroupMembersPayload = builder.objectRef<Added & Removed>('UpdateGrou
       description: 'The group.',
       resolve: ({ group }) => group,
     }),
-    added: t.exposeIDList('added', { nullable: false, description: 'Ids of the users who are new members.' }),
+    added: t.exposeIDList('added', { nullable: false, description: 'Ids of the users who were added.' }),
     removed: t.exposeIDList('removed', {
       nullable: false,
-      description: 'Ids of the users who are direct members no longer.',
+      description: 'Ids of the users who were removed.',
     }),
     unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
     users: t.field(changedUsers),
@@ -113,26 +117,42 @@ const MEMBER_ERRORS = ['VALIDATION_FAILED', 'NOT_FOUND', 'UNKNOWN_USERS', 'LIMIT
 
 builder.mutationFields((t) => ({
   addGroupMembers: t.field({
-    description: 'Makes users direct members of a group. All or none; who is one already stays one.',
+    description:
+      'Adds all users as direct members of a group, or none. Users who are already members are left unchanged.',
     type: AddGroupMembersPayload,
-    args: { input: t.arg({ type: AddGroupMembersInput, required: true, description: 'Whom to add where.' }) },
+    args: {
+      input: t.arg({
+        type: AddGroupMembersInput,
+        required: true,
+        description: 'The group and the users to add.',
+      }),
+    },
     errors: typedErrors('addGroupMembers', MEMBER_ERRORS),
     resolve: (_root, { input }, { directory }) => addGroupMembers(directory, input),
   }),
   removeGroupMembers: t.field({
-    description: 'Ends direct memberships of a group. All or none; who is not a member stays none.',
+    description:
+      'Removes all users from the direct members of a group, or none. Users who are not members are left unchanged.',
     type: RemoveGroupMembersPayload,
     args: {
-      input: t.arg({ type: RemoveGroupMembersInput, required: true, description: 'Whom to remove where.' }),
+      input: t.arg({
+        type: RemoveGroupMembersInput,
+        required: true,
+        description: 'The group and the users to remove.',
+      }),
     },
     errors: typedErrors('removeGroupMembers', MEMBER_ERRORS),
     resolve: (_root, { input }, { directory }) => removeGroupMembers(directory, input),
   }),
   updateGroupMembers: t.field({
-    description: 'Adds and removes direct members in one step. All or none.',
+    description: 'Adds and removes direct members of a group in one transaction, all or none.',
     type: UpdateGroupMembersPayload,
     args: {
-      input: t.arg({ type: UpdateGroupMembersInput, required: true, description: 'Whom to add and remove.' }),
+      input: t.arg({
+        type: UpdateGroupMembersInput,
+        required: true,
+        description: 'The group, and the users to add and to remove.',
+      }),
     },
     errors: typedErrors('updateGroupMembers', MEMBER_ERRORS),
     resolve: (_root, { input }, { directory }) => updateGroupMembers(directory, input),

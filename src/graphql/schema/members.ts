@@ -1,4 +1,4 @@
-// Direct and effective members of a group, and the same two relations seen from the user.
+// Direct and effective members of a group, and the groups of which a user is a direct or effective member.
 
 import {
   countEffectiveMembers,
@@ -23,33 +23,33 @@ import { Group, GroupConnection } from './groups.ts';
 import { User } from './users.ts';
 
 const MembershipType = builder.enumType('MembershipType', {
-  description: 'How a user comes to be a member.',
+  description: 'How a user is a member of a group.',
   values: enumValues(MEMBERSHIP_TYPES, {
-    DIRECT: 'By a direct membership, whether or not it is inherited too.',
-    INHERITED: 'Only by membership of a group that is nested in this one, at any depth.',
+    DIRECT: 'By direct membership, whether or not the user also inherits membership.',
+    INHERITED: 'Only by membership of a group that is nested in the group, at any depth.',
   }),
 });
 
 const MemberOrder = builder.inputType('MemberOrder', {
-  description: 'The order of a list of direct members; equals are ordered by user id.',
+  description: 'The order of a list of direct members. Members with equal values are ordered by user id.',
   fields: (t) => ({
     field: t.field({
       type: builder.enumType('MemberOrderField', {
-        description: 'What direct members can be ordered by.',
+        description: 'Fields by which direct members can be ordered.',
         values: enumValues(MEMBER_ORDER_FIELDS, {
-          USER_ID: 'By id of the user.',
+          USER_ID: 'By user id.',
           EMAIL: 'By email address, ignoring case.',
-          ADDED_AT: 'By time of being added.',
+          ADDED_AT: 'By the time when the user was added.',
         }),
       }),
       required: true,
-      description: 'What to order by.',
+      description: 'The field to order by.',
     }),
     direction: t.field({
       type: OrderDirection,
       required: true,
       defaultValue: 'ASC',
-      description: 'Which end comes first.',
+      description: 'The direction of the order.',
     }),
   }),
 });
@@ -60,14 +60,14 @@ const Member = builder.objectRef<MemberRow>('Member').implement({
     user: t.expose('user', { description: 'The user.', type: User, nullable: false }),
     userId: t.exposeID('userId', { nullable: false, description: 'Id of the user.' }),
     email: t.exposeString('email', { nullable: false, description: 'Email address of the user.' }),
-    displayName: t.exposeString('displayName', { description: 'Name to show for the user.' }),
+    displayName: t.exposeString('displayName', { description: 'Display name of the user.' }),
     membershipType: t.expose('membershipType', {
       description: 'Whether the membership is direct or inherited.',
       type: MembershipType,
       nullable: false,
     }),
     addedAt: t.expose('addedAt', {
-      description: 'Since when the user is a direct member; null if only inherited.',
+      description: 'When the user became a direct member; null if the membership is only inherited.',
       type: 'DateTime',
     }),
   }),
@@ -83,11 +83,14 @@ const SEARCH_DESCRIPTION = 'Part of the email address or display name, ignoring 
 builder.prismaObjectFields(Group, (t) => ({
   members: t.connection(
     {
-      description: 'Direct members, ordered by user id if not asked otherwise.',
+      description: 'Direct members.',
       type: Member,
       args: {
         search: t.arg.string({ description: SEARCH_DESCRIPTION }),
-        orderBy: t.arg({ type: MemberOrder, description: 'By user id, ascending, if not given.' }),
+        orderBy: t.arg({
+          type: MemberOrder,
+          description: 'Order of the members. The default is by user id, ascending.',
+        }),
       },
       complexity: connectionCost,
       resolve: (group, { search, orderBy, ...page }, { directory }, info) =>
@@ -106,13 +109,13 @@ builder.prismaObjectFields(Group, (t) => ({
   effectiveMembers: t.connection(
     {
       description:
-        'Distinct users who are members of the group or of any group nested in it, at any depth; ordered by user id.',
+        'Distinct users who are members of the group or of a group nested in it, at any depth, ordered by user id.',
       type: Member,
       args: {
         search: t.arg.string({ description: SEARCH_DESCRIPTION }),
         membershipType: t.arg({
           type: MembershipType,
-          description: 'Only direct, or only inherited members.',
+          description: 'Only direct or only inherited members.',
         }),
       },
       complexity: connectionCost,
@@ -130,8 +133,8 @@ builder.prismaObjectFields(Group, (t) => ({
   }),
   hasEffectiveMember: t.boolean({
     description: 'Whether the user is an effective member of the group.',
-    args: { userId: t.arg.id({ description: 'Id of the user; you yourself, if not given.' }) },
-    // Without the argument other subgraphs can `@requires` it, whose field sets hold no variables.
+    args: { userId: t.arg.id({ description: 'Id of the user. The default is you.' }) },
+    // The argument is optional so that other subgraphs can `@requires` the field: field sets cannot contain variables.
     resolve: ({ id }, { userId }, { directory }) =>
       hasEffectiveMember(directory, id, userId ?? directory.caller.subject),
   }),
@@ -140,7 +143,7 @@ builder.prismaObjectFields(Group, (t) => ({
 builder.prismaObjectFields(User, (t) => ({
   groups: t.connection(
     {
-      description: 'The groups that the user is a direct member of, ordered by name.',
+      description: 'The groups of which the user is a direct member, ordered by name.',
       type: Group,
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
@@ -153,7 +156,7 @@ builder.prismaObjectFields(User, (t) => ({
   ),
   effectiveGroups: t.connection(
     {
-      description: 'The groups that the user is an effective member of, ordered by name.',
+      description: 'The groups of which the user is an effective member, ordered by name.',
       type: Group,
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>

@@ -1,6 +1,11 @@
-// Nesting: whose members count. Members of the nested group are effective members of the group it is nested in.
+// Nesting of groups: the members of a nested group are effective members of the groups in which it is nested.
 
-import { addNestedGroups, removeNestedGroup } from '../../domain/commands/nest-groups.ts';
+import {
+  addNestedGroups,
+  type Nested,
+  removeNestedGroup,
+  type Unnested,
+} from '../../domain/commands/nest-groups.ts';
 import { findGroups } from '../../domain/queries/groups.ts';
 import {
   countNestedGroups,
@@ -8,7 +13,6 @@ import {
   listNestedGroups,
   listParentGroups,
 } from '../../domain/queries/nesting.ts';
-import type { GroupRow } from '../../domain/rows/groups.ts';
 import { MAX_CHILDREN_PER_CALL } from '../../model/nesting.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
@@ -19,7 +23,7 @@ import { Group, GroupConnection } from './groups.ts';
 builder.prismaObjectFields(Group, (t) => ({
   nestedGroups: t.connection(
     {
-      description: 'The groups nested directly in it, ordered by name.',
+      description: 'The groups nested directly in this group, ordered by name.',
       type: Group,
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
@@ -31,14 +35,14 @@ builder.prismaObjectFields(Group, (t) => ({
     GroupConnection,
   ),
   nestedGroupCount: t.int({
-    description: 'Number of groups nested directly in it.',
+    description: 'Number of groups nested directly in this group.',
     resolve: ({ id, nestedGroupCount }, _args, { directory }) =>
       nestedGroupCount ?? countNestedGroups(directory, id),
   }),
   parentGroups: t.connection(
     {
       description:
-        'The groups that it is nested directly in, ordered by name. Not its place in the hierarchy.',
+        'The groups in which this group is nested directly, ordered by name. Independent of `parent`, its parent in the hierarchy.',
       type: Group,
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
@@ -54,31 +58,30 @@ builder.prismaObjectFields(Group, (t) => ({
 const AddNestedGroupsInput = builder.inputType('AddNestedGroupsInput', {
   description: 'Input of `addNestedGroups`.',
   fields: (t) => ({
-    groupId: t.id({ required: true, description: 'The group to nest in.' }),
-    childGroupIds: t.idList({ required: true, description: 'The groups to nest in it; at most 100.' }),
+    groupId: t.id({ required: true, description: 'The group in which to nest.' }),
+    childGroupIds: t.idList({ required: true, description: 'The groups to nest; at most 100.' }),
   }),
 });
 
-type Nested = { group: GroupRow; added: string[]; unchanged: string[] };
 const AddNestedGroupsPayload = builder.objectRef<Nested>('AddNestedGroupsPayload').implement({
-  description: 'What `addNestedGroups` did.',
+  description: 'Result of `addNestedGroups`.',
   fields: (t) => ({
     group: t.field({
-      description: 'The group that others were nested in.',
+      description: 'The group in which groups were nested.',
       type: Group,
       nullable: false,
       resolve: ({ group }) => group,
     }),
     added: t.exposeIDList('added', {
       nullable: false,
-      description: 'Ids of the groups that are newly nested.',
+      description: 'Ids of the groups that were nested.',
     }),
     unchanged: t.exposeIDList('unchanged', {
       nullable: false,
-      description: 'Ids of the groups that were nested already.',
+      description: 'Ids of the groups that were already nested.',
     }),
     childGroups: t.field({
-      description: 'The groups that are newly nested.',
+      description: 'The groups that were nested.',
       type: [Group],
       nullable: { list: false, items: true },
       complexity: { field: MAX_CHILDREN_PER_CALL, multiplier: MAX_CHILDREN_PER_CALL },
@@ -90,23 +93,22 @@ const AddNestedGroupsPayload = builder.objectRef<Nested>('AddNestedGroupsPayload
 const RemoveNestedGroupInput = builder.inputType('RemoveNestedGroupInput', {
   description: 'Input of `removeNestedGroup`.',
   fields: (t) => ({
-    groupId: t.id({ required: true, description: 'The group that the other is nested in.' }),
+    groupId: t.id({ required: true, description: 'The group in which the other is nested.' }),
     childGroupId: t.id({ required: true, description: 'The nested group.' }),
   }),
 });
 
-type Unnested = { group: GroupRow; childGroup: GroupRow };
 const RemoveNestedGroupPayload = builder.objectRef<Unnested>('RemoveNestedGroupPayload').implement({
-  description: 'What `removeNestedGroup` did.',
+  description: 'Result of `removeNestedGroup`.',
   fields: (t) => ({
     group: t.field({
-      description: 'The group that the other was nested in.',
+      description: 'The group in which the other was nested.',
       type: Group,
       nullable: false,
       resolve: ({ group }) => group,
     }),
     childGroup: t.field({
-      description: 'The group that was nested.',
+      description: 'The group that is no longer nested.',
       type: Group,
       nullable: false,
       resolve: ({ childGroup }) => childGroup,
@@ -116,10 +118,14 @@ const RemoveNestedGroupPayload = builder.objectRef<Unnested>('RemoveNestedGroupP
 
 builder.mutationFields((t) => ({
   addNestedGroups: t.field({
-    description: 'Nests groups in a group, so that their members count as its own. All or none.',
+    description: 'Nests all groups in a group, or none. Their members become effective members of the group.',
     type: AddNestedGroupsPayload,
     args: {
-      input: t.arg({ type: AddNestedGroupsInput, required: true, description: 'What to nest where.' }),
+      input: t.arg({
+        type: AddNestedGroupsInput,
+        required: true,
+        description: 'The group, and the groups to nest in it.',
+      }),
     },
     errors: typedErrors('addNestedGroups', [
       'VALIDATION_FAILED',
@@ -131,10 +137,15 @@ builder.mutationFields((t) => ({
     resolve: (_root, { input }, { directory }) => addNestedGroups(directory, input),
   }),
   removeNestedGroup: t.field({
-    description: 'Ends a nesting. `NotFoundError` names the nested group if there is no such nesting.',
+    description:
+      'Removes a nesting. If it does not exist, the error is a `NotFoundError` with the id of the nested group.',
     type: RemoveNestedGroupPayload,
     args: {
-      input: t.arg({ type: RemoveNestedGroupInput, required: true, description: 'What to take out.' }),
+      input: t.arg({
+        type: RemoveNestedGroupInput,
+        required: true,
+        description: 'The two groups of the nesting.',
+      }),
     },
     errors: typedErrors('removeNestedGroup', ['VALIDATION_FAILED', 'NOT_FOUND']),
     resolve: (_root, { input }, { directory }) => removeNestedGroup(directory, input),

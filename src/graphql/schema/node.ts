@@ -1,4 +1,4 @@
-// Query.node and Query.nodes: any Group, User or Tenant by its global id. What is unknown or hidden is null.
+// Query.node and Query.nodes: groups, users and tenants by global id; null for unknown and hidden ones.
 import { findGroups } from '../../domain/queries/groups.ts';
 import { findTenants } from '../../domain/queries/tenants.ts';
 import { findUsers } from '../../domain/queries/users.ts';
@@ -10,7 +10,7 @@ import { nodeTypeOf } from './global-ids.ts';
 
 const LOADERS = { Group: findGroups, User: findUsers, Tenant: findTenants };
 
-/** The nodes in the order of their ids: one statement a type, however many ids and fields ask in one tick. */
+/** The nodes of at most 1,000 ids, in their order. Loads all nodes of a type in one statement. Refused: LIMIT_EXCEEDED. */
 async function loadNodes({ directory }: Context, ids: readonly string[]) {
   if (ids.length > MAX_IDS_PER_CALL) {
     throw refuse.limit(MAX_IDS_PER_CALL, `At most ${MAX_IDS_PER_CALL} ids can be given at once`);
@@ -18,7 +18,7 @@ async function loadNodes({ directory }: Context, ids: readonly string[]) {
   return Promise.all(ids.map((id) => loadNode(directory, id)));
 }
 
-/** The group, user or tenant with this id; null if there is none that the caller sees. What is asked for in one tick is batched. */
+/** The group, user or tenant with this id; null if it is unknown or hidden. Calls in the same tick are batched. */
 export async function loadNode(directory: Context['directory'], id: string) {
   const type = nodeTypeOf(id);
   if (type === null) return null;
@@ -28,13 +28,14 @@ export async function loadNode(directory: Context['directory'], id: string) {
 
 builder.queryFields((t) => ({
   node: t.field({
-    description: 'The object with this id; null if there is none that you can see.',
+    description: 'The object with this id; null if it does not exist or you cannot see it.',
     type: builder.nodeInterfaceRef(),
     args: { id: t.arg.id({ required: true, description: 'Id of a group, user or tenant.' }) },
     resolve: (_root, { id }, { directory }) => loadNode(directory, id),
   }),
   nodes: t.field({
-    description: 'The objects with these ids, in their order; null where there is none that you can see.',
+    description:
+      'The objects with these ids, in their order; null for objects that do not exist or that you cannot see.',
     type: [builder.nodeInterfaceRef()],
     nullable: { list: false, items: true },
     args: {

@@ -1,4 +1,4 @@
-// The whole schema, as a Federation 2 subgraph; importing a noun's file defines its part.
+// The whole schema, as a Federation 2 subgraph. Importing a file defines its types.
 import './deletion.ts';
 import './groups.ts';
 import './hierarchy.ts';
@@ -10,14 +10,14 @@ import './tenants.ts';
 import './users.ts';
 import './viewer.ts';
 import { builder } from './builder.ts';
-import { entities, loadEntities } from './entities.ts';
 import { toSubgraphSchema } from './federation.ts';
+import { entities, loadEntities } from './federation-entities.ts';
 import { nodeTypeOf } from './global-ids.ts';
 
-/** The newest version that both Apollo's and The Guild's composers know. */
+/** The newest version that the composers of both Apollo and The Guild support. */
 const FEDERATION = 'https://specs.apollo.dev/federation/v2.9';
 
-/** Built once: the schema knows no caller, the context brings it. */
+/** Built once: the schema is the same for all callers, who are in the context. */
 export const schema = toSubgraphSchema(builder, {
   entities,
   typeOf: ({ id }: { id: string }) => nodeTypeOf(id),

@@ -1,4 +1,4 @@
-// Tenants and the partners they belong to.
+// Tenants, and the partners that own them.
 
 import { countTenants, findPartner, findTenant, listTenants } from '../../domain/queries/tenants.ts';
 import { builder, exposedId } from './builder.ts';
@@ -14,7 +14,7 @@ export const Partner = builder.objectRef<{ id: string; name: string }>('Partner'
 });
 
 export const Tenant = builder.prismaObject('Tenant', {
-  description: 'A customer with its own users and groups, walled off from every other tenant.',
+  description: 'A customer with its own users and groups, isolated from all other tenants.',
   findUnique: null,
   directives: { key: { fields: 'id' } },
   fields: (t) => ({
@@ -23,7 +23,7 @@ export const Tenant = builder.prismaObject('Tenant', {
       directives: { shareable: {} },
       description: 'Name of the tenant.',
     }),
-    slug: t.exposeString('slug', { nullable: false, description: 'Short name, as used in addresses.' }),
+    slug: t.exposeString('slug', { nullable: false, description: 'Short name for use in URLs.' }),
     partner: t.field({
       description: 'The partner that owns the tenant; null if you cannot see it.',
       type: Partner,
@@ -40,7 +40,7 @@ export const TenantConnection = builder.connectionObject(
 
 builder.queryFields((t) => ({
   tenant: t.field({
-    description: 'The tenant with this id; null if there is none that you can see.',
+    description: 'The tenant with this id; null if it does not exist or you cannot see it.',
     type: Tenant,
     args: { id: t.arg.id({ required: true, description: 'Id of the tenant.' }) },
     resolve: (_root, { id }, { directory }) => findTenant(directory, id),

@@ -1,10 +1,9 @@
-// Users: reading them and a tenant's list of them, and the mutations that keep them in step with the identity provider.
+// The type User, the queries for users, and the mutations that synchronize users with the identity provider.
 
-import { removeUsers } from '../../domain/commands/remove-users.ts';
-import { upsertUsers } from '../../domain/commands/upsert-users.ts';
+import { type RemovedUsers, removeUsers } from '../../domain/commands/remove-users.ts';
+import { type UpsertedUsers, upsertUsers } from '../../domain/commands/upsert-users.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
 import { countUsers, findUser, listUsers } from '../../domain/queries/users.ts';
-import type { UserRow } from '../../domain/rows/users.ts';
 import { builder, exposedId } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection } from './connections.ts';
@@ -23,7 +22,7 @@ export const User = builder.prismaObject('User', {
     }),
     displayName: t.exposeString('displayName', {
       directives: { shareable: {} },
-      description: 'Name to show for the user.',
+      description: 'Display name of the user.',
     }),
     tenant: t.field({
       description: 'The tenant that the user belongs to.',
@@ -41,7 +40,7 @@ export const UserConnection = builder.connectionObject(
 
 builder.queryField('user', (t) =>
   t.field({
-    description: 'The user with this id; null if there is none that you can see.',
+    description: 'The user with this id; null if it does not exist or you cannot see it.',
     type: User,
     args: { id: t.arg.id({ required: true, description: 'Id of the user.' }) },
     resolve: (_root, { id }, { directory }) => findUser(directory, id),
@@ -68,12 +67,12 @@ builder.prismaObjectField(Tenant, 'users', (t) =>
 );
 
 const UpsertUserInput = builder.inputType('UpsertUserInput', {
-  description: 'A user as the identity provider knows it.',
+  description: 'A user of the identity provider.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'Id of the user, `usr_…`.' }),
     email: t.string({ required: true, description: 'Email address.' }),
     displayName: t.string({
-      description: 'Name to show for the user; absent leaves it as it is, null clears it.',
+      description: 'Display name of the user. Omitted, it is left unchanged; null clears it.',
     }),
   }),
 });
@@ -85,24 +84,29 @@ const UpsertUsersInput = builder.inputType('UpsertUsersInput', {
     users: t.field({
       type: [UpsertUserInput],
       required: true,
-      description: 'The users to create or update; at most 1,000, none twice.',
+      description: 'The users to create or update; at most 1,000, without duplicates.',
     }),
   }),
 });
 
-type UpsertUsersResult = { users: UserRow[]; created: string[]; updated: string[] };
-const UpsertUsersPayload = builder.objectRef<UpsertUsersResult>('UpsertUsersPayload').implement({
-  description: 'What `upsertUsers` did.',
+const UpsertUsersPayload = builder.objectRef<UpsertedUsers>('UpsertUsersPayload').implement({
+  description: 'Result of `upsertUsers`.',
   fields: (t) => ({
     users: t.field({
-      description: 'The users as they are now, in the order of the input.',
+      description: 'The users after the change, in the order of the input.',
       type: [User],
       nullable: false,
       complexity: { field: 1, multiplier: 1 },
       resolve: ({ users }) => users,
     }),
-    created: t.exposeIDList('created', { nullable: false, description: 'Ids of the users that are new.' }),
-    updated: t.exposeIDList('updated', { nullable: false, description: 'Ids of the users that changed.' }),
+    created: t.exposeIDList('created', {
+      nullable: false,
+      description: 'Ids of the users that were created.',
+    }),
+    updated: t.exposeIDList('updated', {
+      nullable: false,
+      description: 'Ids of the users that were updated.',
+    }),
   }),
 });
 
@@ -114,14 +118,13 @@ const RemoveUsersInput = builder.inputType('RemoveUsersInput', {
   }),
 });
 
-type RemoveUsersResult = { removed: string[]; endedMembershipCount: number };
-const RemoveUsersPayload = builder.objectRef<RemoveUsersResult>('RemoveUsersPayload').implement({
-  description: 'What `removeUsers` did.',
+const RemoveUsersPayload = builder.objectRef<RemovedUsers>('RemoveUsersPayload').implement({
+  description: 'Result of `removeUsers`.',
   fields: (t) => ({
     removed: t.exposeIDList('removed', { nullable: false, description: 'Ids of the removed users.' }),
     endedMembershipCount: t.exposeInt('endedMembershipCount', {
       nullable: false,
-      description: 'Direct memberships that ended with them.',
+      description: 'Number of their direct memberships, which were removed too.',
     }),
   }),
 });
@@ -129,17 +132,19 @@ const RemoveUsersPayload = builder.objectRef<RemoveUsersResult>('RemoveUsersPayl
 builder.mutationFields((t) => ({
   upsertUsers: t.field({
     description:
-      'Creates the users that are not there yet, which only callers who see everything may do, and updates the others. All or none.',
+      'Updates users, and creates those that do not exist, all or none. Only callers who see all tenants may create users.',
     type: UpsertUsersPayload,
-    args: { input: t.arg({ type: UpsertUsersInput, required: true, description: 'The users.' }) },
+    args: {
+      input: t.arg({ type: UpsertUsersInput, required: true, description: 'The tenant and its users.' }),
+    },
     complexity: ({ input }) => ({ field: 1, multiplier: Math.max(1, input.users.length) }),
     errors: typedErrors('upsertUsers', ['VALIDATION_FAILED', 'NOT_FOUND', 'OTHER_TENANT', 'LIMIT_EXCEEDED']),
     resolve: (_root, { input }, { directory }) => upsertUsers(directory, input),
   }),
   removeUsers: t.field({
-    description: 'Removes users from the directory and ends their memberships. All or none.',
+    description: 'Removes users and their memberships from the directory, all or none.',
     type: RemoveUsersPayload,
-    args: { input: t.arg({ type: RemoveUsersInput, required: true, description: 'Which users.' }) },
+    args: { input: t.arg({ type: RemoveUsersInput, required: true, description: 'The users to remove.' }) },
     errors: typedErrors('removeUsers', ['VALIDATION_FAILED', 'NOT_FOUND', 'UNKNOWN_USERS', 'LIMIT_EXCEEDED']),
     resolve: (_root, { input }, { directory }) => removeUsers(directory, input),
   }),

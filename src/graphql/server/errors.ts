@@ -1,10 +1,10 @@
-// Errors as GraphQL clients get them: refusals with their code, everything else masked and logged whole.
+// Errors as GraphQL clients get them: refusals with their code; any other error is logged in full and masked.
 import { GraphQLError } from 'graphql';
 import { type DirectoryError, type ErrorCode, isDirectoryError, refuse } from '../../model/errors.ts';
 import { bearerChallenge } from '../../model/refused-token.ts';
 import type { RequestLog } from '../../model/request-log.ts';
 
-/** HTTP status of a request that is refused as a whole; refusals of single fields leave it at 200. */
+/** HTTP status of a request that is refused as a whole. A refusal of a single field leaves the status at 200. */
 export const STATUS = {
   VALIDATION_FAILED: 400,
   NOT_FOUND: 404,
@@ -20,51 +20,51 @@ export const STATUS = {
   UNAVAILABLE: 503,
 } satisfies Record<ErrorCode, number>;
 
-/** A refusal as GraphQL error: its message, its code and what it carries. */
-export function toGraphQLError(error: DirectoryError, at?: GraphQLError): GraphQLError {
+/** A refusal as a GraphQL error: message, code and details, at the location and path of `located`. */
+export function toGraphQLError(error: DirectoryError, located?: GraphQLError): GraphQLError {
   const { message, code, details } = error;
   return new GraphQLError(message, {
-    nodes: at?.nodes ?? null,
-    path: at?.path ?? null,
+    nodes: located?.nodes ?? null,
+    path: located?.path ?? null,
     extensions: { code, ...details },
   });
 }
 
-/** A limit of the server that the request exceeds: the message names the limit. */
+/** The error of a request that exceeds a limit of the server. The message names the limit. */
 export function limitError(message: string, limit: number): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED', limit } });
 }
 
 /**
- * Yoga's `maskError`: errors of GraphQL itself and refusals pass, everything else becomes an "Unexpected error" that
- * names the request, and is noted whole for its line of the log.
+ * Yoga's `maskError`. Errors of GraphQL itself and refusals pass unchanged. Any other error is logged in full, and becomes
+ * an "Unexpected error" with the id of the request.
  */
 export function maskError(error: unknown, log: RequestLog): Error {
-  const at = error instanceof GraphQLError ? error : undefined;
-  const original = at ? at.originalError : error;
-  if (at && (!original || original instanceof GraphQLError)) {
-    if (at.extensions.code === 'TIMEOUT') log.noteError(refuse.unavailable(at.message));
-    return at;
+  const located = error instanceof GraphQLError ? error : undefined;
+  const original = located ? located.originalError : error;
+  if (located && (!original || original instanceof GraphQLError)) {
+    if (located.extensions.code === 'TIMEOUT') log.noteError(refuse.unavailable(located.message));
+    return located;
   }
   log.noteError(original);
-  if (isDirectoryError(original)) return toGraphQLError(original, at);
+  if (isDirectoryError(original)) return toGraphQLError(original, located);
   return new GraphQLError('Unexpected error', {
-    nodes: at?.nodes ?? null,
-    path: at?.path ?? null,
+    nodes: located?.nodes ?? null,
+    path: located?.path ?? null,
     extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: log.requestId },
   });
 }
 
-/** What tells a client when to try again, on any answer with an error that passes. */
+/** Headers of a response with a transient error: the client may retry after one second. */
 export const RETRY_AFTER = { 'retry-after': '1' };
 
-/** Whether an answer that holds these errors should be asked for again. */
-export const mayPass = (errors: readonly Error[] | undefined): boolean =>
+/** Whether any of the errors is transient, so that the client should retry. */
+export const isTransient = (errors: readonly Error[] | undefined): boolean =>
   errors?.some((error) => error instanceof GraphQLError && error.extensions.code === 'UNAVAILABLE') ?? false;
 
 /**
- * The answer to a request that is refused before it is read, in GraphQL's form and the media type that the client
- * accepts (GraphQL over HTTP, section 6.3); as JSON where it accepts none that there is.
+ * The response to a request that is refused before its operation is read: a GraphQL result in the media type that the
+ * client accepts (GraphQL over HTTP, section 6.3), or in `application/json` if the client accepts none of ours.
  */
 export function refusedResponse(error: DirectoryError, contentType: string | null): Response {
   const status = STATUS[error.code];

@@ -1,16 +1,16 @@
-// JSON bodies as the fast path reads them: what cannot be kept exactly is refused.
+// Makes Yoga parse JSON as the fast path does: values that would lose precision and repeated keys are refused.
 import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { refuse } from '../../model/errors.ts';
 import { parseJson, RepeatedKey } from '../../model/json.ts';
 import { toGraphQLError } from './errors.ts';
 
-/** Lets Yoga's parsers of bodies read JSON as the fast path does. */
+/** Replaces JSON parsing in Yoga's request parsers for JSON and form bodies. */
 export const exactVariables: Plugin = {
   onRequestParse({ request, requestParser, setRequestParser }) {
     if (!requestParser || request.method !== 'POST') return;
     const type = request.headers.get('content-type') ?? '';
-    // What is given to the parser is what Yoga's own limits leave of the request.
+    // Yoga passes the parser a request to which its own limits apply, so the body is read from that request.
     if (JSON_TYPE.test(type)) {
       setRequestParser((limited) =>
         requestParser({ json: async () => parse(await limited.text()) } as Request),
@@ -26,18 +26,18 @@ export const exactVariables: Plugin = {
   },
 };
 
-/** Reads JSON that stands at this place of the request; tells which key is repeated, as of any breach of input rules. */
-function parse(text: string, place: string[] = []): unknown {
+/** Parses the JSON at a path of the request. A repeated key is refused with VALIDATION_FAILED and its path. */
+function parse(text: string, parentPath: string[] = []): unknown {
   try {
     return parseJson(text);
   } catch (error) {
     if (!(error instanceof RepeatedKey)) throw error;
-    const path = [...place, ...error.path.map(String)];
+    const path = [...parentPath, ...error.path.map(String)];
     const { message, extensions } = toGraphQLError(refuse.validation([{ path, message: RepeatedKey.fault }]));
     throw new GraphQLError(message, { extensions: { ...extensions, http: { status: 400 } } });
   }
 }
 
-/** The types whose bodies Yoga reads by `json()`, and as a form. */
+/** The media types that Yoga reads with `json()`, and as a form. */
 const JSON_TYPE = /^application\/(graphql\+)?json\s*([;,]|$)/;
 const FORM_TYPE = /^application\/x-www-form-urlencoded\s*([;,]|$)/;

@@ -1,18 +1,21 @@
-// GraphiQL, served from the package, with operations to start from: some queries, and each mutation.
+// The GraphiQL page, with example operations: some queries, and one for each mutation.
 import { hash } from 'node:crypto';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 
-/** A tab: one operation, so that it runs without being chosen first. */
+/** A tab of GraphiQL. It holds one operation, so that it runs without a choice of operation. */
 export type Example = { readonly query: string; readonly variables?: Record<string, unknown> };
 
 const NORTHWIND = 'tnt_Northwind0000000';
 const RESEARCH = 'grp_north006Research';
 const FINANCE = 'grp_north015Finance0';
 
-/** In lines that the editor shows whole on a narrow window; in any order each answers with its payload at first. */
+/**
+ * The tabs, on the development data. Lines are short enough for the editor in a narrow window. Each mutation returns its
+ * payload when it runs for the first time, in any order.
+ */
 export const EXAMPLES: readonly Example[] = [
   {
-    query: `# Who am I, and which groups do I see?
+    query: `# Who am I, and which groups can I see?
 query Welcome {
   viewer { subject role mayChange }
   groups(first: 10) {
@@ -57,24 +60,29 @@ query Hierarchy($filter: GroupFilter) {
 }`,
     variables: { filter: { tenantId: NORTHWIND, parentGroupId: null } },
   },
-  mutation('createGroup', 'A name is free once among its siblings.', 'group { id name path version }', {
+  mutation('createGroup', 'Names are unique among siblings.', 'group { id name path version }', {
     tenantId: NORTHWIND,
     name: 'Book club',
     type: 'DISTRIBUTION',
     initialMemberIds: ['usr_north00030000000'],
   }),
-  mutation('updateGroup', 'What is absent stays; null clears.', 'group { id name description version }', {
-    id: RESEARCH,
-    description: 'What comes next',
-  }),
+  mutation(
+    'updateGroup',
+    'Omitted fields stay unchanged; null clears.',
+    'group { id name description version }',
+    {
+      id: RESEARCH,
+      description: 'What comes next',
+    },
+  ),
   mutation(
     'deleteGroup',
-    'BLOCK, ORPHAN or CASCADE: what of its children?',
+    'The strategy is BLOCK, ORPHAN or CASCADE.',
     'deletedGroupIds\n      movedGroups { id name path }\n      removedMembershipCount',
     { id: FINANCE, strategy: 'ORPHAN' },
   ),
   {
-    query: `# Deletes a group first, to have one to restore.
+    query: `# Deletes a group first, in order to restore it.
 mutation RestoreGroup(
   $delete: DeleteGroupInput!
   $restore: RestoreGroupInput!
@@ -99,7 +107,7 @@ mutation RestoreGroup(
   },
   mutation(
     'addGroupMembers',
-    'Who is a member stays one.',
+    'Existing members are left unchanged.',
     'added unchanged\n      group { id name memberCount }',
     {
       groupId: RESEARCH,
@@ -108,7 +116,7 @@ mutation RestoreGroup(
   ),
   mutation(
     'removeGroupMembers',
-    'Only direct memberships end.',
+    'Only direct memberships are removed.',
     'removed unchanged\n      group { id memberCount }',
     {
       groupId: RESEARCH,
@@ -117,7 +125,7 @@ mutation RestoreGroup(
   ),
   mutation(
     'updateGroupMembers',
-    'Both at once, all or nothing.',
+    'Adds and removes in one transaction.',
     'added removed unchanged\n      group { id memberCount }',
     {
       groupId: 'grp_north005Quality0',
@@ -127,29 +135,29 @@ mutation RestoreGroup(
   ),
   mutation(
     'addNestedGroups',
-    "The children's members count in the group.",
+    'Members of children become effective members.',
     'added unchanged\n      group { id effectiveMemberCount }',
     { groupId: 'grp_north028ArchiveO', childGroupIds: ['grp_north030SiteGhen'] },
   ),
   mutation(
     'removeNestedGroup',
-    'They count in it no longer.',
+    'Their effective membership ends.',
     'group { id effectiveMemberCount }\n      childGroup { id name }',
     { groupId: 'grp_north018People00', childGroupId: 'grp_north020Learning' },
   ),
-  mutation('upsertUsers', 'Users as the identity provider tells them.', 'created updated', {
+  mutation('upsertUsers', 'Creates or updates users, by id.', 'created updated', {
     tenantId: NORTHWIND,
     users: [{ id: 'usr_north09990000000', email: 'zoe.zhang@northwind.example', displayName: 'Zoe Zhang' }],
   }),
-  mutation('removeUsers', 'Their memberships end.', 'removed\n      endedMembershipCount', {
+  mutation('removeUsers', 'Also removes their memberships.', 'removed\n      endedMembershipCount', {
     tenantId: NORTHWIND,
     userIds: ['usr_north01900000000'],
   }),
 ];
 
-function mutation(name: string, remark: string, payload: string, input: object): Example {
+function mutation(name: string, comment: string, payload: string, input: object): Example {
   const title = `${name[0]!.toUpperCase()}${name.slice(1)}`;
-  const query = `# ${remark}
+  const query = `# ${comment}
 mutation ${title}(
   $input: ${title}Input!
 ) {
@@ -165,8 +173,8 @@ mutation ${title}(
 }
 
 /**
- * The script of the page alone may run, and talks to this server alone; styles are let through, which the editor writes
- * into elements, and its workers come from blobs. No other site can frame it to have somebody click in it.
+ * The Content-Security-Policy. Only the page's own script runs, and it can connect to this server only. The editor needs
+ * inline styles, and starts its workers from blobs. No site may frame the page, which prevents clickjacking.
  */
 const policy = (script: string) =>
   [
@@ -183,15 +191,15 @@ const policy = (script: string) =>
   ].join('; ');
 
 /**
- * More tabs than fit beside each other are scrolled out of sight without a sign; this way they stand in rows. And a tab
- * that is pressed is moved from under the mouse, before it has been clicked: it stays.
+ * By default, tabs that do not fit are scrolled out of view without a scroll bar: here they wrap into rows. And pressing a
+ * tab moves it away from the pointer before the click is complete: here it does not move.
  */
 const STYLE = `
   .graphiql-container .graphiql-session-header { height: auto }
   .graphiql-container .graphiql-tabs { flex-wrap: wrap }
   .graphiql-container .graphiql-tab { transform: none !important }`;
 
-/** The page, made when it is first asked for; with a development token, its Authorization header is filled in. */
+/** Returns the page, rendered on the first request. Its Authorization header has the development token, if there is one. */
 export function graphiqlPage(developmentToken: string | null): () => Response {
   let page: ReturnType<typeof render> | undefined;
   return () => {
@@ -222,10 +230,10 @@ function render(developmentToken: string | null) {
       headers,
     })),
     shouldPersistHeaders: false,
-    // Whoever has no token yet has to fill one in first.
+    // Without a token, the user has to enter one first.
     defaultEditorToolsVisibility: developmentToken ? 'variables' : 'headers',
   }).replace('</head>', `<style>${STYLE}</style></head>`);
-  // Its one script ends the body.
+  // The page has one script, at the end of the body.
   const script = html.slice(html.indexOf('<script>') + '<script>'.length, html.lastIndexOf('</script>'));
   return {
     html: Buffer.from(html),

@@ -1,17 +1,18 @@
-// The GraphQL endpoint: authenticate, read, check limits, execute for the caller, mask.
+// The GraphQL endpoint: authenticates, parses, enforces limits, executes for the caller and masks errors.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { GraphQLError } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Directory } from '../../domain/directory.ts';
 import type { Caller } from '../../model/caller.ts';
 import { isDirectoryError } from '../../model/errors.ts';
+import type { FastPath } from '../../model/plain-request.ts';
 import type { RequestLog } from '../../model/request-log.ts';
 import type { Context } from '../schema/context.ts';
 import { schema } from '../schema/schema.ts';
-import { maskError, mayPass, RETRY_AFTER, refusedResponse } from './errors.ts';
+import { isTransient, maskError, RETRY_AFTER, refusedResponse } from './errors.ts';
 import { exactVariables } from './exact-variables.ts';
 import { executeInOrder } from './execute.ts';
-import { contentTypeFor, createFastPath, type PlainRequest } from './fast-path.ts';
+import { contentTypeFor, createFastPath } from './fast-path.ts';
 import { graphiqlPage } from './graphiql.ts';
 import { type Limits, limitPlugins } from './limits.ts';
 import { DOCUMENT_ID, persistedOperations } from './persisted-operations.ts';
@@ -21,21 +22,21 @@ export type GraphQLOptions = {
   authenticate: (authorization: string | null) => Promise<Caller>;
   openDirectory: (caller: Caller) => Directory;
   limits: Limits;
-  /** The only operations that are answered; null: any. */
+  /** The only operations that are accepted; null accepts any operation. */
   trustedDocuments: TrustedDocuments | null;
-  /** Filled into GraphiQL; null outside development. */
+  /** A token that GraphiQL starts with; null outside development. */
   developmentToken: string | null;
 };
 
 /**
- * Answers requests to `/graphql`: `fastPath` the plain operations that are well, `fetch` everything. Nothing is parsed
- * before the token holds; a browser that asks for a page gets GraphiQL. Since a token travels in the Authorization
- * header alone, no other site can make a browser send one.
+ * Creates the handler of `/graphql`: `fetch` answers every request, `fastPath` plain requests only. Nothing is parsed
+ * before the token is verified. A browser that navigates to the endpoint gets GraphiQL. Cross-site request forgery is not
+ * possible: a token is accepted in the Authorization header only, which a browser never sends by itself.
  */
 export function createGraphQLHandler(options: GraphQLOptions) {
   const { authenticate, openDirectory, limits, trustedDocuments, developmentToken } = options;
-  // Yoga's maskError is told the error alone; this tells it whose request it was.
-  const currentRequest = new AsyncLocalStorage<RequestLog>();
+  // Yoga passes maskError the error only; this passes it the log of the request.
+  const currentLog = new AsyncLocalStorage<RequestLog>();
   const yoga = createYoga<Context>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -45,20 +46,20 @@ export function createGraphQLHandler(options: GraphQLOptions) {
     multipart: false,
     logging: false,
     cors: false,
-    // The short way keeps what is valid; kept errors would come back without their code.
+    // The fast path has its own cache of valid operations. Yoga's cache also holds errors, and loses their codes.
     parserAndValidationCache: false,
     maskedErrors: {
       maskError(error) {
-        const masked = maskError(error, currentRequest.getStore()!);
-        // Yoga's own way to headers: it takes `http` out of what it sends.
-        if (mayPass([masked]))
+        const masked = maskError(error, currentLog.getStore()!);
+        // Yoga sets the headers of `extensions.http`, and removes it from the response.
+        if (isTransient([masked]))
           Object.assign((masked as GraphQLError).extensions, { http: { headers: RETRY_AFTER } });
         return masked;
       },
     },
     extraParamNames: [DOCUMENT_ID],
     plugins: [
-      executor,
+      sortedErrors,
       exactVariables,
       persistedOperations(trustedDocuments),
       ...limitPlugins(limits),
@@ -66,7 +67,7 @@ export function createGraphQLHandler(options: GraphQLOptions) {
   });
   const fastPath = createFastPath({
     schema,
-    steps: () => yoga.getEnveloped() as never,
+    getEnveloped: () => yoga.getEnveloped() as never,
     authenticate,
     openDirectory,
     limits,
@@ -75,29 +76,29 @@ export function createGraphQLHandler(options: GraphQLOptions) {
   const pageWithoutToken = graphiqlPage(null);
   const fetch = async (request: Request, log: RequestLog): Promise<Response> => {
     if (wantsPage(request)) {
-      // A page of another origin may be allowed to read answers, but not this token in one.
+      // CORS may let a page of another origin read responses, and it must not get the token from one.
       return request.headers.has('origin') ? pageWithoutToken() : page();
     }
     const caller = await authenticate(request.headers.get('authorization'));
     log.noteCaller(caller);
     const context = { directory: openDirectory(caller) };
-    return currentRequest.run(log, async () => yoga.fetch(request, context));
+    return currentLog.run(log, async () => yoga.fetch(request, context));
   };
   return {
     fetch: (request: Request, log: RequestLog) =>
       fetch(request, log).catch(refusalOf({ log, accept: request.headers.get('accept') })),
-    // The short way answers any text that is valid: where only registered operations are answered, there is none.
-    fastPath: async (request: PlainRequest) =>
-      trustedDocuments ? null : fastPath(request).catch(refusalOf(request)),
+    // The fast path executes any valid operation, so it is off when only registered operations are accepted.
+    fastPath: (async (request) =>
+      trustedDocuments ? null : fastPath(request).catch(refusalOf(request))) satisfies FastPath,
   };
 }
 
-/** The executor of the short way: Yoga's own tells errors otherwise. */
-const executor: Plugin = {
+/** Makes Yoga use the executor of the fast path, so that both list errors in the same order. */
+const sortedErrors: Plugin = {
   onExecute: ({ setExecuteFn }) => setExecuteFn(executeInOrder),
 };
 
-/** Answers refusals of a request as a whole, and passes everything else on. */
+/** Turns a refusal of the whole request into a response, and throws any other error again. */
 const refusalOf =
   ({ log, accept }: { log: RequestLog; accept: string | null }) =>
   (error: unknown): Response => {
@@ -107,8 +108,8 @@ const refusalOf =
   };
 
 /**
- * Whether a browser is shown this address, and not a program asked it: it accepts HTML, and sends no token of its own.
- * With a query in the address, which GraphiQL writes there, the page opens on that query.
+ * Whether a browser navigates to the endpoint: the request accepts HTML and has no bearer token. The address may have a
+ * `query` parameter, which GraphiQL opens.
  */
 function wantsPage({ method, headers }: Request): boolean {
   if (method !== 'GET' && method !== 'HEAD') return false;

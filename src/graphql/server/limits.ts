@@ -1,4 +1,4 @@
-// Limits on what a document may hold, on from the start; each breach is an error that names the limit.
+// Limits of documents and operations, as plugins of Yoga. Each is enforced by default, and its error names the limit.
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
 import { maxDirectivesPlugin } from '@escape.tech/graphql-armor-max-directives';
@@ -15,13 +15,13 @@ export type Limits = {
   aliases: number;
   directives: number;
   cost: number;
-  /** Milliseconds that an operation may take. */
+  /** How long an operation may take, in milliseconds. */
   operationMs: number;
 };
 
-/** All of them, as plugins of the server. */
+/** One plugin for each limit. Errors have the code LIMIT_EXCEEDED, or TIMEOUT for `operationMs`. */
 export function limitPlugins(limits: Limits): Plugin[] {
-  const coded = {
+  const withCode = {
     onReject: [
       (_context: unknown, error: GraphQLError) => {
         Object.assign(error.extensions, { code: 'LIMIT_EXCEEDED' });
@@ -30,26 +30,26 @@ export function limitPlugins(limits: Limits): Plugin[] {
   };
   return [
     bracketDepth(limits.brackets),
-    maxTokensPlugin({ n: limits.tokens, ...coded }) as Plugin,
-    // The package would let `__typename` alone be repeated; nobody is exempt here.
-    maxAliasesPlugin({ n: limits.aliases, allowList: [], ...coded }) as Plugin,
-    maxDirectivesPlugin({ n: limits.directives, ...coded }) as Plugin,
+    maxTokensPlugin({ n: limits.tokens, ...withCode }) as Plugin,
+    // By default the package exempts `__typename`.
+    maxAliasesPlugin({ n: limits.aliases, allowList: [], ...withCode }) as Plugin,
+    maxDirectivesPlugin({ n: limits.directives, ...withCode }) as Plugin,
     maxDepthPlugin({
       n: limits.depth,
       ignoreIntrospection: true,
       flattenFragments: true,
-      ...coded,
+      ...withCode,
     }) as Plugin,
     cost(limits.cost),
     operationTimeout(limits.operationMs),
   ];
 }
 
-/** Refuses nesting that would overflow the parser's stack: the parser is recursive, this is not. */
+/** Refuses documents whose nesting could overflow the stack of the parser, which is recursive. This check is not. */
 function bracketDepth(limit: number): Plugin {
   return {
     onParams({ params }) {
-      // What is no text is refused by Yoga's own check, which comes later.
+      // A query that is no string is refused by a later check of Yoga.
       if (typeof params.query === 'string' && deepestBracket(params.query) > limit) {
         throw limitError(`The document nests brackets deeper than ${limit}`, limit);
       }
@@ -57,7 +57,7 @@ function bracketDepth(limit: number): Plugin {
   };
 }
 
-/** Strings and comments, which hold brackets that do not count, or one bracket. */
+/** A string or comment, whose brackets do not count, or one bracket. */
 const BRACKETS = /"""(?:\\"""|[\s\S])*?(?:"""|$)|"(?:\\.|[^"\\\n])*"?|#[^\n\r]*|[[\](){}]/g;
 
 /** The deepest nesting of `{`, `(` and `[` outside strings and comments. */
@@ -71,7 +71,7 @@ export function deepestBracket(document: string): number {
   return deepest;
 }
 
-/** Refuses operations above the limit, and tells every client what its operation was counted as. */
+/** Refuses operations that cost more than the limit, and reports the cost in the extensions of every result. */
 function cost(limit: number): Plugin {
   return {
     onExecute({ args, setResultAndStopExecution }) {
@@ -93,10 +93,10 @@ function cost(limit: number): Plugin {
   };
 }
 
-/** What every answer tells of its cost. */
+/** The extension of a result that reports the operation's cost. */
 export const costExtension = (requested: number, limit: number) => ({ cost: { requested, limit } });
 
-/** Answers in time, whatever the operation waits for; its statements end by their own timeouts. */
+/** Ends the response to an operation in time. Its statements are not cancelled: they have their own timeouts. */
 function operationTimeout(milliseconds: number): Plugin {
   return {
     onExecute({ executeFn, setExecuteFn }) {
@@ -105,7 +105,7 @@ function operationTimeout(milliseconds: number): Plugin {
   };
 }
 
-/** What `work` gives, or a result that holds only the error TIMEOUT, as soon as it takes longer. */
+/** The result of `work`, or a result with the error TIMEOUT once `work` takes longer than `milliseconds`. */
 export async function withinTime<Result>(
   milliseconds: number,
   work: () => Result | Promise<Result>,

@@ -1,4 +1,4 @@
-// Operations ready to run: parsed, validated and compiled once for each text, within bounds.
+// The operation cache: operations that are parsed, validated and compiled once for each text, in bounded memory.
 import {
   type DocumentNode,
   type ExecutionResult,
@@ -18,71 +18,75 @@ import {
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Context } from '../schema/context.ts';
-import { type CompiledQuery, compiledFields, queryCompiler } from './compiled.ts';
+import { type CompiledQuery, compilableFieldCount, queryCompiler } from './compiled-query.ts';
 import { executeInOrder } from './execute.ts';
 import { operationCost } from './operation-cost.ts';
 
-/** Bytes of all operations that are kept: hundreds of a client's, of which the longest take some 500 KB each, compiled. */
+/** Memory of the cache, in bytes: room for hundreds of typical operations. The largest take about 500 KB each, compiled. */
 const MAX_BYTES = 32_000_000;
-/** What a node of a document and a compiled field were found to take at most, and an entry beside them. */
+/** Measured maximum memory of a document's node, of a compiled field, and of an entry without both. */
 const NODE_BYTES = 400;
 const FIELD_BYTES = 2_000;
 const ENTRY_BYTES = 16_000;
-/** Longer texts are prepared anew each time: no client sends them often. */
+/** Longer texts are parsed and validated for each request: no real client sends them often. */
 const MAX_TEXT_LENGTH = 16 * 1_024;
-/** Shapes of variables whose cost is kept for each operation, and how long the text of one may be. */
-const MAX_SHAPES = 20;
-const MAX_SHAPE_LENGTH = 200;
-/** Compiling costs as much as some hundred runs of a small operation, so one that is sent once is never compiled. */
+/** The costs that are cached for each operation, by the cost key of its variables, and the maximum length of a key. */
+const MAX_COSTS = 20;
+const MAX_COST_KEY_LENGTH = 200;
+/** Compiling takes as long as some hundred executions of a small operation, so an operation sent once is not compiled. */
 const RUNS_BEFORE_COMPILING = 3;
 
 type Variables = Record<string, unknown>;
 
-export type Prepared = {
-  /** The operation with these variables; null if they do not fit. */
-  withVariables(variables: Variables): Ready | null;
-  /** What it takes in memory, compiled or not. */
+export type CachedOperation = {
+  /** The operation with these variables; null if they are invalid. */
+  withVariables(variables: Variables): ExecutableOperation | null;
+  /** Memory of the entry, whether it is compiled yet or not. */
   readonly bytes: number;
 };
 
-export type Ready = {
-  /** Objects that the operation could return at most. */
+export type ExecutableOperation = {
+  /** The maximum number of objects that the operation could return. */
   readonly cost: number;
-  /** Answers exactly as graphql-js does. */
+  /** The same result as that of `executeInOrder`. */
   run(context: Context): Promise<ExecutionResult> | ExecutionResult;
 };
 
-/** The two steps that carry the limits of a document (limits.ts), as the server has them. */
-export type Steps = {
+/** The functions of Yoga that apply the limits of documents (limits.ts). */
+export type ParseAndValidate = {
   parse(text: string): DocumentNode;
   validate(schema: GraphQLSchema, document: DocumentNode): readonly GraphQLError[];
 };
 
 /**
- * Gives the operation of a text, or null for one that does not parse, is not valid, is a subscription, or is not
- * there: those take the long way, which says what is wrong.
+ * Creates the cache. Its function returns the operation of a text, or null if the text is invalid, lacks the named
+ * operation, or asks for a subscription: the caller falls back to Yoga, which reports the error.
  */
-export function operationCache(schema: GraphQLSchema, steps: () => Steps) {
+export function operationCache(schema: GraphQLSchema, getEnveloped: () => ParseAndValidate) {
   const compile = queryCompiler(schema);
-  const kept = new LRUCache<string, Prepared>({
+  const cache = new LRUCache<string, CachedOperation>({
     maxSize: MAX_BYTES,
-    // A character takes two bytes where one of the text is not of Latin-1.
+    // V8 stores a string with two bytes per character if any character is outside Latin-1.
     sizeCalculation: ({ bytes }, key) => 2 * key.length + bytes,
   });
-  return (text: string, operationName: string | null): Prepared | null => {
+  return (text: string, operationName: string | null): CachedOperation | null => {
     const key = JSON.stringify([operationName, text]);
-    const known = kept.get(key);
-    if (known) return known;
-    const document = validDocument(schema, text, steps());
+    const cached = cache.get(key);
+    if (cached) return cached;
+    const document = validDocument(schema, text, getEnveloped());
     const operation = document && getOperationAST(document, operationName);
     if (!document || !operation || operation.operation === 'subscription') return null;
-    const prepared = prepare({ schema, document, operation, operationName, compile });
-    if (key.length <= MAX_TEXT_LENGTH) kept.set(key, prepared);
-    return prepared;
+    const entry = createEntry({ schema, document, operation, operationName, compile });
+    if (key.length <= MAX_TEXT_LENGTH) cache.set(key, entry);
+    return entry;
   };
 }
 
-function validDocument(schema: GraphQLSchema, text: string, { parse, validate }: Steps): DocumentNode | null {
+function validDocument(
+  schema: GraphQLSchema,
+  text: string,
+  { parse, validate }: ParseAndValidate,
+): DocumentNode | null {
   try {
     const document = parse(text);
     return validate(schema, document).length === 0 ? document : null;
@@ -91,7 +95,7 @@ function validDocument(schema: GraphQLSchema, text: string, { parse, validate }:
   }
 }
 
-type Preparing = {
+type ValidOperation = {
   schema: GraphQLSchema;
   document: DocumentNode;
   operation: OperationDefinitionNode;
@@ -99,37 +103,47 @@ type Preparing = {
   compile: ReturnType<typeof queryCompiler>;
 };
 
-function prepare({ schema, document, operation, operationName, compile }: Preparing): Prepared {
+function createEntry({
+  schema,
+  document,
+  operation,
+  operationName,
+  compile,
+}: ValidOperation): CachedOperation {
   const definitions = operation.variableDefinitions ?? [];
-  const declared = definitions.map(({ variable, type }) => ({
+  const declaredVariables = definitions.map(({ variable, type }) => ({
     name: variable.name.value,
     type: typeFromAST(schema, type as NamedTypeNode) as unknown as GraphQLInputType,
   }));
-  const fields = compiledFields(document, operation);
+  const fieldCount = compilableFieldCount(document, operation);
   const costs = new Map<string, number>();
   const costOf = (variableValues: Variables, coerced: Variables) => {
-    const shape = JSON.stringify(declared.map(({ name, type }) => shapeOf(coerced[name], type)));
-    const known = costs.get(shape);
-    if (known !== undefined) return known;
+    const costKey = JSON.stringify(
+      declaredVariables.map(({ name, type }) => costFactors(coerced[name], type)),
+    );
+    const cachedCost = costs.get(costKey);
+    if (cachedCost !== undefined) return cachedCost;
     const cost = operationCost({ schema, document, operationName, variableValues });
-    if (costs.size < MAX_SHAPES && shape.length <= MAX_SHAPE_LENGTH) costs.set(shape, cost);
+    if (costs.size < MAX_COSTS && costKey.length <= MAX_COST_KEY_LENGTH) costs.set(costKey, cost);
     return cost;
   };
-  let runs = 0;
-  let compiled: CompiledQuery | null = null;
+  let runCount = 0;
+  let compiledQuery: CompiledQuery | null = null;
   return {
-    bytes: ENTRY_BYTES + NODE_BYTES * countNodes(document) + FIELD_BYTES * (fields ?? 0),
+    bytes: ENTRY_BYTES + NODE_BYTES * countNodes(document) + FIELD_BYTES * (fieldCount ?? 0),
     withVariables(variableValues) {
       const { coerced } = getVariableValues(schema, definitions, variableValues);
       if (!coerced) return null;
-      const cost = fitting(() => costOf(variableValues, coerced));
+      const cost = undefinedIfInvalid(() => costOf(variableValues, coerced));
       if (cost === undefined) return null;
       return {
         cost,
         async run(contextValue) {
-          runs += 1;
-          if (fields !== null && runs === RUNS_BEFORE_COMPILING + 1) compiled = compile(document, operation);
-          const result = await compiled?.(contextValue, coerced);
+          runCount += 1;
+          if (fieldCount !== null && runCount === RUNS_BEFORE_COMPILING + 1) {
+            compiledQuery = compile(document, operation);
+          }
+          const result = await compiledQuery?.(contextValue, coerced);
           return result ?? executeInOrder({ schema, document, operationName, contextValue, variableValues });
         },
       };
@@ -137,8 +151,8 @@ function prepare({ schema, document, operation, operationName, compile }: Prepar
   };
 }
 
-/** Undefined for variables that are null where an argument must not be. */
-function fitting<Value>(compute: () => Value): Value | undefined {
+/** Undefined if `compute` throws a GraphQLError, as for a nullable variable that is null in a non-null argument. */
+function undefinedIfInvalid<Value>(compute: () => Value): Value | undefined {
   try {
     return compute();
   } catch (error) {
@@ -148,31 +162,31 @@ function fitting<Value>(compute: () => Value): Value | undefined {
 }
 
 function countNodes(document: DocumentNode): number {
-  let nodes = 0;
+  let nodeCount = 0;
   visit(document, {
     enter() {
-      nodes += 1;
+      nodeCount += 1;
     },
   });
-  return nodes;
+  return nodeCount;
 }
 
 /**
- * What of a coerced variable a cost can depend on (complexity.ts): numbers, booleans, what is there, and lengths. It
- * holds no text of the caller, and is given up inside scalars, which may be JSON of any depth.
+ * Everything in a coerced variable that a cost can depend on (complexity.ts): numbers, booleans, presence and lengths.
+ * Contains no strings of the client. Does not descend into scalars, which may be JSON of any depth.
  */
-function shapeOf(value: unknown, type: GraphQLInputType): unknown {
+function costFactors(value: unknown, type: GraphQLInputType): unknown {
   if (value === undefined) return 'absent';
-  const nullable = getNullableType(type);
+  const nullableType = getNullableType(type);
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return value;
-  if (isListType(nullable)) {
+  if (isListType(nullableType)) {
     const items = value as unknown[];
-    const itemType = nullable.ofType;
+    const itemType = nullableType.ofType;
     return isLeafType(getNullableType(itemType))
       ? `${items.length} leaves`
-      : items.map((item) => shapeOf(item, itemType));
+      : items.map((item) => costFactors(item, itemType));
   }
-  if (!isInputObjectType(nullable)) return 'leaf';
-  const fields = Object.values(nullable.getFields());
-  return fields.map((field) => shapeOf((value as Variables)[field.name], field.type));
+  if (!isInputObjectType(nullableType)) return 'leaf';
+  const fields = Object.values(nullableType.getFields());
+  return fields.map((field) => costFactors((value as Variables)[field.name], field.type));
 }

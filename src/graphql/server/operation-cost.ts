@@ -1,4 +1,4 @@
-// What an operation may cost: the objects it could return, computed from its page sizes before it runs.
+// The cost of an operation: the number of objects that it could return, computed from its page sizes before it runs.
 import { complexityFromQuery } from '@pothos/plugin-complexity';
 import {
   type DefinitionNode,
@@ -17,13 +17,13 @@ type Operation = {
 };
 
 /**
- * Objects that the operation could return at most. Fields of type leaf are free. It follows from the document and the
- * values of declared variables alone; throws the GraphQLError of variables that do not fit.
+ * The maximum number of objects that the operation could return; fields of leaf types are free. Depends on nothing but
+ * the document and the values of its declared variables. Throws the GraphQLError of invalid variables.
  */
 export function operationCost({ schema, document, operationName, variableValues }: Operation): number {
   const operation = getOperationAST(document, operationName);
   if (!operation) return 0;
-  // The plugin takes the first operation it meets, so it is given only the one that will run.
+  // The plugin computes the first operation of a document, so the others are removed.
   const definitions = definitionsOf(document, operation);
   const { complexity } = complexityFromQuery(
     { ...document, definitions },
@@ -32,7 +32,7 @@ export function operationCost({ schema, document, operationName, variableValues 
   return complexity;
 }
 
-/** What the operation is made of: itself, and the document's fragments. */
+/** The operation, followed by all fragments of the document. */
 export function definitionsOf(document: DocumentNode, operation: OperationDefinitionNode): DefinitionNode[] {
   return [operation, ...document.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION)];
 }

@@ -1,4 +1,4 @@
-// The operations that were registered by the frontends' builds: read once, at start, each held to the schema.
+// Trusted documents: the operations that the builds of frontends registered, read and validated once at start.
 import { readFile } from 'node:fs/promises';
 import { type GraphQLError, parse, validate } from 'graphql';
 import { z } from 'zod';
@@ -7,31 +7,31 @@ import { schema } from '../schema/schema.ts';
 /** The text of each registered operation by its id. */
 export type TrustedDocuments = ReadonlyMap<string, string>;
 
-/** What relay-compiler writes (`persistConfig`), and most others: the text of each operation under its id. */
+/** The format of relay-compiler (`persistConfig`) and most other tools: the text of each operation by its id. */
 const plainManifest = z.record(z.string(), z.string());
 
-/** What `@apollo/generate-persisted-query-manifest` writes. */
+/** The format of `@apollo/generate-persisted-query-manifest`. */
 const apolloManifest = z.object({
   format: z.literal('apollo-persisted-query-manifest'),
   operations: z.array(z.object({ id: z.string(), body: z.string() })),
 });
 
-/** At most this many faults are told: the first ones show what is wrong with the rest. */
-const MAX_FAULTS = 10;
+/** The number of errors in the message. The first few usually show what is wrong with the rest. */
+const MAX_ERRORS = 10;
 
 /**
- * The operations of a manifest file, Relay's or Apollo's. Throws one error that names the file, and each operation that
- * this schema would refuse: a server that cannot answer its frontends should not start.
+ * Reads a manifest file in the format of Relay or Apollo. Throws one error that names the file and its first invalid
+ * operations: a server that cannot answer its frontends should not start.
  */
 export async function readTrustedDocuments(path: string): Promise<TrustedDocuments> {
   const documents = operationsOf(await readManifest(path));
   if (!documents || documents.size === 0) {
-    throw misconfigured(path, ['is no manifest: neither {"id": "operation", …} nor one of Apollo']);
+    throw misconfigured(path, ['not a manifest: neither {"id": "operation", …} nor the format of Apollo']);
   }
-  const faults = [...documents].flatMap(([id, text]) =>
-    faultsOf(text).map(({ message }) => `${id}: ${message}`),
+  const errors = [...documents].flatMap(([id, text]) =>
+    errorsOf(text).map(({ message }) => `${id}: ${message}`),
   );
-  if (faults.length > 0) throw misconfigured(path, faults.slice(0, MAX_FAULTS));
+  if (errors.length > 0) throw misconfigured(path, errors.slice(0, MAX_ERRORS));
   return documents;
 }
 
@@ -50,7 +50,7 @@ function operationsOf(manifest: unknown): TrustedDocuments | null {
   return plain.success ? new Map(Object.entries(plain.data)) : null;
 }
 
-function faultsOf(text: string): readonly GraphQLError[] {
+function errorsOf(text: string): readonly GraphQLError[] {
   try {
     return validate(schema, parse(text));
   } catch (error) {
@@ -58,7 +58,7 @@ function faultsOf(text: string): readonly GraphQLError[] {
   }
 }
 
-function misconfigured(path: string, faults: readonly string[]): Error {
-  const lines = faults.map((fault) => `\n  ${fault}`).join('');
-  return new Error(`The trusted documents of ${path} do not hold (TRUSTED_DOCUMENTS):${lines}`);
+function misconfigured(path: string, errors: readonly string[]): Error {
+  const lines = errors.map((error) => `\n  ${error}`).join('');
+  return new Error(`The trusted documents in ${path} are invalid (TRUSTED_DOCUMENTS):${lines}`);
 }

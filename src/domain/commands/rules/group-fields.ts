@@ -1,9 +1,9 @@
 // A group's own fields, as events hold them and columns store them.
 import { Prisma } from '../../../database/database.ts';
 import type { JsonObject } from '../../../model/json.ts';
-import type { GroupRow } from '../../rows/groups.ts';
+import type { Group } from '../../rows/groups.ts';
 
-export const groupFields = ({ name, description, type, parentGroupId, customAttributes }: GroupRow) => ({
+export const groupFields = ({ name, description, type, parentGroupId, customAttributes }: Group) => ({
   name,
   description,
   type,

@@ -4,16 +4,16 @@ import { Prisma } from '../../../database/database.ts';
 import { refuse } from '../../../model/errors.ts';
 import { MAX_IDS_PER_CALL } from '../../../model/groups.ts';
 import type { TenantId } from '../../../model/ids.ts';
-import { assertMayChange, type Directory } from '../../directory.ts';
+import { assertMayChange, type Directory, mayChange } from '../../directory.ts';
 import type { WriteContext } from '../../log/write-context.ts';
 import { requireGroup } from '../../queries/groups.ts';
 import { findTenant } from '../../queries/tenants.ts';
-import type { GroupRow } from '../../rows/groups.ts';
+import { type Group, isVisibleGroup } from '../../rows/groups.ts';
 
 /** Optimistic concurrency: refused with the current version if the caller has seen an older one. */
-export function assertExpectedVersion(group: GroupRow, expectedVersion: number | null | undefined): void {
-  if (expectedVersion != null && group.version !== expectedVersion) {
-    throw refuse.versionConflict(group.version ?? 0);
+export function assertExpectedVersion({ version }: Group, expectedVersion: number | null | undefined): void {
+  if (expectedVersion != null && version !== expectedVersion) {
+    throw refuse.versionConflict(version);
   }
 }
 
@@ -25,9 +25,9 @@ export async function notInTenant(directory: Directory, { query }: WriteContext,
 }
 
 /** The group of a change. Refused: NOT_FOUND if it is hidden, FORBIDDEN if the caller may only read it. */
-export async function requireGroupToChange(directory: Directory, id: string): Promise<GroupRow> {
+export async function requireGroupToChange(directory: Directory, id: string): Promise<Group> {
   const group = await requireGroup(directory, id);
-  assertMayChange(directory);
+  if (isVisibleGroup(group) || !mayChange(directory)) throw refuse.forbidden();
   return group;
 }
 

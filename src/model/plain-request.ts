@@ -1,0 +1,19 @@
+// The contract of GraphQL's fast path: the request that the HTTP listener hands to graphql/, and its answer.
+import type { RequestLog } from './request-log.ts';
+
+/** A POST of JSON to the GraphQL endpoint, with its body as text. */
+export type PlainRequest = {
+  body: string;
+  authorization: string | null;
+  accept: string | null;
+  log: RequestLog;
+};
+
+/** A response with status 200. */
+export type PlainAnswer = { contentType: string; body: string };
+
+/**
+ * Answers a plain request, or returns null before anything has been executed: the caller then falls back to the full
+ * GraphQL handler. A `Response` has a status or headers beyond those of a `PlainAnswer`.
+ */
+export type FastPath = (request: PlainRequest) => Promise<PlainAnswer | Response | null>;
