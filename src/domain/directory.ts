@@ -1,4 +1,4 @@
-// The directory as one caller sees it: the one place where access is decided. Everything else asks it.
+// The directory as one caller sees it. Access is decided here and nowhere else.
 import { type Database, Prisma, type Query, type Sql } from '../database/database.ts';
 import { databaseError } from '../database/errors.ts';
 import { type Caller, isUserCaller, type UserCaller, type Visibility } from '../model/caller.ts';
@@ -6,37 +6,37 @@ import { refuse } from '../model/errors.ts';
 import type { TenantId } from '../model/ids.ts';
 import { actorOf, lockTenant, type WriteContext, withWriteContext } from './log/write-context.ts';
 
-/** What a read needs to know of whoever is asking: which tenants are in sight. */
+/** What a read needs to know of its caller: the visible tenants. */
 export type Reader = {
   readonly db: Database;
   readonly visibility: Visibility;
-  /** Runs SQL outside a transaction; the statement must hold `scope` or `within` for each table that belongs to a tenant. */
+  /** Runs SQL outside a transaction. The statement must apply `scope` or `within` to each table that has a tenant. */
   readonly sql: Query;
   /**
-   * Predicate that holds for rows whose tenant column is in sight: a check of rows that something else finds. It is kept
-   * from the indexes, as the planner, which takes a tenant for an average one, would rather read a whole tenant than a
-   * handful of ids; and some tenant is most of the directory.
+   * Predicate for rows of visible tenants, to filter rows that another condition finds. Written so that no index can
+   * serve it: the planner assumes a tenant of average size, and would scan a tenant by its index instead of looking up a
+   * few ids, although one tenant can be most of the directory.
    */
   scope(tenantColumn: Sql): Sql;
-  /** The same as a key to find rows by: for lists of what is in sight. */
+  /** The same predicate for lists that find their rows by tenant: an index can serve it. */
   within(tenantColumn: Sql): Sql;
-  /** The same for a column that holds a partner's id. */
+  /** Predicate for rows of visible partners. */
   scopePartner(partnerColumn: Sql): Sql;
 };
 
 /**
- * A directory opened for one caller and one request: its answers are cached until the caller changes something.
- * Every statement it issues carries the caller's tenants (`scope`).
+ * A directory opened for one caller and one request. Reads are cached until the caller changes something. Every
+ * statement is limited to the caller's tenants (`scope`).
  */
 export type Directory = Reader & {
   readonly caller: Caller;
-  /** The value that `create` makes, once until the next change. */
+  /** The cached value of `key`; calls `create` on first use and again after a change. */
   memo<Value>(key: object, create: () => Value): Value;
-  /** Drops what was cached, after a change. */
+  /** Clears the cache after a change. */
   forget(): void;
   /**
-   * Runs a change of a tenant in one transaction, under the tenant's lock, with the events that it records; then drops
-   * what was cached. Refused: NOT_FOUND if the tenant is not visible, FORBIDDEN if the caller may only read.
+   * Runs a change of a tenant in one transaction, under the tenant's lock, and stores the events that it records; then
+   * clears the cache. Refused: NOT_FOUND if the tenant is not visible, FORBIDDEN if the caller may only read.
    */
   transact<Result>(tenantId: TenantId, work: (tx: WriteContext) => Promise<Result>): Promise<Result>;
 };
@@ -45,12 +45,12 @@ export function openDirectory(db: Database, caller: Caller): Directory {
   return new OpenDirectory(db, caller);
 }
 
-/** Sees these tenants, whoever is asking. */
+/** A reader of these tenants, for statements that several callers share. */
 export function readerOf(db: Database, visibility: Visibility): Reader {
   return new DatabaseReader(db, visibility);
 }
 
-// Classes, since one is made for each request: a literal with an accessor would have a hidden class of its own each time.
+// Classes, because each request creates one: V8 would give each object literal with an accessor its own hidden class.
 class DatabaseReader implements Reader {
   readonly db: Database;
   readonly visibility: Visibility;
@@ -86,8 +86,8 @@ class OpenDirectory extends DatabaseReader implements Directory {
   }
 
   memo<Value>(key: object, create: () => Value): Value {
-    const known = this.cache.get(key);
-    if (known !== undefined) return known as Value;
+    const cached = this.cache.get(key);
+    if (cached !== undefined) return cached as Value;
     const created = create();
     this.cache.set(key, created);
     return created;
@@ -102,7 +102,7 @@ class OpenDirectory extends DatabaseReader implements Directory {
     try {
       return await this.db.transaction(async (query) => {
         const isLocked = await lockTenant(query, tenantId, isVisible);
-        // To an end user its tenant is hidden.
+        // An end user's own tenant is hidden from it.
         if (!isLocked || endUser(this)) throw refuse.notFound(tenantId);
         assertMayChange(this);
         return withWriteContext({ query, tenantId, actor: actorOf(this.caller) }, work);
@@ -115,52 +115,52 @@ class OpenDirectory extends DatabaseReader implements Directory {
   }
 }
 
-/** One instance of what `create` makes for each directory, e.g. a DataLoader. */
+/** Creates one value for each directory, e.g. a DataLoader; `create` is its cache key. */
 export function perDirectory<Value>(
   create: (directory: Directory) => Value,
 ): (directory: Directory) => Value {
   return (directory) => directory.memo(create, () => create(directory));
 }
 
-/** One instance of what `create` makes for each database: what may outlive a request. */
+/** Creates one value for each database, for what may outlive a request. */
 export function perDatabase<Value>(create: () => Value): (db: Database) => Value {
   const values = new WeakMap<Database, Value>();
   return (db) => {
-    const known = values.get(db);
-    if (known !== undefined) return known;
+    const existing = values.get(db);
+    if (existing !== undefined) return existing;
     const created = create();
     values.set(db, created);
     return created;
   };
 }
 
-/** The end user who is calling; null for callers who administer or read whole tenants. */
+/** The caller if it is an end user; null for callers who administer or read whole tenants. */
 export function endUser(directory: Directory): UserCaller | null {
   return isUserCaller(directory.caller) ? directory.caller : null;
 }
 
 /**
- * Whom a read is for: `administrators` are all callers but end users; `self` adds the end user whom it is about; `anyone`
- * adds every end user, so that the read itself must leave out what they do not see.
+ * Who may call a read: `administrators` are all callers except end users; `self` adds the end user that the read is
+ * about; `anyone` adds all end users, so the read itself must leave out what they may not see.
  */
 export type Audience = 'administrators' | 'self' | 'anyone';
 
-/** What callers outside of an audience are given. */
+/** What a read returns to callers outside its audience. */
 export type Hidden<A extends Audience> = A extends 'anyone' ? never : null;
 export const HIDDEN = Promise.resolve(null);
 
-/** Whether the caller is of the audience of a read; `subject` is the user that it is about, if it is about one. */
+/** Whether the caller belongs to the audience; `subject` is the id of the user that the read is about, if any. */
 export function isFor(directory: Directory, audience: Audience, subject: string | null = null): boolean {
   const user = endUser(directory);
   return user === null || audience === 'anyone' || (audience === 'self' && user.userId === subject);
 }
 
-/** Whether the caller may change what it sees. */
+/** Whether the caller may change the groups that it sees. */
 export function mayChange({ caller }: Directory): boolean {
   return !isUserCaller(caller) && caller.mayChange;
 }
 
-/** Refuses callers that may only read. Call it after the target was found: what is hidden is not found first. */
+/** Refuses callers that may only read with FORBIDDEN. Call it after finding the target, so that a hidden one is NOT_FOUND. */
 export function assertMayChange(directory: Directory): void {
   if (!mayChange(directory)) throw refuse.forbidden();
 }
@@ -169,7 +169,7 @@ function rethrow(error: unknown): never {
   throw databaseError(error);
 }
 
-/** A plain user's tenant; what it sees there is decided group by group. */
+/** The tenants that a caller's statements may read: for an end user its own, in which queries filter group by group. */
 function visibilityOf(caller: Caller): Visibility {
   return isUserCaller(caller) ? { kind: 'tenant', tenantId: caller.tenantId } : caller.visibility;
 }

@@ -1,5 +1,5 @@
-// Work of several requests that are waiting at the same time, done by one statement: a round trip costs both of its ends
-// more than most statements do.
+// Batches what concurrent requests need into one statement: a round trip costs server and database more than most
+// statements do.
 import DataLoader from 'dataloader';
 import {
   type Audience,
@@ -14,29 +14,32 @@ import {
 } from '../directory.ts';
 import { Semaphore } from './semaphore.ts';
 
-/** Statements of one kind that are under way at once for one sight: who comes later shares the next one. */
+/**
+ * Max in-flight statements per batch key; later callers join the next batch. One would leave the database idle between
+ * two statements, and more would make the batches smaller.
+ */
 const MAX_IN_FLIGHT = 2;
-/** Keys of one statement, unless one request alone has more. */
+/** Keys of one statement, unless one request alone has more: large enough for most batches, and never a slow statement. */
 const MAX_KEYS = 1_000;
 
-/** Reads what keys stand for, in their order; an Error in place of a value is that key's alone. */
+/** Reads the values of keys, in their order; an Error in place of a value fails that key only. */
 export type Read<Key, Value> = (directory: Reader, keys: readonly Key[]) => Promise<(Value | Error)[]>;
 type KeyOf<Key> = (key: Key) => string;
 
 type LoaderOptions<Key, Value, A extends Audience> = {
-  /** Whom the values are for. */
+  /** Who may load the values. */
   audience: A;
   read: Read<Key, Value>;
-  /** The key as text. */
+  /** The key as text; keys with the same text are one key. */
   keyOf?: KeyOf<Key>;
-  /** The user that a value is about, for the audience `self`; the key itself unless told otherwise. */
+  /** Id of the user that a value is about, for the audience `self`; by default the key. */
   subjectOf?: KeyOf<Key>;
 };
 
 /**
- * Gives a function that loads one value: null for callers outside the audience. Values are cached for each directory by
- * a DataLoader, whose batches are read together with those of other requests whose callers see the same tenants.
- * `read` gets each key once.
+ * Creates a function that loads one value, or null for callers outside the audience. A DataLoader of each directory
+ * caches the values; its batches are merged with those of other requests whose callers see the same tenants. `read`
+ * receives each key once.
  */
 export function loader<Key, Value, const A extends Audience>({
   audience,
@@ -44,10 +47,10 @@ export function loader<Key, Value, const A extends Audience>({
   keyOf = String,
   subjectOf = keyOf,
 }: LoaderOptions<Key, Value, A>) {
-  const together = batchAcrossRequests(read, keyOf);
+  const readBatched = batchAcrossRequests(read, keyOf);
   const loaderOf = perDirectory(
     (directory) =>
-      new DataLoader<Key, Value, string>((keys) => together(directory, keys), { cacheKeyFn: keyOf }),
+      new DataLoader<Key, Value, string>((keys) => readBatched(directory, keys), { cacheKeyFn: keyOf }),
   );
   return (directory: Directory, key: Key): Promise<Value | Hidden<A>> =>
     isFor(directory, audience, subjectOf(key))
@@ -56,34 +59,34 @@ export function loader<Key, Value, const A extends Audience>({
 }
 
 /**
- * Reads keys together with those that other requests want at the same time, where callers see the same tenants and
- * `kind` is the same. Nothing is kept: what a request is given was read after it had asked, so it holds every change
- * that was acknowledged by then.
+ * Creates a function that reads keys in one statement with those of concurrent requests, if their callers see the same
+ * tenants and `kind` is the same. Nothing is cached: a batch is read after the last request joined it, so each request
+ * sees every change that was acknowledged before it asked.
  */
 export function batchAcrossRequests<Key, Value>(read: Read<Key, Value>, keyOf: KeyOf<Key> = String) {
-  const turns = sharedBatches<readonly Key[], (Value | Error)[]>((directory, batches) =>
+  const batchesOf = sharedBatches<readonly Key[], (Value | Error)[]>((directory, batches) =>
     inChunks(
       batches,
       (batch) => batch.length,
-      (chunk) => readTogether(directory, chunk, read, keyOf),
+      (chunk) => readMerged(directory, chunk, read, keyOf),
     ),
   );
   return (directory: Reader, keys: readonly Key[], kind?: string): Promise<(Value | Error)[]> =>
-    turns(directory, kind).load(keys);
+    batchesOf(directory, kind).load(keys);
 }
 
-/** The results of items in their order; `work` is given as many at a time as are not larger than `MAX_KEYS` together. */
+/** Runs `work` on chunks of at most `MAX_KEYS` in total size, or of one larger item. Results are in the order of the items. */
 export async function inChunks<Item, Result>(
   items: readonly Item[],
   sizeOf: (item: Item) => number,
   work: (chunk: readonly Item[]) => Promise<Result[]>,
 ): Promise<Result[]> {
   const chunks: Item[][] = [];
-  let room = -1;
+  let capacity = -1;
   for (const item of items) {
-    room -= sizeOf(item);
-    if (room < 0) {
-      room = MAX_KEYS - sizeOf(item);
+    capacity -= sizeOf(item);
+    if (capacity < 0) {
+      capacity = MAX_KEYS - sizeOf(item);
       chunks.push([]);
     }
     chunks.at(-1)!.push(item);
@@ -91,7 +94,7 @@ export async function inChunks<Item, Result>(
   return (await Promise.all(chunks.map(work))).flat() as Result[];
 }
 
-async function readTogether<Key, Value>(
+async function readMerged<Key, Value>(
   directory: Reader,
   batches: readonly (readonly Key[])[],
   read: Read<Key, Value>,
@@ -101,36 +104,39 @@ async function readTogether<Key, Value>(
   const unique = new Map<string, Key>();
   for (const batch of batches) for (const key of batch) unique.set(keyOf(key), key);
   const values = await read(directory, [...unique.values()]).catch(() => null);
-  // What one request asks for may be too much for a statement: the others do not fail with it.
+  // One request may ask for too much; read each batch alone, so that the others do not fail with it.
   if (!values)
     return Promise.all(
       batches.map((batch) => read(directory, batch).catch((error) => batch.map(() => error))),
     );
-  const byKey = new Map([...unique.keys()].map((key, at) => [key, values[at]!]));
+  const byKey = new Map([...unique.keys()].map((key, index) => [key, values[index]!]));
   return batches.map((batch) => batch.map((key) => byKey.get(keyOf(key))!));
 }
 
 /**
- * Gives the DataLoader of a database, a sight and a kind, which collects what arrives until one of `atOnce` turns is
- * free. Nothing is answered from before: it has no cache, and is forgotten as soon as nothing waits.
+ * Creates a function that returns the DataLoader of a database, a visibility and a kind. The loader collects items while
+ * `maxInFlight` batches are running. It caches nothing, and is dropped as soon as it is idle.
  */
 export function sharedBatches<Item, Result>(
   work: (directory: Reader, items: readonly Item[]) => Promise<(Result | Error)[]>,
-  atOnce = MAX_IN_FLIGHT,
+  maxInFlight = MAX_IN_FLIGHT,
 ) {
-  type Collected = DataLoader<Item, Result>;
-  const collecting = perDatabase(() => new Map<string, Collected>());
-  return ({ db, visibility }: Reader, kind = ''): Collected => {
-    const open = collecting(db);
-    const name = `${Object.values(visibility).join(' ')}\n${kind}`;
-    const known = open.get(name);
-    if (known) return known;
-    const turns = new Semaphore(atOnce, () => open.delete(name));
-    const made: Collected = new DataLoader((items) => turns.take(work(readerOf(db, visibility), items)), {
-      cache: false,
-      batchScheduleFn: (dispatch) => turns.ask(dispatch),
-    });
-    open.set(name, made);
-    return made;
+  type Batches = DataLoader<Item, Result>;
+  const activeBatches = perDatabase(() => new Map<string, Batches>());
+  return ({ db, visibility }: Reader, kind = ''): Batches => {
+    const active = activeBatches(db);
+    const batchKey = `${Object.values(visibility).join(' ')}\n${kind}`;
+    const existing = active.get(batchKey);
+    if (existing) return existing;
+    const semaphore = new Semaphore(maxInFlight, () => active.delete(batchKey));
+    const batches: Batches = new DataLoader(
+      (items) => semaphore.hold(work(readerOf(db, visibility), items)),
+      {
+        cache: false,
+        batchScheduleFn: (dispatch) => semaphore.enqueue(dispatch),
+      },
+    );
+    active.set(batchKey, batches);
+    return batches;
   };
 }

@@ -1,47 +1,47 @@
-// Cursors: the values that a list was sorted by at one row, and the order that they belong to.
+// Keyset pages: their cursors, and how raw rows become a page. A cursor holds an order's tag and one row's sort values.
 import type { Sql } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import type { Page, PageRequest } from '../../model/page.ts';
 
-/** How a list is sorted: all keys in one direction, the last one unique within the list. */
+/** A sort order: all keys in one direction, the last one unique within the list. */
 export type Ordering = {
-  /** Names the order inside cursors, so that a cursor of another order is refused. */
+  /** Names the order in cursors, so that a cursor of another order is refused. */
   readonly tag: string;
-  /** `alias` names the selected column that holds the key; at most one has none, and is selected as `sortValue`. */
+  /** `alias` names the selected column that holds the key. At most one key has none: it is selected as `sortValue`. */
   readonly keys: readonly { column: Sql; type: 'text' | 'timestamptz'; alias?: string }[];
   readonly descending: boolean;
 };
 
-/** Longer than a cursor of any list: its longest key is a user's email and name. */
+/** Characters of a cursor: more than the longest key needs, a user's email address and name. */
 const MAX_LENGTH = 10_000;
 
-/** One row more than the page holds says whether another page follows; who does not ask need not read it, unless it holds none. */
+/** Fetches one extra row to compute hasNextPage, unless pageInfo isn't selected. A page of size 0 fetches one too: no limit is 0. */
 export const rowsToRead = ({ size, skipPageInfo }: PageRequest): number =>
   skipPageInfo && size > 0 ? size : size + 1;
 
-/** Puts a bucket's rows, whose order across buckets is the plan's, into the list's order and cuts the surplus row. */
+/** Makes the page of one parent of its raw rows in query order: cuts the extra row, and reverses a page read backward. */
 export function toPage<Raw extends object, Row extends object>(
   toRow: (raw: Raw) => Row,
   order: Ordering,
   page: PageRequest,
-  bucket: Raw[],
+  fetched: Raw[],
 ): Page<Row> {
-  const more = bucket.length > page.size;
-  const raws = more ? bucket.slice(0, page.size) : bucket;
+  const more = fetched.length > page.size;
+  const raws = more ? fetched.slice(0, page.size) : fetched;
   if (page.backward) raws.reverse();
   const hasNextPage = page.backward ? page.before !== null : more;
   const hasPreviousPage = page.backward ? more : page.after !== null || page.offset > 0;
   return new SortedPage(raws.map(toRow), raws, order, hasNextPage, hasPreviousPage);
 }
 
-/** A page whose cursors are made when they are asked for: most clients select none, or only the last. */
+/** A page that encodes its cursors on first use: most clients select none, or only the last. */
 class SortedPage<Raw extends object, Row> implements Page<Row> {
   readonly rows: readonly Row[];
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
   private readonly raws: readonly Raw[];
   private readonly order: Ordering;
-  private made: string[] | undefined;
+  private encoded: string[] | undefined;
 
   constructor(
     rows: readonly Row[],
@@ -57,14 +57,14 @@ class SortedPage<Raw extends object, Row> implements Page<Row> {
     this.hasPreviousPage = hasPreviousPage;
   }
 
-  // On the prototype: an accessor of a literal gives each object a hidden class of its own, which keeps what it closes over.
+  // A class, because V8 gives each object literal with an accessor its own hidden class, which retains the closure.
   get cursors(): readonly string[] {
-    this.made ??= this.raws.map((raw) => encodeCursor(this.order, raw as Record<string, unknown>));
-    return this.made;
+    this.encoded ??= this.raws.map((raw) => encodeCursor(this.order, raw as Record<string, unknown>));
+    return this.encoded;
   }
 }
 
-/** The page with other rows in the same places. */
+/** The page with its rows replaced one for one. */
 export function withRows<Row>(page: Page<unknown>, rows: readonly Row[]): Page<Row> {
   const { cursors, hasNextPage, hasPreviousPage } = page;
   return { rows, cursors, hasNextPage, hasPreviousPage };
@@ -72,37 +72,37 @@ export function withRows<Row>(page: Page<unknown>, rows: readonly Row[]): Page<R
 
 function encodeCursor(order: Ordering, raw: Record<string, unknown>): string {
   const values = order.keys.map(({ alias = 'sortValue' }) => raw[alias]);
-  return written(order, values);
+  return encode(order, values);
 }
 
-const written = (order: Ordering, values: readonly unknown[]): string =>
+const encode = (order: Ordering, values: readonly unknown[]): string =>
   Buffer.from(JSON.stringify([order.tag, ...values])).toString('base64url');
 
 /**
- * The values of a cursor, one for each key of the order; refused with VALIDATION_FAILED for a cursor of another list, and
- * for any text that is not exactly as cursors are written: what reads it later may read it otherwise.
+ * The values of a cursor, one for each key of the order. Refused with VALIDATION_FAILED: cursors of another order, and
+ * text that is not exactly what `encodeCursor` writes, because PostgreSQL might read it differently.
  */
 export function cursorValues(order: Ordering, cursor: string, path: string): string[] {
   try {
     const [tag, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
-    const fits =
+    const isValid =
       cursor.length <= MAX_LENGTH &&
       tag === order.tag &&
       values.length === order.keys.length &&
       values.every(
-        (value, at) =>
+        (value, index) =>
           typeof value === 'string' &&
           !value.includes('\0') &&
           value.isWellFormed() &&
-          (order.keys[at]!.type === 'text' || isTime(value)),
+          (order.keys[index]!.type === 'text' || isTime(value)),
       ) &&
-      written(order, values) === cursor;
-    if (fits) return values as string[];
+      encode(order, values) === cursor;
+    if (isValid) return values as string[];
   } catch {
-    // Falls through to the refusal: the text is no cursor at all.
+    // Not JSON in base64url: refused below.
   }
   throw refuse.validation([{ path: [path], message: 'is not a cursor of this list in this order' }]);
 }
 
-/** Whether the text is a time as cursors hold it; many that `Date` reads, PostgreSQL does not. Throws for what is no time at all. */
+/** Whether the text is a time as cursors hold it: `Date` parses many that PostgreSQL does not. Throws if `Date` parses none. */
 const isTime = (text: string) => /^(?!0000)\d{4}-/.test(text) && new Date(text).toISOString() === text;

@@ -1,4 +1,4 @@
-// Lists of the directory as batched keyset pages and counts: one statement for all parents and arguments of a tick.
+// Lists as keyset pages and counts, batched: one statement for all parents and arguments of a tick.
 import DataLoader from 'dataloader';
 import { Prisma, type Sql } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
@@ -15,38 +15,38 @@ import { batchAcrossRequests, type Read } from './batching.ts';
 import { boundedCache, rowsBytes } from './cache.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './keyset-page.ts';
 
-/** A list that hangs off a parent, as SQL correlated with the parent's id `k.id`. */
+/** A list of a parent, as SQL correlated with the parent's id `k.id`. */
 export type ListSource<Args, Row extends object, A extends Audience = Audience> = {
-  /** Whom the list is for; a list for `self` hangs off a user. */
+  /** Who may read the list; the parent of a list for `self` is a user. */
   audience: A;
-  /** Selected columns. */
+  /** The selected columns. */
   columns(directory: Reader, args: Args): Sql;
-  /** Tables and conditions: `from … where …`, with the caller's scope. */
+  /** Tables and conditions, `from … where …`, limited to the caller's tenants. */
   from(directory: Reader, args: Args): Sql;
-  /** The same rows for counting, where that needs fewer tables. */
+  /** The same rows for counting, if that needs fewer tables; `from` by default. */
   fromForCount?(directory: Reader, args: Args): Sql;
   order(args: Args): Ordering;
-  /** Makes a row of what SQL gave back for a parent. */
+  /** Converts a row of the statement. */
   toRow(raw: never, parent: string): Row;
 };
 
-/** `kind` is what two keys must have in common to be read alike, as text: their arguments, and how their pages are cut. */
+/** Keys of one `kind` share a statement: the text of their arguments and page arguments, without the cursors' values. */
 type PageKey<Args> = { parent: string; kind: string; args: Args; page: PageRequest; cursors: Cursors };
 type CountKey<Args> = { parent: string; kind: string; args: Args };
-/** The values that a page's cursors hold, in the order of the list's keys; none without a cursor. */
+/** The values of a page's cursors, one for each key of the order; empty without a cursor. */
 type Cursors = { after: readonly string[]; before: readonly string[] };
-type BucketRow = { batch: number; bucket: number };
+/** A raw row with the positions of its list: `batch` counts kinds from 0, `ordinal` the parents of a kind from 1. */
+type RawRow = { batch: number; ordinal: number };
 
-/** The longest list that is given whole: about 2 MB of JSON, and still one statement well inside its timeout. */
-export const MAX_WHOLE_LIST = 10_000;
+/** Rows of a list read without pages: about 2 MB of JSON, in one statement well below its timeout. */
+const MAX_ALL = 10_000;
 
-/** Parent of lists that hang off no row. */
+/** The parent of lists that have none. */
 export const NO_PARENT = '';
 
 /**
- * The page and the count of a list. Pages need a statement a batch, whatever the number of parents; each bucket
- * reads one row more than the page holds, to know whether there is another page: `unnest … CROSS JOIN LATERAL`, never a
- * window over whole lists.
+ * The pages and counts of a list. A batch of pages is one statement for any number of parents: `unnest … CROSS JOIN
+ * LATERAL` reads no more rows of a list than its page needs, unlike a window function over all lists.
  */
 export function list<Args extends object, Row extends object, const A extends Audience>(
   source: ListSource<Args, Row, A>,
@@ -70,9 +70,9 @@ export function list<Args extends object, Row extends object, const A extends Au
   };
   return {
     /**
-     * Null for callers outside of the audience. Rejects with VALIDATION_FAILED for page arguments that do not hold. A page is kept at its `version`, which must
-     * have been read before it in the same request, must rise with each change of the list, and never fall: as long
-     * as the same version is read again, the page is what would be read again.
+     * A page; null for callers outside the audience. Refused with VALIDATION_FAILED: invalid page arguments. With a
+     * `version` the page is cached, and returned while the version is the same. The version must have been read earlier
+     * in the same request, must increase with each change of the list, and must never decrease.
      */
     async page(
       directory: Directory,
@@ -86,17 +86,17 @@ export function list<Args extends object, Row extends object, const A extends Au
       if (version === null) return load(directory, parent, args, request);
       const pages = pageCache(directory.db);
       const key = `${parent}\n${JSON.stringify([args, request])}`;
-      const found = pages.get(key);
-      if (found?.version === version) return found.page;
-      const read = await load(directory, parent, args, request);
-      pages.set(key, { version, page: read });
-      return read;
+      const cached = pages.get(key);
+      if (cached?.version === version) return cached.page;
+      const loaded = await load(directory, parent, args, request);
+      pages.set(key, { version, page: loaded });
+      return loaded;
     },
-    /** The whole list; refused with LIMIT_EXCEEDED if it is longer than `MAX_WHOLE_LIST`, never cut. */
-    async whole(directory: Directory, parent: string, args: Args): Promise<readonly Row[] | Hidden<A>> {
+    /** All rows; null for callers outside the audience. Refused with LIMIT_EXCEEDED: a list longer than `MAX_ALL`. */
+    async all(directory: Directory, parent: string, args: Args): Promise<readonly Row[] | Hidden<A>> {
       if (isHidden(directory, parent)) return null as Hidden<A>;
       const page = {
-        size: MAX_WHOLE_LIST,
+        size: MAX_ALL,
         backward: false,
         after: null,
         before: null,
@@ -105,11 +105,9 @@ export function list<Args extends object, Row extends object, const A extends Au
       };
       const { rows, hasNextPage } = await load(directory, parent, args, page);
       if (!hasNextPage) return rows;
-      throw refuse.limit(
-        MAX_WHOLE_LIST,
-        `The list is longer than ${MAX_WHOLE_LIST}: read it a page at a time`,
-      );
+      throw refuse.limit(MAX_ALL, `The list is longer than ${MAX_ALL}: read it a page at a time`);
     },
+    /** How many rows there are; null for callers outside the audience. */
     async count(directory: Directory, parent: string, args: Args): Promise<number | Hidden<A>> {
       if (isHidden(directory, parent)) return null as Hidden<A>;
       return counts(directory).load({ parent, kind: JSON.stringify(args), args });
@@ -118,21 +116,21 @@ export function list<Args extends object, Row extends object, const A extends Au
 }
 
 /**
- * Reads keys of one kind together with those of other requests. Those of several kinds are a statement of their own:
- * its text depends on how they are mixed, and a server keeps only so many texts prepared.
+ * A DataLoader of each directory. Keys of one kind are merged with those of other requests. Keys of several kinds are
+ * not: the text of their statement depends on the mix, and only so many texts stay prepared.
  */
 function listLoader<Key extends { kind: string }, Value>(
   read: Read<Key, Value>,
   keyOf: (key: Key) => string,
 ) {
-  const together = batchAcrossRequests(read, keyOf);
+  const readBatched = batchAcrossRequests(read, keyOf);
   return perDirectory(
     (directory) =>
       new DataLoader<Key, Value, string>(
         (keys) => {
           const { kind } = keys[0]!;
-          const alike = keys.every((key) => key.kind === kind);
-          return alike ? together(directory, keys, kind) : read(directory, keys);
+          const isOneKind = keys.every((key) => key.kind === kind);
+          return isOneKind ? readBatched(directory, keys, kind) : read(directory, keys);
         },
         { cacheKeyFn: (key) => `${keyOf(key)}\n${key.kind}` },
       ),
@@ -145,27 +143,27 @@ async function loadPages<Args extends object, Row extends object>(
   keys: readonly PageKey<Args>[],
 ): Promise<Page<Row>[]> {
   const results = new Array<Page<Row>>(keys.length);
-  const batches = groupByKind(keys).map((members, batch) => {
-    const { args, page } = keys[members[0]!]!;
+  const batches = groupByKind(keys).map((keyIndexes, batch) => {
+    const { args, page } = keys[keyIndexes[0]!]!;
     const columns = source.columns(directory, args);
     const order = source.order(args);
-    const asked = members.map((member) => keys[member]!);
-    const statement = pageStatement(directory, source, { columns, order, args, page, batch, keys: asked });
-    return { statement, members, shape: `${columns.text} ${sortValueOf(order) !== null}` };
+    const kindKeys = keyIndexes.map((index) => keys[index]!);
+    const statement = pageStatement(directory, source, { columns, order, args, page, batch, keys: kindKeys });
+    return { statement, keyIndexes, shape: `${columns.text} ${sortValueOf(order) !== null}` };
   });
-  const buckets = batches.map((batch) => batch.members.map(() => [] as BucketRow[]));
-  // Lists of which different columns are selected cannot share a statement; a document has as many as it says so.
+  const fetched = batches.map((batch) => batch.keyIndexes.map(() => [] as RawRow[]));
+  // Lists that select different columns cannot be joined by a union: each set of columns is a statement.
   await Promise.all(
-    [...Map.groupBy(batches, (batch) => batch.shape).values()].map(async (alike) => {
-      const rows = await directory.sql<BucketRow>(unionAll(alike.map((batch) => batch.statement)));
-      for (const row of rows) buckets[row.batch]![row.bucket - 1]!.push(row);
+    [...Map.groupBy(batches, (batch) => batch.shape).values()].map(async (sameShape) => {
+      const rows = await directory.sql<RawRow>(unionAll(sameShape.map((batch) => batch.statement)));
+      for (const row of rows) fetched[row.batch]![row.ordinal - 1]!.push(row);
     }),
   );
-  batches.forEach(({ members }, batch) => {
-    members.forEach((member, bucket) => {
-      const { args, page, parent } = keys[member]!;
-      const toRow = (raw: BucketRow) => source.toRow(raw as never, parent);
-      results[member] = toPage(toRow, source.order(args), page, buckets[batch]![bucket]!);
+  batches.forEach(({ keyIndexes }, batch) => {
+    keyIndexes.forEach((keyIndex, parentIndex) => {
+      const { args, page, parent } = keys[keyIndex]!;
+      const toRow = (raw: RawRow) => source.toRow(raw as never, parent);
+      results[keyIndex] = toPage(toRow, source.order(args), page, fetched[batch]![parentIndex]!);
     });
   });
   return results;
@@ -177,20 +175,21 @@ async function loadCounts<Args extends object, Row extends object>(
   keys: readonly CountKey<Args>[],
 ): Promise<number[]> {
   const batches = groupByKind(keys);
-  const statements = batches.map((members, batch) => {
-    const { args } = keys[members[0]!]!;
+  const statements = batches.map((keyIndexes, batch) => {
+    const { args } = keys[keyIndexes[0]!]!;
     const from = (source.fromForCount ?? source.from)(directory, args);
-    return Prisma.sql`select ${batch}::int as batch, k.o::int as bucket, c.n
-      from unnest(${parents(keys, members)}::text[]) with ordinality k(id, o)
+    return Prisma.sql`select ${batch}::int as batch, k.ordinal::int as ordinal, c.n
+      from unnest(${parentsOf(keys, keyIndexes)}::text[]) with ordinality k(id, ordinal)
       cross join lateral (select count(*)::int as n ${from}) c`;
   });
-  const rows = await directory.sql<{ batch: number; bucket: number; n: number }>(unionAll(statements));
+  const rows = await directory.sql<RawRow & { n: number }>(unionAll(statements));
   const results = new Array<number>(keys.length).fill(0);
-  for (const { batch, bucket, n } of rows) results[batches[batch]![bucket - 1]!] = n;
+  for (const { batch, ordinal, n } of rows) results[batches[batch]![ordinal - 1]!] = n;
   return results;
 }
 
-type Asked<Args> = {
+/** The pages of one kind. */
+type PageBatch<Args> = {
   columns: Sql;
   order: Ordering;
   args: Args;
@@ -206,19 +205,19 @@ function cursorsOf(order: Ordering, { after, before }: PageRequest): Cursors {
   };
 }
 
-/** The key that no selected column holds, as text; null if there is none. */
+/** The order's key that no selected column holds, as text; null if there is none. */
 function sortValueOf({ keys }: Ordering): Sql | null {
-  const hidden = keys.find((key) => key.alias === undefined);
-  if (!hidden) return null;
-  return hidden.type === 'text'
-    ? hidden.column
-    : Prisma.sql`to_char(${hidden.column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MSZ')`;
+  const unselected = keys.find((key) => key.alias === undefined);
+  if (!unselected) return null;
+  return unselected.type === 'text'
+    ? unselected.column
+    : Prisma.sql`to_char(${unselected.column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MSZ')`;
 }
 
 function pageStatement<Args extends object, Row extends object>(
   directory: Reader,
   source: ListSource<Args, Row>,
-  { columns: selected, order, args, page, batch, keys }: Asked<Args>,
+  { columns: selected, order, args, page, batch, keys }: PageBatch<Args>,
 ): Sql {
   const columns = Prisma.join(order.keys.map((key) => key.column));
   const sortValue = sortValueOf(order);
@@ -227,14 +226,14 @@ function pageStatement<Args extends object, Row extends object>(
   ];
   const bound = (end: 'after' | 'before') => {
     if (page[end] === null) return Prisma.empty;
-    const names = order.keys.map(({ type }, at) => {
-      const name = Prisma.raw(`${end}_${at}`);
-      const values = Prisma.sql`${keys.map(({ cursors }) => cursors[end][at])}::${Prisma.raw(type)}[]`;
+    const names = order.keys.map(({ type }, index) => {
+      const name = Prisma.raw(`${end}_${index}`);
+      const values = Prisma.sql`${keys.map(({ cursors }) => cursors[end][index])}::${Prisma.raw(type)}[]`;
       parameters.push({ name, values });
       return Prisma.sql`k.${name}`;
     });
-    const greater = (end === 'after') !== order.descending;
-    return Prisma.sql` and (${columns}) ${Prisma.raw(greater ? '>' : '<')} (${Prisma.join(names)})`;
+    const isLowerBound = (end === 'after') !== order.descending;
+    return Prisma.sql` and (${columns}) ${Prisma.raw(isLowerBound ? '>' : '<')} (${Prisma.join(names)})`;
   };
   const direction = Prisma.raw(order.descending !== page.backward ? 'desc' : 'asc');
   const sorted = Prisma.join(order.keys.map((key) => Prisma.sql`${key.column} ${direction}`));
@@ -246,18 +245,18 @@ function pageStatement<Args extends object, Row extends object>(
     parameters.map((parameter) => parameter.values),
     parameters.map((parameter) => parameter.name),
   ].map((list) => Prisma.join(list));
-  return Prisma.sql`select ${batch}::int as batch, k.o::int as bucket, r.*
-    from unnest(${values}) with ordinality k(${names}, o)
+  return Prisma.sql`select ${batch}::int as batch, k.ordinal::int as ordinal, r.*
+    from unnest(${values}) with ordinality k(${names}, ordinal)
     cross join lateral (${rows}) r`;
 }
 
-/** Positions of keys of a kind, one array for each kind. */
+/** Indexes of the keys of each kind. */
 function groupByKind(keys: readonly { kind: string }[]): number[][] {
-  return [...Map.groupBy(keys.keys(), (at) => keys[at]!.kind).values()];
+  return [...Map.groupBy(keys.keys(), (index) => keys[index]!.kind).values()];
 }
 
-const parents = (keys: readonly { parent: string }[], members: number[]) =>
-  members.map((member) => keys[member]!.parent);
+const parentsOf = (keys: readonly { parent: string }[], keyIndexes: number[]) =>
+  keyIndexes.map((index) => keys[index]!.parent);
 
 const unionAll = (statements: Sql[]) =>
   statements.length === 1

@@ -1,59 +1,59 @@
 // A counting semaphore whose holders are promises, for statements that share a batch key.
 import { setImmediate as immediate } from 'node:timers/promises';
 
-/** Milliseconds after which a statement no longer keeps others of its kind waiting. */
+/** Milliseconds after which a statement gives up its permit: a slow one must not delay the fast ones behind it. */
 const MAX_HOLD_MS = 25;
 
-/** Lets so many works run at once, and the others wait in their order. */
+/** Runs a bounded number of tasks at once; the others wait in the order of arrival. */
 export class Semaphore {
-  readonly #atOnce: number;
-  readonly #idle: () => void;
+  readonly #permits: number;
+  readonly #onIdle: () => void;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
-  #asked = 0;
+  #unfinished = 0;
 
-  /** `idle` is called when none runs or waits. */
-  constructor(atOnce: number, idle: () => void) {
-    this.#atOnce = atOnce;
-    this.#idle = idle;
+  /** `onIdle` is called when no task runs or waits. */
+  constructor(permits: number, onIdle: () => void) {
+    this.#permits = permits;
+    this.#onIdle = onIdle;
   }
 
-  /** Calls `start` in its turn, and not before everything was read that has arrived by now. */
-  ask(start: () => void): void {
-    this.#asked += 1;
+  /** Calls `start` when a permit is free, and not before all requests that have arrived by now are read: they join the batch. */
+  enqueue(start: () => void): void {
+    this.#unfinished += 1;
     setImmediate(() => {
       this.#waiting.push(start);
-      this.#next();
+      this.#startNext();
     });
   }
 
   /**
-   * Gives the turn back when the work is done, or is taking long. What comes next is on its way before the result is
-   * given: the database works on it while requests are answered.
+   * Holds the permit of a started task until its work settles, at most `MAX_HOLD_MS`. The next task is sent before the
+   * result is returned, so that the database works on it while requests are answered.
    */
-  async take<Result>(work: Promise<Result>): Promise<Result> {
-    let held = true;
-    const giveBack = () => {
-      if (held) this.#running -= 1;
-      held = false;
-      return this.#next();
+  async hold<Result>(work: Promise<Result>): Promise<Result> {
+    let isHeld = true;
+    const release = () => {
+      if (isHeld) this.#running -= 1;
+      isHeld = false;
+      return this.#startNext();
     };
-    const impatience = setTimeout(giveBack, MAX_HOLD_MS);
+    const timer = setTimeout(release, MAX_HOLD_MS);
     try {
       return await work;
     } finally {
-      clearTimeout(impatience);
-      const started = giveBack();
-      this.#asked -= 1;
-      if (this.#asked === 0) this.#idle();
-      // The pool sends in its own tick, which would come after all that the result sets off.
+      clearTimeout(timer);
+      const started = release();
+      this.#unfinished -= 1;
+      if (this.#unfinished === 0) this.#onIdle();
+      // The connection pool sends in a later tick; without the pause, work on the result would delay it.
       if (started) await immediate();
     }
   }
 
-  /** Whether another one could start. */
-  #next(): boolean {
-    if (this.#running === this.#atOnce) return false;
+  /** Starts the next task if a permit is free; whether it did. */
+  #startNext(): boolean {
+    if (this.#running === this.#permits) return false;
     const start = this.#waiting.shift();
     if (!start) return false;
     this.#running += 1;

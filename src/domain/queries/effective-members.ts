@@ -1,4 +1,4 @@
-// Effective members: the users who are members of a group directly or through nesting.
+// Effective members of a group: users who are members of it or of a group nested in it, at any depth.
 
 import { BY_USER } from '../effective-membership/page-sql.ts';
 import { Prisma, type Sql } from '../../database/database.ts';
@@ -16,17 +16,17 @@ import { type MemberRow, memberUserColumns, toMemberRow } from '../rows/members.
 type ListArgs = { search?: string | null | undefined; membershipType?: MembershipType | null | undefined };
 
 /**
- * The distinct users of the group `k.id` and of all it reaches by nesting, as (user_id, added_at of the direct
- * membership or null). `union`, never `union all`: a diamond is walked once, and the walk ends on any graph.
+ * The distinct members of the group `k.id` and of all groups nested in it, as (user_id, added_at of the direct membership
+ * or null). `union`, not `union all`: a group nested by two paths is visited once, and the recursion ends on any graph.
  */
-const reachedUsers = (directory: Reader): Sql => Prisma.sql`(
-  with recursive reach(id) as (
+const effectiveUsers = (directory: Reader): Sql => Prisma.sql`(
+  with recursive closure(id) as (
     select k.id collate "C"
     union
-    select n.child_group_id from reach join nestings n on n.parent_group_id = reach.id
+    select n.child_group_id from closure join nestings n on n.parent_group_id = closure.id
     where ${directory.scope(Prisma.sql`n.tenant_id`)})
   select m.user_id, min(m.added_at) filter (where m.group_id = k.id) as added_at
-  from reach join memberships m on m.group_id = reach.id
+  from closure join memberships m on m.group_id = closure.id
   where ${directory.scope(Prisma.sql`m.tenant_id`)}
   group by m.user_id)`;
 
@@ -43,27 +43,27 @@ const effectiveMembers = list({
     case when e.added_at is null then 'INHERITED' else 'DIRECT' end as "membershipType"`,
   order: () => BY_USER,
   toRow: toMemberRow,
-  from: (directory, { search, membershipType }: ListArgs) => Prisma.sql`from ${reachedUsers(directory)} e
+  from: (directory, { search, membershipType }: ListArgs) => Prisma.sql`from ${effectiveUsers(directory)} e
     join users u on u.id = e.user_id
     where ${directory.scope(Prisma.sql`u.tenant_id`)}${ofType(membershipType)}${matching(Prisma.sql`u.search_key`, search)}`,
-  fromForCount: (directory, { search, membershipType }) => Prisma.sql`from ${reachedUsers(directory)} e
+  fromForCount: (directory, { search, membershipType }) => Prisma.sql`from ${effectiveUsers(directory)} e
     ${search == null ? Prisma.empty : Prisma.sql`join users u on u.id = e.user_id`}
     where true${ofType(membershipType)}${matching(Prisma.sql`u.search_key`, search)}`,
 });
 
-/** Effective members by user id, each once. Null for a plain user. */
+/** Effective members, by user id, each once. Null for an end user. */
 export async function listEffectiveMembers(
   directory: Directory,
   groupId: string,
   { search, membershipType, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<MemberRow> | null> {
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
-  // A page by its number skips rows, for which all of them must be gathered.
-  const known = isFiltered(args) || page.offset ? null : await effectivePage(directory, groupId, page);
-  return known ?? effectiveMembers.page(directory, groupId, args, page);
+  // An offset needs all skipped rows, which the merge of `effectivePage` does not read.
+  const merged = isFiltered(args) || page.offset ? null : await effectivePage(directory, groupId, page);
+  return merged ?? effectiveMembers.page(directory, groupId, args, page);
 }
 
-/** How many effective members there are. Null for a plain user. */
+/** How many effective members there are. Null for an end user. */
 export async function countEffectiveMembers(
   directory: Directory,
   groupId: string,
@@ -86,10 +86,10 @@ const membershipTests = loader({
   keyOf: ({ groupId, userId }: Pair) => `${groupId}\n${userId}`,
   subjectOf: ({ userId }: Pair) => userId,
   read: async (directory, pairs: readonly Pair[]) => {
-    const rows = await directory.sql<{ bucket: number }>(Prisma.sql`
-      select p.o::int as bucket
+    const rows = await directory.sql<{ ordinal: number }>(Prisma.sql`
+      select p.ordinal::int as ordinal
       from unnest(${pairs.map((pair) => pair.groupId)}::text[], ${pairs.map((pair) => pair.userId)}::text[])
-        with ordinality p(group_id, user_id, o)
+        with ordinality p(group_id, user_id, ordinal)
       where exists (
         with recursive up(id) as (
           select m.group_id from memberships m
@@ -98,12 +98,12 @@ const membershipTests = loader({
           select n.parent_group_id from up join nestings n on n.child_group_id = up.id
           where ${directory.scope(Prisma.sql`n.tenant_id`)})
         select 1 from up where up.id = p.group_id)`);
-    const held = new Set(rows.map((row) => row.bucket));
-    return pairs.map((_, at) => held.has(at + 1));
+    const memberOrdinals = new Set(rows.map((row) => row.ordinal));
+    return pairs.map((_, index) => memberOrdinals.has(index + 1));
   },
 });
 
-/** Whether the user is an effective member; false for users not in sight, and for others when a plain user asks. */
+/** Whether the user is an effective member; false for users and groups that the caller does not see. */
 export async function hasEffectiveMember(
   directory: Directory,
   groupId: string,

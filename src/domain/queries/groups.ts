@@ -38,7 +38,7 @@ const groupsById = loader({
   },
 });
 
-/** The live group with that id, or null if it is not in sight. */
+/** The live group with that id, or null if the caller does not see it. */
 export async function findGroup(directory: Directory, id: string): Promise<Group | VisibleGroup | null> {
   if (!isIdOf('group', id)) return null;
   if (!endUser(directory)) return groupsById(directory, id);
@@ -48,14 +48,14 @@ export async function findGroup(directory: Directory, id: string): Promise<Group
   return group && redact(group);
 }
 
-/** The group, or a refusal that is the same for hidden, deleted and never issued ids. */
+/** The group. Refused with the same NOT_FOUND for hidden, deleted and never issued ids. */
 export async function requireGroup(directory: Directory, id: string): Promise<Group | VisibleGroup> {
   const group = await findGroup(directory, id);
   if (!group) throw refuse.notFound(id);
   return group;
 }
 
-/** The group if it is of that tenant; refused like `requireGroup`, so that a group under a wrong tenant is not found. */
+/** The group if it belongs to that tenant; otherwise refused like `requireGroup`. */
 export async function requireGroupOf(
   directory: Directory,
   tenantId: string,
@@ -66,7 +66,7 @@ export async function requireGroupOf(
   return group;
 }
 
-/** The live groups with these ids, in their order; null for each that is not in sight. One statement a batch. */
+/** The live groups with these ids, in order; null for each that the caller does not see. One statement for all. */
 export async function findGroups(
   directory: Directory,
   ids: readonly string[],
@@ -79,12 +79,14 @@ type ListArgs = {
   orderBy?: GroupOrder | null | undefined;
   projection?: GroupProjection;
 };
-type Filter = Omit<ReadFilter, 'search'> & { search: string | null };
+/** A parsed filter; `search` is a LIKE pattern. */
+type Filter = Omit<ParsedFilter, 'search'> & { search: string | null };
 
 type GroupsArgs = {
   filter: Filter;
   orderBy?: GroupOrder | null | undefined;
   projection?: GroupProjection;
+  /** Ids of the only groups that the caller sees; absent if it sees whole tenants. */
   visible?: readonly string[];
 };
 
@@ -106,11 +108,14 @@ const groups = list({
   },
 });
 
-/** The index knows the whole key; what may follow the name in it is no part of the name. */
+/** A name key may end in a suffix that is no part of the name: the first condition uses the index, the second drops the suffix. */
 const matchingName = (search: string | null): Sql =>
   Prisma.sql`${matching(Prisma.sql`g.name_key`, search)}${matching(plainKey(Prisma.sql`g.name_key`), search)}`;
 
-/** Groups in sight; a plain user sees those it is an effective member of, and can filter them by name and type alone. */
+/**
+ * Visible groups, by name by default. An end user sees those it is an effective member of; filters and orders on what it
+ * does not see list nothing. Refused with VALIDATION_FAILED: invalid filters and page arguments.
+ */
 export async function listGroups(
   directory: Directory,
   args: Omit<ListArgs, 'projection'> & { page: PageArgs },
@@ -128,11 +133,11 @@ export async function listGroups(
     orderBy: orderBy ?? null,
     projection: projection ?? {},
   });
-  const found = await groups.page(directory, NO_PARENT, args, page);
-  return endUser(directory) ? withRows(found, found.rows.map(redact)) : found;
+  const listed = await groups.page(directory, NO_PARENT, args, page);
+  return endUser(directory) ? withRows(listed, listed.rows.map(redact)) : listed;
 }
 
-/** How many groups `listGroups` would list. */
+/** How many groups `listGroups` lists on all pages. */
 export async function countGroups(
   directory: Directory,
   { filter }: Pick<ListArgs, 'filter'>,
@@ -142,23 +147,23 @@ export async function countGroups(
 
 function filterOf(filter: GroupFilter | null | undefined): Filter {
   if (filter == null) return NO_FILTER;
-  const { search, ...rest }: ReadFilter = parseInput(groupFilter, filter);
+  const { search, ...rest }: ParsedFilter = parseInput(groupFilter, filter);
   return { ...rest, search: searchPattern(search) };
 }
 
-type ReadFilter = z.output<typeof groupFilter>;
+type ParsedFilter = z.output<typeof groupFilter>;
 const NO_FILTER: Filter = { search: null };
 
 async function visibleTo(directory: Directory, args: Omit<GroupsArgs, 'visible'>): Promise<GroupsArgs> {
   const user = endUser(directory);
   if (!user) return args;
   const { filter } = args;
-  // Filing, description and other people's memberships are hidden from a plain user, so nothing may be learnt by filtering on them.
-  const hidden =
+  // An end user must not learn hidden properties and memberships by filtering or sorting on them.
+  const isHidden =
     filter.parentGroupId !== undefined ||
     filter.partnerId != null ||
     (filter.tenantId != null && filter.tenantId !== user.tenantId) ||
     (filter.memberUserId != null && filter.memberUserId !== user.userId) ||
     args.orderBy?.field === 'CREATED_AT';
-  return { ...args, projection: {}, visible: hidden ? [] : [...(await visibleGroupIds(directory))] };
+  return { ...args, projection: {}, visible: isHidden ? [] : [...(await visibleGroupIds(directory))] };
 }

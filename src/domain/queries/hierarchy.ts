@@ -1,4 +1,4 @@
-// The hierarchy: where a group is filed. A tree of at most 32 levels; it gives no membership.
+// The hierarchy, read: parents, ancestors, children and paths. A tree of at most 32 levels, separate from nesting.
 
 import { Prisma } from '../../database/database.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
@@ -28,7 +28,7 @@ const children = list({
     where g.parent_group_id = k.id and g.deleted_at is null and ${directory.within(Prisma.sql`g.tenant_id`)}`,
 });
 
-/** Groups filed directly below, by name. Null for a plain user. */
+/** Groups directly below, by name. Null for an end user. */
 export async function listChildren(
   directory: Directory,
   id: string,
@@ -37,17 +37,16 @@ export async function listChildren(
   return children.page(directory, id, projection, page);
 }
 
-/** How many groups are filed directly below. Null for a plain user. */
+/** How many groups are directly below. Null for an end user. */
 export async function countChildren(directory: Directory, id: string): Promise<number | null> {
   return children.count(directory, id, {});
 }
 
-/** The group that this one is filed under; null at the root and for a plain user. */
+/** The parent of a group; null for a root, and for an end user, whose `VisibleGroup` has no `parentGroupId`. */
 export async function findParent(
   directory: Directory,
   group: Pick<AnyGroup, 'parentGroupId'>,
 ): Promise<Group | VisibleGroup | null> {
-  // An end user's row of a group does not say where it is filed.
   return group.parentGroupId == null ? null : findGroup(directory, group.parentGroupId);
 }
 
@@ -56,23 +55,23 @@ type Ancestor = { id: GroupId; name: string };
 const ancestorsOf = loader({
   audience: 'administrators',
   read: async (directory, ids: readonly string[]) => {
-    const rows = await directory.sql<Ancestor & { bucket: number }>(Prisma.sql`
-    with recursive up(bucket, id, parent_group_id, name, level) as (
-      select k.o::int, g.id, g.parent_group_id, g.name, 0
-      from unnest(${ids}::text[]) with ordinality k(id, o) join groups g on g.id = k.id
+    const rows = await directory.sql<Ancestor & { ordinal: number }>(Prisma.sql`
+    with recursive up(ordinal, id, parent_group_id, name, level) as (
+      select k.ordinal::int, g.id, g.parent_group_id, g.name, 0
+      from unnest(${ids}::text[]) with ordinality k(id, ordinal) join groups g on g.id = k.id
       where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}
       union all
-      select up.bucket, g.id, g.parent_group_id, g.name, up.level + 1
+      select up.ordinal, g.id, g.parent_group_id, g.name, up.level + 1
       from up join groups g on g.id = up.parent_group_id
       where up.level < ${MAX_DEPTH} and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)})
-    select bucket, id, name from up where level > 0 order by bucket, level desc`);
-    const buckets = ids.map(() => [] as Ancestor[]);
-    for (const { bucket, id, name } of rows) buckets[bucket - 1]!.push({ id, name });
-    return buckets;
+    select ordinal, id, name from up where level > 0 order by ordinal, level desc`);
+    const ancestors = ids.map(() => [] as Ancestor[]);
+    for (const { ordinal, id, name } of rows) ancestors[ordinal - 1]!.push({ id, name });
+    return ancestors;
   },
 });
 
-/** The groups above, the root first. Null for a plain user. */
+/** The ancestors, the root first. Null for an end user. */
 export async function listAncestors(
   directory: Directory,
   id: string,
@@ -86,7 +85,7 @@ export async function listAncestors(
   return rows.filter((row) => row !== null);
 }
 
-/** Names of the groups above, from the root down, joined by `/`; null at the root and for a plain user. */
+/** Names of the ancestors, the root first, joined by `/`; null for a root and for an end user. */
 export async function groupPath(directory: Directory, id: string): Promise<string | null> {
   const ancestors = await ancestorsOf(directory, id);
   return ancestors === null || ancestors.length === 0
@@ -94,5 +93,5 @@ export async function groupPath(directory: Directory, id: string): Promise<strin
     : ancestors.map(({ name }) => escapeSegment(name)).join('/');
 }
 
-/** `/` and `\` inside a name, escaped by `\`, so that a path can be taken apart again. */
+/** Escapes `/` and `\` in a name by `\`, so that a path can be split again. */
 const escapeSegment = (name: string) => name.replaceAll(/[\\/]/g, (char) => `\\${char}`);

@@ -1,4 +1,4 @@
-// Direct members of a group: listed and counted.
+// Direct members of a group, listed and counted.
 
 import { Prisma } from '../../database/database.ts';
 import type { OrderDirection } from '../../model/groups.ts';
@@ -45,8 +45,8 @@ const members = list({
 });
 
 /**
- * Direct members, by user id unless told otherwise. Null for a plain user. With a version that was read for the same
- * request, a page that was kept at that version is given as it is.
+ * Direct members, by user id by default. Null for an end user. With the `membersVersion` of a group that the same request
+ * read, a page cached at that version is returned without a statement.
  */
 export async function listMembers(
   directory: Directory,
@@ -62,15 +62,15 @@ export async function listMembers(
   );
 }
 
-/** All direct members by user id. Null for a plain user; refused with LIMIT_EXCEEDED above 10,000. */
+/** All direct members, by user id. Null for an end user. Refused with LIMIT_EXCEEDED above 10,000. */
 export async function listAllMembers(
   directory: Directory,
   groupId: string,
 ): Promise<readonly MemberRow[] | null> {
-  return members.whole(directory, groupId, { search: null, orderBy: null });
+  return members.all(directory, groupId, { search: null, orderBy: null });
 }
 
-/** How many direct members there are. Null for a plain user. */
+/** How many direct members there are; 0 for a group that the caller does not see. Null for an end user. */
 export async function countMembers(
   directory: Directory,
   groupId: string,

@@ -1,4 +1,4 @@
-// Nesting: groups in groups, whose members count in the parent. An acyclic graph of at most 32 levels.
+// Nesting, read: groups in groups, whose members are effective members of the parent. An acyclic graph of at most 32 levels.
 
 import { Prisma } from '../../database/database.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
@@ -38,7 +38,7 @@ const parentGroups = list({
 type ListArgs = { page: PageArgs; projection?: GroupProjection };
 type GroupPage = Promise<Page<Group | GroupSummary> | null>;
 
-/** Groups nested directly in this one, by name. Null for a plain user. */
+/** Groups nested directly in this one, by name. Null for an end user. */
 export async function listNestedGroups(
   directory: Directory,
   id: string,
@@ -47,20 +47,20 @@ export async function listNestedGroups(
   return nestedGroups.page(directory, id, projection, page);
 }
 
-/** All groups nested directly in this one, by name. Null for a plain user; refused with LIMIT_EXCEEDED above 10,000. */
+/** All groups nested directly in this one, by name. Null for an end user. Refused with LIMIT_EXCEEDED above 10,000. */
 export async function listAllNestedGroups(
   directory: Directory,
   id: string,
 ): Promise<readonly (Group | GroupSummary)[] | null> {
-  return nestedGroups.whole(directory, id, {});
+  return nestedGroups.all(directory, id, {});
 }
 
-/** How many groups are nested directly in this one. Null for a plain user. */
+/** How many groups are nested directly in this one. Null for an end user. */
 export async function countNestedGroups(directory: Directory, id: string): Promise<number | null> {
   return nestedGroups.count(directory, id, {});
 }
 
-/** Groups that this one is nested in directly, by name. Null for a plain user. */
+/** Groups that this one is nested in directly, by name. Null for an end user. */
 export async function listParentGroups(
   directory: Directory,
   id: string,
@@ -69,7 +69,7 @@ export async function listParentGroups(
   return parentGroups.page(directory, id, projection, page);
 }
 
-/** How many groups this one is nested in directly. Null for a plain user. */
+/** How many groups this one is nested in directly. Null for an end user. */
 export async function countParentGroups(directory: Directory, id: string): Promise<number | null> {
   return parentGroups.count(directory, id, {});
 }

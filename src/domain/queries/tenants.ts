@@ -1,4 +1,4 @@
-// Tenants and their partners. Plain users see neither.
+// Tenants and their partners, which end users do not see.
 
 import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
@@ -20,22 +20,22 @@ const tenantsById = loader({
   },
 });
 
-/** The tenant with that id, or null if it is not in sight. */
+/** The tenant with that id, or null if the caller does not see it. */
 export async function findTenant(directory: Directory, id: string): Promise<TenantRow | null> {
   return isIdOf('tenant', id) ? tenantsById(directory, id) : null;
 }
 
 /**
- * Refuses as not found a tenant whose groups are out of sight. A plain user does not see its tenant, but some of
- * that tenant's groups, so its own passes.
+ * Refused with NOT_FOUND unless the caller may see groups of that tenant. An end user's own tenant passes: the user sees
+ * some of its groups, though not the tenant.
  */
 export async function requireTenantOfGroups(directory: Directory, id: string): Promise<void> {
   const user = endUser(directory);
-  const found = user ? user.tenantId === id : (await findTenant(directory, id)) !== null;
-  if (!found) throw refuse.notFound(id);
+  const isVisible = user ? user.tenantId === id : (await findTenant(directory, id)) !== null;
+  if (!isVisible) throw refuse.notFound(id);
 }
 
-/** The tenants with these ids, in their order; null for each that is not in sight. One statement a batch. */
+/** The tenants with these ids, in order; null for each that the caller does not see. One statement for all. */
 export async function findTenants(
   directory: Directory,
   ids: readonly string[],
@@ -54,7 +54,7 @@ const partnersById = loader({
   },
 });
 
-/** The partner with that id, or null if none of its tenants is in sight. */
+/** The partner with that id, or null if the caller sees none of its tenants. */
 export async function findPartner(directory: Directory, id: string): Promise<PartnerRow | null> {
   return isIdOf('partner', id) ? partnersById(directory, id) : null;
 }
@@ -74,7 +74,7 @@ const tenants = list({
   from: (directory) => Prisma.sql`from tenants t where ${directory.within(Prisma.sql`t.id`)}`,
 });
 
-/** Tenants in sight, by name; none for an end user. */
+/** Visible tenants, by name; none for an end user. */
 export async function listTenants(
   directory: Directory,
   { page }: { page: PageArgs },
@@ -82,7 +82,7 @@ export async function listTenants(
   return (await tenants.page(directory, NO_PARENT, {}, page)) ?? EMPTY_PAGE;
 }
 
-/** How many tenants `listTenants` would list. */
+/** How many tenants `listTenants` lists on all pages. */
 export async function countTenants(directory: Directory): Promise<number> {
   return (await tenants.count(directory, NO_PARENT, {})) ?? 0;
 }

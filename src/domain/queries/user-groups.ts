@@ -1,4 +1,4 @@
-// The groups that a user is a member of, directly or effectively.
+// The groups that a user is a direct or effective member of.
 
 import { Prisma } from '../../database/database.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
@@ -15,14 +15,14 @@ import {
   toListedGroup,
   type VisibleGroup,
 } from '../rows/groups.ts';
-import { reachedGroups } from './visible-groups.ts';
+import { effectiveGroupIds } from './visible-groups.ts';
 
 const effectiveGroups = list({
   audience: 'self',
   columns: listColumns,
   toRow: toListedGroup,
   order: () => groupOrdering({}),
-  from: (directory) => Prisma.sql`from ${reachedGroups(directory)} e join groups g on g.id = e.id
+  from: (directory) => Prisma.sql`from ${effectiveGroupIds(directory)} e join groups g on g.id = e.id
     where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`,
 });
 
@@ -38,7 +38,7 @@ const directGroups = list({
 
 type GroupList = typeof effectiveGroups;
 
-/** Groups that the user is an effective member of, by name. Null when a plain user asks about somebody else. */
+/** Groups that the user is an effective member of, by name. Null if an end user asks about another user. */
 export async function listEffectiveGroups(
   directory: Directory,
   userId: string,
@@ -47,11 +47,12 @@ export async function listEffectiveGroups(
   return pageOfUser(effectiveGroups, directory, userId, args);
 }
 
+/** How many groups the user is an effective member of. Null if an end user asks about another user. */
 export async function countEffectiveGroups(directory: Directory, userId: string): Promise<number | null> {
   return effectiveGroups.count(directory, userId, {});
 }
 
-/** Groups that the user is a direct member of, by name. Null when a plain user asks about somebody else. */
+/** Groups that the user is a direct member of, by name. Null if an end user asks about another user. */
 export async function listUserGroups(
   directory: Directory,
   userId: string,
@@ -60,6 +61,7 @@ export async function listUserGroups(
   return pageOfUser(directGroups, directory, userId, args);
 }
 
+/** How many groups the user is a direct member of. Null if an end user asks about another user. */
 export async function countUserGroups(directory: Directory, userId: string): Promise<number | null> {
   return directGroups.count(directory, userId, {});
 }

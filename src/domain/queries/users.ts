@@ -1,4 +1,4 @@
-// Users, mirrored from the identity provider: found and listed.
+// Users, mirrored from the identity provider: found by id and listed by tenant.
 
 import { Prisma } from '../../database/database.ts';
 import { isIdOf } from '../../model/ids.ts';
@@ -20,12 +20,12 @@ const usersById = loader({
   },
 });
 
-/** The user with that id, or null if it is not in sight; a plain user sees itself alone. */
+/** The user with that id, or null if the caller does not see it; an end user sees only itself. */
 export async function findUser(directory: Directory, id: string): Promise<UserRow | null> {
   return isIdOf('user', id) ? usersById(directory, id) : null;
 }
 
-/** The users with these ids, in their order; null for each that is not in sight. One statement a batch. */
+/** The users with these ids, in order; null for each that the caller does not see. One statement for all. */
 export async function findUsers(directory: Directory, ids: readonly string[]): Promise<(UserRow | null)[]> {
   return Promise.all(ids.map((id) => findUser(directory, id)));
 }
@@ -45,7 +45,7 @@ const users = list({
 
 type ListArgs = { tenantId: string; search?: string | null | undefined };
 
-/** Users of a tenant, by id. Null for a plain user. */
+/** Users of a tenant, by id. Null for an end user. */
 export async function listUsers(
   directory: Directory,
   { tenantId, search, page }: ListArgs & { page: PageArgs },
@@ -53,7 +53,7 @@ export async function listUsers(
   return users.page(directory, tenantId, { search: searchPattern(search) }, page);
 }
 
-/** How many users `listUsers` would list. Null for a plain user. */
+/** How many users `listUsers` lists on all pages. Null for an end user. */
 export async function countUsers(
   directory: Directory,
   { tenantId, search }: ListArgs,

@@ -1,11 +1,11 @@
-// The groups that an end user sees: those it is an effective member of.
+// The groups that an end user sees: those that it is an effective member of.
 import { Prisma, type Sql } from '../../database/database.ts';
 import type { GroupId } from '../../model/ids.ts';
 import { type Directory, endUser, type Reader } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 
-/** The groups that the user `k.id` is an effective member of, as (id). */
-export const reachedGroups = (directory: Reader): Sql => Prisma.sql`(
+/** The groups that the user `k.id` is an effective member of, as (id). `union` ends the recursion on any graph. */
+export const effectiveGroupIds = (directory: Reader): Sql => Prisma.sql`(
   with recursive up(id) as (
     select m.group_id from memberships m where m.user_id = k.id and ${directory.scope(Prisma.sql`m.tenant_id`)}
     union
@@ -13,20 +13,20 @@ export const reachedGroups = (directory: Reader): Sql => Prisma.sql`(
     where ${directory.scope(Prisma.sql`n.tenant_id`)})
   select id from up)`;
 
-const reachedByUser = loader({
+const effectiveGroupIdsByUser = loader({
   audience: 'self',
   read: async (directory, userIds: readonly string[]) => {
-    const rows = await directory.sql<{ bucket: number; id: GroupId }>(Prisma.sql`
-    select k.o::int as bucket, e.id from unnest(${userIds}::text[]) with ordinality k(id, o)
-    cross join lateral ${reachedGroups(directory)} e`);
-    const reached = userIds.map(() => new Set<GroupId>());
-    for (const { bucket, id } of rows) reached[bucket - 1]!.add(id);
-    return reached;
+    const rows = await directory.sql<{ ordinal: number; id: GroupId }>(Prisma.sql`
+    select k.ordinal::int as ordinal, e.id from unnest(${userIds}::text[]) with ordinality k(id, ordinal)
+    cross join lateral ${effectiveGroupIds(directory)} e`);
+    const groupIds = userIds.map(() => new Set<GroupId>());
+    for (const { ordinal, id } of rows) groupIds[ordinal - 1]!.add(id);
+    return groupIds;
   },
 });
 
-/** Ids of all groups that a plain user sees: those it is an effective member of. */
+/** Ids of the groups that an end user sees; none for other callers, who see whole tenants. */
 export async function visibleGroupIds(directory: Directory): Promise<ReadonlySet<string>> {
   const user = endUser(directory);
-  return (user && (await reachedByUser(directory, user.userId))) ?? new Set();
+  return (user && (await effectiveGroupIdsByUser(directory, user.userId))) ?? new Set();
 }

@@ -1,14 +1,14 @@
-// Rows of members: the user's columns, and how a row of SQL becomes a member.
+// Rows of members: their types and columns, and the conversion from raw rows.
 
 import { Prisma, type Sql } from '../../database/database.ts';
 import type { GroupId, UserId } from '../../model/ids.ts';
 import type { MembershipType } from '../../model/members.ts';
 import type { UserRow } from './users.ts';
 
-/** What a list of members reads: without what is false, which its readers do not look at. */
+/** What a list of members reads: a property that is false is not read, and must not be used. */
 export type MemberProjection = { addedAt?: boolean; user?: boolean };
 
-/** A user as member of a group. `addedAt` is null where no direct membership exists. */
+/** A user as a member of a group. `addedAt` is null without a direct membership. */
 export type MemberRow = {
   groupId: GroupId;
   userId: UserId;
@@ -25,11 +25,11 @@ export type RawMember = Pick<MemberRow, 'userId' | 'email' | 'displayName'> & {
   membershipType?: MembershipType;
 };
 
-/** Columns of a user as member, under the alias `u`. */
+/** Columns of the member's user, under the alias `u`. */
 export const memberUserColumns: Sql = Prisma.sql`u.id as "userId", u.email, u.display_name as "displayName",
   u.tenant_id as "userTenantId"`;
 
-/** The columns of a list of direct members. */
+/** The columns of a list of direct members, whose memberships have the alias `m`. */
 export function directMemberColumns({ addedAt = true, user = true }: MemberProjection): Sql {
   const columns = user ? memberUserColumns : Prisma.sql`u.id as "userId", u.email`;
   return addedAt ? Prisma.sql`${columns}, m.added_at as "addedAt"` : columns;
