@@ -1,4 +1,4 @@
-// The directory as one caller sees it. Access is decided here and nowhere else.
+// The directory as one caller sees it: which tenants are visible, who may read what, and who may change anything.
 import { type Database, Prisma, type Query, type Sql } from '../database/database.ts';
 import { databaseError } from '../database/errors.ts';
 import { type Caller, isUserCaller, type UserCaller, type Visibility } from '../model/caller.ts';

@@ -1,6 +1,6 @@
 // Groups as they are read: which of them each filter finds, in which order, where they are filed, and what is hidden.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
@@ -19,7 +19,13 @@ import {
   listAncestors,
   listChildren,
 } from '../../src/domain/queries/hierarchy.ts';
-import type { AnyGroup } from '../../src/domain/rows/groups.ts';
+import type {
+  AnyGroup,
+  Group,
+  GroupSummary,
+  GroupWithoutCounts,
+  VisibleGroup,
+} from '../../src/domain/rows/groups.ts';
 import type { GroupFilter, GroupOrder } from '../../src/model/groups.ts';
 import type { Page } from '../../src/model/page.ts';
 import {
@@ -306,6 +312,14 @@ describe('an end user', () => {
       await groupPath(user, ids.Child1),
     ]).toEqual([null, null, null, null, null]);
   });
+});
+
+test('types tell what a row of a group holds, so that a forgotten redaction does not compile', () => {
+  expectTypeOf<Group>().not.toExtend<VisibleGroup>();
+  expectTypeOf<GroupSummary>().not.toExtend<VisibleGroup>();
+  expectTypeOf<Group>().not.toExtend<GroupSummary>();
+  expectTypeOf<GroupWithoutCounts>().not.toExtend<Group>();
+  expectTypeOf<VisibleGroup>().not.toExtend<Group | GroupSummary>();
 });
 
 describe('the hierarchy', () => {

@@ -94,13 +94,21 @@ const toSummary = (raw: Group | GroupSummary): GroupSummary => ({
 /** The group of a list's raw row, without the columns that the list itself needs. */
 export function toListedGroup(raw: Group | GroupSummary): Group | GroupSummary {
   if (raw.createdAt === undefined) return toSummary(raw);
+  // Not `...toSummary(raw)`: the spread takes three times as long, for each row of each list.
   return {
-    ...toSummary(raw),
+    id: raw.id,
+    tenantId: raw.tenantId,
+    name: raw.name,
+    type: raw.type,
     description: raw.description,
     parentGroupId: raw.parentGroupId,
     customAttributes: raw.customAttributes,
+    version: raw.version,
     createdAt: raw.createdAt,
     updatedAt: raw.updatedAt,
+    memberCount: raw.memberCount,
+    membersVersion: raw.membersVersion,
+    nestedGroupCount: raw.nestedGroupCount,
   };
 }
 
