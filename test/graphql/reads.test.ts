@@ -460,7 +460,7 @@ describe('groups', () => {
       tenant: { groups: listed({ name: 'Outer A' }, { name: 'outer b' }) },
     });
     const { status, body } = await of({ tenantId: hidden.tenantId });
-    const message = 'must be absent or the tenant itself';
+    const message = 'must be omitted or the id of the tenant';
     expect([status, body.data, body.errors]).toEqual([
       200,
       { tenant: { groups: null } },
