@@ -66,7 +66,7 @@ test('are null where the caller may not see them, exactly as if there were none'
   expect((await entities(admin(), refs)).ids).toEqual([null, groupIds[0], null, null, null]);
 });
 
-test('are for a plain user its groups and itself', async () => {
+test('are for an end user its groups and itself', async () => {
   const [me, other] = mine.userIds;
   const refs = [
     ref('Group', groupIds[1]!),

@@ -62,7 +62,7 @@ const CALLERS: Record<string, () => Claims> = {
   tenant_admin: () => ({ sub: 'usr_tenantadmin', role: 'tenant_admin', tenant_id: own.tenant }),
   'service that reads': () => ({ sub: 'client', tenant_id: own.tenant, scope: 'groups:read' }),
   'service that writes': () => ({ sub: 'client', tenant_id: own.tenant, scope: 'groups:write' }),
-  'plain user': () => ({ sub: own.user, tenant_id: own.tenant }),
+  'end user': () => ({ sub: own.user, tenant_id: own.tenant }),
 };
 
 const queries = Object.values(schema.getQueryType()!.getFields()).filter(
@@ -217,9 +217,9 @@ test('those who see everything do see it: the tests above could fail', async () 
   expect(body.errors?.[0]?.extensions.code).toBe('FORBIDDEN');
 });
 
-test('a plain user sees id, name and type of its groups, and nothing else of them', async () => {
+test('an end user sees id, name and type of its groups, and nothing else of them', async () => {
   const { group } = await server.data(
-    CALLERS['plain user']!(),
+    CALLERS['end user']!(),
     `{ group(id: "${own.group}") ${selectAll(schema.getType('Group') as never, 0, own.user)} }`,
   );
   const { __typename, id, name, type, hasEffectiveMember, ...rest } = group;
@@ -233,10 +233,10 @@ test('a plain user sees id, name and type of its groups, and nothing else of the
   expect(new Set(Object.values(rest))).toEqual(new Set([null]));
 });
 
-test('a plain user sees no more of its groups in a list of them', async () => {
+test('an end user sees no more of its groups in a list of them', async () => {
   const node = `edges { node ${selectAll(schema.getType('Group') as never, 0, own.user)} }`;
   const { groups, user } = await server.data(
-    CALLERS['plain user']!(),
+    CALLERS['end user']!(),
     `{ groups { ${node} } user(id: "${own.user}") { groups { ${node} } effectiveGroups { ${node} } } }`,
   );
   for (const { edges } of [groups, user.groups, user.effectiveGroups]) {

@@ -47,15 +47,15 @@ function endpoint({ fault, authenticate = async () => CALLER, developmentToken =
     developmentToken,
   });
   const body = (query: string) => JSON.stringify({ query });
-  /** By each of the two ways: the short one gives text, the long one a response. */
-  const ways = {
-    short: async (query: string) => {
+  /** The query by the fast path, and by Yoga. */
+  const paths = {
+    fastPath: async (query: string) => {
       const plain = { body: body(query), authorization: 'Bearer x', accept: null };
       const answer = await logged((log) => handler.fastPath({ ...plain, log }));
       if (answer === null || answer instanceof Response) return answer;
       return new Response(answer.body, { headers: { 'content-type': answer.contentType } });
     },
-    long: (query: string) =>
+    yoga: (query: string) =>
       logged((log) =>
         handler.fetch(
           new Request('http://coterie.test/graphql', {
@@ -67,7 +67,7 @@ function endpoint({ fault, authenticate = async () => CALLER, developmentToken =
         ),
       ),
   };
-  return { ...ways, handler, lines };
+  return { ...paths, handler, lines };
 }
 
 const QUERY = '{ viewer { subject user { id } } }';
@@ -77,12 +77,12 @@ const failed = (message: string, extensions: object) => ({
   extensions: { cost: { requested: 2, limit: 10_000 } },
 });
 
-describe.each(['short', 'long'] as const)('by the %s way', (way) => {
+describe.each(['fastPath', 'yoga'] as const)('by %s', (path) => {
   test('a fault of one field is masked, named by its request, and logged whole', async () => {
     const made = endpoint({ fault: () => new TypeError('secret of the database') });
     // More often than an operation is run before it is compiled.
     for (let run = 0; run < 6; run += 1) {
-      const response = (await made[way](QUERY))!;
+      const response = (await made[path](QUERY))!;
       expect(response.status).toBe(200);
       expect(await response.json()).toEqual(
         failed('Unexpected error', { code: 'INTERNAL_SERVER_ERROR', requestId: 'r1' }),
@@ -99,7 +99,7 @@ describe.each(['short', 'long'] as const)('by the %s way', (way) => {
   test('faults of many fields are one line, with one stack', async () => {
     const made = endpoint({ fault: () => new TypeError('secret of the database') });
     const fields = Array.from({ length: 20 }, (_, at) => `f${at}: viewer { user { id } }`);
-    const body = (await (await made[way](`{ ${fields.join(' ')} }`))!.json()) as { errors: unknown[] };
+    const body = (await (await made[path](`{ ${fields.join(' ')} }`))!.json()) as { errors: unknown[] };
     expect(body.errors).toHaveLength(20);
     expect(made.lines).toMatchObject([{ level: 'error', fields: { errorCount: 20 } }]);
     expect(made.lines[0]!.fields).not.toHaveProperty('otherErrors');
@@ -107,7 +107,7 @@ describe.each(['short', 'long'] as const)('by the %s way', (way) => {
 
   test('a database out of reach is told, and its reason is for the log', async () => {
     const made = endpoint({ fault: () => refuse.unavailable('Try again', new Error('secret driver')) });
-    const response = (await made[way](QUERY))!;
+    const response = (await made[path](QUERY))!;
     expect(response.status).toBe(200);
     expect(response.headers.get('retry-after')).toBe('1');
     expect(await response.json()).toEqual(failed('Try again', { code: 'UNAVAILABLE' }));
@@ -118,7 +118,7 @@ describe.each(['short', 'long'] as const)('by the %s way', (way) => {
 
   test('a refusal of a field has its code and what it carries, and is not logged', async () => {
     const made = endpoint({ fault: () => refuse.versionConflict(7) });
-    const response = (await made[way](QUERY))!;
+    const response = (await made[path](QUERY))!;
     expect(response.headers.get('retry-after')).toBeNull();
     expect(await response.json()).toEqual(
       failed('The group has changed: its version is now 7', { code: 'VERSION_CONFLICT', currentVersion: 7 }),
@@ -142,7 +142,7 @@ describe.each(['short', 'long'] as const)('by the %s way', (way) => {
     [refuse.unavailable('No keys', new Error('refused')), 503, { 'retry-after': '1' }],
   ])('a caller who is not let in is told why: %s', async (refusal, status, more) => {
     const made = endpoint({ authenticate: () => Promise.reject(refusal) });
-    const response = (await made[way](QUERY))!;
+    const response = (await made[path](QUERY))!;
     expect(response.status).toBe(status);
     expect(Object.fromEntries(response.headers)).toEqual({
       'content-type': 'application/json; charset=utf-8',
@@ -160,7 +160,7 @@ describe.each(['short', 'long'] as const)('by the %s way', (way) => {
 
   test('a fault before the caller is known is left to the last exit', async () => {
     const made = endpoint({ authenticate: () => Promise.reject(new Error('unforeseen')) });
-    await expect(made[way](QUERY)).rejects.toThrow('unforeseen');
+    await expect(made[path](QUERY)).rejects.toThrow('unforeseen');
   });
 });
 

@@ -31,11 +31,11 @@ import { seed } from '../support/seed.ts';
 
 /** How many operations are drawn; a number of them that is given makes this thorough. */
 const DRAWN = Number(process.env.DOCUMENTS ?? 40);
-/** How often a way is asked: on the fast path, which alone compiles, until an operation is compiled. */
+/** How often each path is asked: on the fast path, which alone compiles, until an operation is compiled. */
 const TIMES: Record<string, number> = process.env.DOCUMENTS
   ? { fast: 7, yoga: 7, get: 7, persisted: 7 }
   : { fast: 4, yoga: 0, get: 1, persisted: 1 };
-/** The operations of tests are many: the ways that do not compile differ in nothing that depends on the operation. */
+/** The operations of tests are many: the paths that do not compile differ in nothing that depends on the operation. */
 const TIMES_OF_TESTS = process.env.DOCUMENTS ? TIMES : { fast: 4 };
 const TIMEOUT = 60_000 + DRAWN * 1_000;
 /** Operations that are asked at once. */

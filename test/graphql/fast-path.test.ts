@@ -1,4 +1,4 @@
-// The short way of plain operations answers as the long way does, compiled or not, and leaves to it what it cannot do.
+// The fast path answers plain operations exactly as Yoga does, compiled or not, and falls back to Yoga for anything else.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seedDemo } from '../../src/demo/demo.ts';
 import { contentTypeFor } from '../../src/graphql/server/fast-path.ts';
@@ -155,7 +155,7 @@ test('one of several operations is run by its name, whatever was run before', as
   }
 });
 
-/** What both ways answer to this body: the same status, type and text. */
+/** What the fast path and Yoga both answer to this body: the same status, type and text. */
 async function alike(body: string, headers: Record<string, string> = {}) {
   const answers = [];
   for (const { send, url, tokenFor } of [long, short]) {
@@ -202,7 +202,7 @@ test.each<[number, string]>([
   [400, '{"query":"query A { a: __typename }","operationName":"B"}'],
   [400, '{"query":"query A { a: __typename }","operationName":""}'],
   [400, '{"query":"fragment A on Query { __typename }"}'],
-])('%i is the answer to %s, whichever way it takes', async (expected, body) => {
+])('%i is the answer to %s, by the fast path or by Yoga', async (expected, body) => {
   const accept = 'application/graphql-response+json';
   for (let run = 0; run < RUNS; run += 1) expect((await alike(body, { accept })).status).toBe(expected);
   await alike(body);

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-/** The short way of plain operations, and the long one: no guard may be on one of them alone. */
+/** The fast path, and Yoga: every limit must be enforced on both. */
 const WAYS = ['through a server', 'in process'] as const;
 type Way = (typeof WAYS)[number];
 

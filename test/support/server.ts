@@ -28,7 +28,7 @@ export const SUPER_ADMIN: Claims = { sub: 'usr_root', role: 'super_admin' };
 
 /**
  * An application over this database, with its own development key. Variables as in the environment. It is asked as by a
- * client, through a server, where plain operations go the short way; in process all go the long one.
+ * client, through a server, where plain operations take the fast path; in process, Yoga answers all operations.
  */
 export async function startApp(
   database: Database,
