@@ -10,7 +10,6 @@ import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
 import { removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
-import { addMembers, removeMembers } from '../../src/domain/commands/rules/memberships.ts';
 import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
@@ -34,6 +33,7 @@ import {
   listUserGroups,
 } from '../../src/domain/queries/user-groups.ts';
 import { visibleGroupIds } from '../../src/domain/queries/visible-groups.ts';
+import { addMembers, removeMembers } from '../../src/domain/writes/memberships.ts';
 import { importDirectory } from '../../src/import/import-directory.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { DirectoryError } from '../../src/model/errors.ts';
