@@ -215,7 +215,7 @@ function companyRows({ tenantId, slug, users: size, sites }: Company, next: () =
   }
   for (const site of sites) {
     const row = addGroup(`Site ${site}`, null, {
-      description: `Everyone at ${site}`,
+      description: `All users at ${site}`,
       groupType: 'DISTRIBUTION',
     });
     addMembers(row, 1 / (sites.length + 1));

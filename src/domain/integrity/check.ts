@@ -38,7 +38,7 @@ export async function checkDirectory(db: Database, tenantId: string | null = nul
     from nestings n join groups p on p.id = n.parent_group_id join groups c on c.id = n.child_group_id
     where (p.tenant_id <> n.tenant_id or c.tenant_id <> n.tenant_id) and ${inTenant('n.tenant_id')}
     union all
-    select 'edge-across-tenants', g.id || ' is filed under ' || p.id from groups g join groups p on p.id = g.parent_group_id
+    select 'edge-across-tenants', g.id || ' has the parent ' || p.id from groups g join groups p on p.id = g.parent_group_id
     where p.tenant_id <> g.tenant_id and ${inTenant('g.tenant_id')}
     union all
     select 'edge-at-deleted-group', 'membership of ' || m.user_id || ' in ' || m.group_id
@@ -49,7 +49,7 @@ export async function checkDirectory(db: Database, tenantId: string | null = nul
     from nestings n join groups p on p.id = n.parent_group_id join groups c on c.id = n.child_group_id
     where (p.deleted_at is not null or c.deleted_at is not null) and ${inTenant('n.tenant_id')}
     union all
-    select 'edge-at-deleted-group', g.id || ' is filed under ' || p.id from groups g join groups p on p.id = g.parent_group_id
+    select 'edge-at-deleted-group', g.id || ' has the parent ' || p.id from groups g join groups p on p.id = g.parent_group_id
     where g.deleted_at is null and p.deleted_at is not null and ${inTenant('g.tenant_id')}`);
   const nesting = await sql<GraphEdge>(Prisma.sql`
     select parent_group_id as parent, child_group_id as child from nestings where ${inTenant('tenant_id')}`);
