@@ -8,7 +8,7 @@ import { openDatabase } from './database/open.ts';
 import { demoCallers, seedDemo } from './demo/demo.ts';
 import { createLogger } from './http/logger.ts';
 import { listen } from './http/server.ts';
-import { isWhole, printReport } from './import/report.ts';
+import { isComplete, printReport } from './import/report.ts';
 
 /** How long a stop waits for open requests, in ms: longer than an operation may take. */
 const DRAIN = 12_000;
@@ -33,7 +33,7 @@ async function start(): Promise<void> {
   if (config.seedDemo && (await isEmpty(database))) {
     process.stdout.write('Loading the demo directory …\n');
     const report = await seedDemo(database);
-    if (!isWhole(report)) printReport(report);
+    if (!isComplete(report)) printReport(report);
   }
   const app = await createApp({ config, database, logger });
   const server = await listen(app.listener, {

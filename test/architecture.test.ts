@@ -57,16 +57,7 @@ const ARROWS: Record<string, readonly string[]> = {
   import: ['database', 'domain/integrity', 'domain/log', 'domain/writes', 'model'],
   demo: ['database', 'import'],
   // The commands stand beside the server: they read its configuration and reach the one room each is about.
-  cli: [
-    'auth',
-    'config',
-    'database',
-    'demo',
-    'domain/integrity',
-    'graphql/schema',
-    'import',
-    'rest',
-  ],
+  cli: ['auth', 'config', 'database', 'demo', 'domain/integrity', 'graphql/schema', 'import', 'rest'],
   app: ['auth', 'config', 'database', 'domain', 'graphql/server', 'http', 'model', 'rest'],
   main: ['app', 'config', 'database', 'demo', 'http', 'import'],
 };
@@ -173,7 +164,9 @@ test('docs/architecture.md draws each room, and arrows that lead to all that a r
   const page = readFileSync(join(SRC, '../docs/architecture.md'), 'utf8');
   const [, picture] = /```mermaid\n([\s\S]*?)```/.exec(page)!;
   const nodeOf = (room: string) => room.replaceAll(/[/-]/g, '_');
-  const allowed = new Map(Object.entries(ARROWS).map(([room, targets]) => [nodeOf(room), targets.map(nodeOf)]));
+  const allowed = new Map(
+    Object.entries(ARROWS).map(([room, targets]) => [nodeOf(room), targets.map(nodeOf)]),
+  );
   const drawn = [...picture!.matchAll(/^ *(\w+)(?:\[.*\])? --> (\w+)/gm)].map(
     ([, from, to]) => [from!, to!] as const,
   );

@@ -1,4 +1,4 @@
-// The demo directory: an invented one, the same on every machine, that shows what groups can do.
+// The demo directory: invented data, identical on every machine, that shows the features of groups.
 import type { Database } from '../database/database.ts';
 import { importDirectory } from '../import/import-directory.ts';
 import type { SourceRow } from '../import/rows.ts';
@@ -52,7 +52,7 @@ const DIVISIONS: Record<string, string[]> = {
   People: ['Recruiting', 'Learning'],
 };
 
-const GIVEN = [
+const GIVEN_NAMES = [
   'Ada',
   'Bram',
   'Chloe',
@@ -74,7 +74,7 @@ const GIVEN = [
   'Sami',
   'Tess',
 ];
-const FAMILY = [
+const FAMILY_NAMES = [
   'Aalders',
   'Brandt',
   'Castro',
@@ -97,7 +97,7 @@ const FAMILY = [
   'Visser',
 ];
 
-/** Numbers between 0 and 1, the same for the same seed (mulberry32, public domain, by Tommy Ettinger). */
+/** A deterministic generator of numbers from 0 up to 1: mulberry32 by Tommy Ettinger, public domain. */
 function random(seed: number): () => number {
   let state = seed;
   return () => {
@@ -108,7 +108,7 @@ function random(seed: number): () => number {
   };
 }
 
-/** A readable id of 16 characters after its prefix: `grp_NorthwindSales00`. */
+/** A readable id with 16 characters after its prefix, e.g. `grp_north010Sales000`. */
 function readableId(prefix: string, ...words: string[]): string {
   const text = words.join('').replaceAll(/[^A-Za-z0-9]/g, '');
   return `${prefix}_${text.slice(0, 16).padEnd(16, '0')}`;
@@ -125,8 +125,8 @@ export function* demoRows(): Generator<SourceRow> {
   for (const partner of PARTNERS) yield emit('partners', partner);
   for (const { tenantId: id, partnerId, name, slug } of COMPANIES)
     yield emit('tenants', { id, partnerId, name, slug });
-  for (const [at, company] of COMPANIES.entries()) {
-    const { users, groups, memberships, nestings } = companyRows(company, random(at + 1));
+  for (const [index, company] of COMPANIES.entries()) {
+    const { users, groups, memberships, nestings } = companyRows(company, random(index + 1));
     for (const user of users) yield emit('users', user);
     for (const group of groups) yield emit('groups', group);
     for (const membership of memberships) yield emit('memberships', membership);
@@ -144,12 +144,12 @@ type GroupRow = {
 };
 
 function companyRows({ tenantId, slug, users: size, sites }: Company, next: () => number) {
-  const short = slug.slice(0, 5);
-  const users = Array.from({ length: size }, (_, at) => {
-    const given = GIVEN[at % GIVEN.length]!;
-    const family = FAMILY[(Math.floor(at / GIVEN.length) + at) % FAMILY.length]!;
+  const prefix = slug.slice(0, 5);
+  const users = Array.from({ length: size }, (_, index) => {
+    const given = GIVEN_NAMES[index % GIVEN_NAMES.length]!;
+    const family = FAMILY_NAMES[(Math.floor(index / GIVEN_NAMES.length) + index) % FAMILY_NAMES.length]!;
     return {
-      id: readableId('usr', short, String(at + 1).padStart(4, '0')),
+      id: readableId('usr', prefix, String(index + 1).padStart(4, '0')),
       tenantId,
       email: `${given}.${family}@${slug}.example`.toLowerCase(),
       displayName: `${given} ${family}`,
@@ -158,8 +158,8 @@ function companyRows({ tenantId, slug, users: size, sites }: Company, next: () =
   const groups: GroupRow[] = [];
   const memberships: { groupId: string; userId: string }[] = [];
   const nestings: { parentGroupId: string; childGroupId: string }[] = [];
-  const group = (name: string, parent: GroupRow | null, more: Partial<GroupRow> = {}): GroupRow => {
-    const id = readableId('grp', short, String(groups.length + 1).padStart(3, '0'), name);
+  const addGroup = (name: string, parent: GroupRow | null, fields: Partial<GroupRow> = {}): GroupRow => {
+    const id = readableId('grp', prefix, String(groups.length + 1).padStart(3, '0'), name);
     const row = {
       id,
       tenantId,
@@ -167,62 +167,68 @@ function companyRows({ tenantId, slug, users: size, sites }: Company, next: () =
       description: null,
       groupType: 'SECURITY' as const,
       parentGroupId: parent?.id ?? null,
-      ...more,
+      ...fields,
     };
     groups.push(row);
     return row;
   };
   const nest = (parent: GroupRow, child: GroupRow) =>
     nestings.push({ parentGroupId: parent.id, childGroupId: child.id });
-  const fill = (target: GroupRow, share: number) => {
+  /** Makes a random share of the users members. */
+  const addMembers = (target: GroupRow, share: number) => {
     for (const user of users) if (next() < share) memberships.push({ groupId: target.id, userId: user.id });
   };
 
-  const everyone = group('Everyone', null, {
-    description: 'All who work here, by way of their division',
+  const everyone = addGroup('Everyone', null, {
+    description: 'All employees, nested by division',
     groupType: 'DISTRIBUTION',
   });
   for (const [name, teams] of Object.entries(DIVISIONS)) {
-    const division = group(name, null, { description: `The ${name} division` });
+    const division = addGroup(name, null, { description: `The ${name} division` });
     nest(everyone, division);
     for (const teamName of teams) {
-      const team = group(teamName, division);
+      const team = addGroup(teamName, division);
       nest(division, team);
-      fill(team, 0.06);
+      addMembers(team, 0.06);
     }
   }
-  // A diamond: on-call duty counts the support team twice over, and shows its people once.
+  // A diamond: two paths lead from the on-call group to the support team, whose members count once.
   const byName = new Map(groups.map((row) => [row.name, row]));
-  const onCall = group('On call', null, { description: 'A diamond: support reaches it along two ways' });
-  const [first, second] = [group('First line', onCall), group('Second line', onCall)];
+  const onCall = addGroup('On call', null, {
+    description: 'A diamond: Support is nested in it along two paths',
+  });
+  const [first, second] = [addGroup('First line', onCall), addGroup('Second line', onCall)];
   for (const line of [first, second]) {
     nest(onCall, line);
     nest(line, byName.get('Support')!);
-    fill(line, 0.02);
+    addMembers(line, 0.02);
   }
-  // A chain: access that is granted from level to level, so that each higher level holds all that is below.
-  let above: GroupRow | null = null;
+  // A chain: each level is nested in the previous one, which therefore includes the members of all levels after it.
+  let previous: GroupRow | null = null;
   for (const level of ['Visitors', 'Readers', 'Writers', 'Reviewers', 'Owners']) {
-    const row: GroupRow = group(`Archive ${level}`, null, {
-      description: 'A link of a chain: the next level counts here',
+    const row: GroupRow = addGroup(`Archive ${level}`, null, {
+      description: 'One level of a chain: includes the members of the next levels',
     });
-    if (above) nest(above, row);
-    fill(row, 0.015);
-    above = row;
+    if (previous) nest(previous, row);
+    addMembers(row, 0.015);
+    previous = row;
   }
   for (const site of sites) {
-    const row = group(`Site ${site}`, null, { description: `All at ${site}`, groupType: 'DISTRIBUTION' });
-    fill(row, 1 / (sites.length + 1));
+    const row = addGroup(`Site ${site}`, null, {
+      description: `All users at ${site}`,
+      groupType: 'DISTRIBUTION',
+    });
+    addMembers(row, 1 / (sites.length + 1));
   }
   return { users, groups, memberships, nestings };
 }
 
-/** Loads the demo directory; loading it again changes nothing. */
+/** Imports the demo directory; importing it again changes nothing. */
 export async function seedDemo(db: Database) {
   return importDirectory(db, demoRows());
 }
 
-/** One caller of each kind, by ids of the demo directory; claims as an identity provider would issue them. */
+/** The claims of one caller of each role, with ids of the demo directory, as an identity provider would issue them. */
 export function demoCallers(): { role: string; claims: Record<string, unknown> }[] {
   const [northwind] = COMPANIES;
   const { tenantId: tenant_id, partnerId: partner_id } = northwind!;

@@ -1,4 +1,4 @@
-// Imports a directory: each tenant whole or not at all, and again without harm.
+// Imports a directory, one transaction per tenant. The import is idempotent.
 
 import { KEY_RULES } from '../database/case-keys.ts';
 import { type Database, Prisma, type Query } from '../database/database.ts';
@@ -12,15 +12,18 @@ import { verifyTenant } from './verify.ts';
 export type TenantReport = { tenantId: string; name: string; faults: string[]; tallies: Tallies | null };
 export type ImportReport = {
   tenants: TenantReport[];
-  /** Faults of rows that belong to no tenant of the file; nothing of them is stored. */
+  /** Faults of rows that belong to no valid tenant of the file; these rows are not stored. */
   faults: string[];
-  /** Keys of the file that are not of the format, and hold no rows; absent if there are none. */
+  /** Unknown keys of the file that hold no rows; absent if there are none. */
   skipped?: string[];
 };
 
 export type ImportOptions = { onTenant?: (done: number, total: number) => void };
 
-/** Never throws for what the rows hold, nor for what becomes of one tenant: the report says what was refused, and why. */
+/**
+ * Imports all rows of a source: each tenant completely or not at all. An invalid row or a failing tenant does not throw;
+ * the report says what was refused and why. Throws if the source cannot be read.
+ */
 export async function importDirectory(
   db: Database,
   source: Source,
@@ -34,17 +37,17 @@ export async function importDirectory(
       tenants.push(await importTenant(db, tenant, spooled));
       onTenant(tenants.length, spooled.tenants.length);
     }
-    const { strays, skipped } = spooled;
-    return { tenants, faults: strays, ...(skipped.length > 0 && { skipped }) };
+    const { rootFaults, skipped } = spooled;
+    return { tenants, faults: rootFaults, ...(skipped.length > 0 && { skipped }) };
   } finally {
     await spooled.remove();
   }
 }
 
-/** The author of what is imported. */
+/** The author of imported changes. */
 const ACTOR: Actor = { id: 'import', type: 'service' };
 
-/** Carries the reasons out of a transaction that must be rolled back. */
+/** Rolls the transaction of a tenant back, and carries the reasons. */
 class Refused extends Error {
   readonly faults: string[];
 
@@ -56,7 +59,7 @@ class Refused extends Error {
 
 async function importTenant(db: Database, tenant: Rows['tenants'], spooled: Spooled): Promise<TenantReport> {
   const { id: tenantId, name } = tenant;
-  const rowFaults = spooled.faults.get(tenantId) ?? [];
+  const rowFaults = spooled.tenantFaults.get(tenantId) ?? [];
   if (rowFaults.length > 0) return { tenantId, name, faults: rowFaults, tallies: null };
   const rows = await spooled.read(tenantId);
   try {
@@ -68,12 +71,13 @@ async function importTenant(db: Database, tenant: Rows['tenants'], spooled: Spoo
     });
     return { tenantId, name, faults: [], tallies };
   } catch (error) {
-    // Any other failure is this tenant's alone too: what was stored before must be told, and what follows may hold.
+    // An unexpected error fails only this tenant: the report must cover those already stored, and the rest may succeed.
     const faults = error instanceof Refused ? error.faults : [`failed: ${(error as Error).message}`];
     return { tenantId, name, faults, tallies: null };
   }
 }
 
+/** Creates the tenant or updates its name and slug, and locks it like a change does. Throws `Refused`. */
 async function createAndLockTenant(
   query: Query,
   { id, partnerId, name, slug }: Rows['tenants'],

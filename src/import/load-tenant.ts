@@ -1,4 +1,4 @@
-// Writes one tenant's rows in one transaction: new ones inserted, changed ones updated, all else left alone.
+// Writes one tenant's rows: inserts new ones, updates changed ones, and leaves everything else unchanged.
 
 import { Prisma } from '../database/database.ts';
 import { dropSuffixes, type NamedPlace, vacateNames } from '../database/name-keys.ts';
@@ -11,13 +11,13 @@ import { nameKey, searchKey } from '../model/text.ts';
 import type { Rows } from './rows.ts';
 import type { TenantRows } from './spool.ts';
 
-/** Rows of edges in one statement: bounded, so that its parameters stay small. */
-const CHUNK = 10_000;
+/** Users or edges per statement: bounds the size of its parameters, while round trips stay few. */
+const MAX_ROWS = 10_000;
 
 export type Tally = { created: number; updated: number; unchanged: number };
 export type Tallies = { [Table in keyof TenantRows]: Tally };
 
-/** Must run after `verifyTenant` in the same transaction, under the tenant's lock. */
+/** Must run after `verifyTenant`, in the same transaction and under the tenant's lock. */
 export async function loadTenant(tx: WriteContext, rows: TenantRows): Promise<Tallies> {
   return {
     users: await loadUsers(tx, rows.users),
@@ -45,51 +45,52 @@ async function loadGroups(
   groups: Rows['groups'][],
 ): Promise<Tally> {
   const column = <Value>(of: (group: Rows['groups']) => Value) => groups.map(of);
-  const given = (field: 'parentGroupId' | 'description' | 'customAttributes') =>
+  const isGiven = (field: 'parentGroupId' | 'description' | 'customAttributes') =>
     column((group) => group[field] !== undefined);
-  // One statement, whatever the order of parents and children: foreign keys are checked at its end.
+  // All groups in one statement, so that parents and children may come in any order: it checks foreign keys at its end.
   const values = Prisma.sql`unnest(${column((group) => group.id)}::text[], ${column((group) => group.name)}::text[],
     ${column((group) => nameKey(group.name))}::text[], ${column((group) => searchKey(group.name, group.description))}::text[],
-    ${given('parentGroupId')}::bool[], ${column((group) => group.parentGroupId ?? null)}::text[],
-    ${given('description')}::bool[], ${column((group) => group.description ?? null)}::text[],
-    ${given('customAttributes')}::bool[],
+    ${isGiven('parentGroupId')}::bool[], ${column((group) => group.parentGroupId ?? null)}::text[],
+    ${isGiven('description')}::bool[], ${column((group) => group.description ?? null)}::text[],
+    ${isGiven('customAttributes')}::bool[],
     ${column((group) => (group.customAttributes ? JSON.stringify(group.customAttributes) : null))}::text[],
     ${column((group) => group.groupType ?? 'SECURITY')}::text[])
-    w(id, name, name_key, search_key, filed, parent_group_id, described, description, attributed, custom_attributes, type)`;
-  // Absent in the file, a field stays as it is stored.
-  const parent = Prisma.sql`case when w.filed then w.parent_group_id else g.parent_group_id end`;
-  const description = Prisma.sql`case when w.described then w.description else g.description end`;
-  const attributes = Prisma.sql`case when w.attributed then w.custom_attributes::jsonb else g.custom_attributes end`;
-  const isStored = Prisma.sql`g.id = w.id and g.tenant_id = ${tenantId} and g.deleted_at is null`;
-  const placed = await query<NamedPlace & { id: GroupId }>(Prisma.sql`
+    input(id, name, name_key, search_key, has_parent, parent_group_id,
+      has_description, description, has_attributes, custom_attributes, type)`;
+  // A field omitted in the file keeps its stored value.
+  const parent = Prisma.sql`case when input.has_parent then input.parent_group_id else g.parent_group_id end`;
+  const description = Prisma.sql`case when input.has_description then input.description else g.description end`;
+  const attributes = Prisma.sql`case when input.has_attributes then input.custom_attributes::jsonb else g.custom_attributes end`;
+  const isStored = Prisma.sql`g.id = input.id and g.tenant_id = ${tenantId} and g.deleted_at is null`;
+  const renamedOrMoved = await query<NamedPlace & { id: GroupId }>(Prisma.sql`
     select g.id, g.name, g.parent_group_id as "parentGroupId" from groups g join ${values} on ${isStored}
-    where (g.name, g.parent_group_id) is distinct from (w.name, ${parent})`);
+    where (g.name, g.parent_group_id) is distinct from (input.name, ${parent})`);
   await query(
     vacateNames(
       tenantId,
-      placed.map(({ id }) => id),
+      renamedOrMoved.map(({ id }) => id),
     ),
   );
   const created = await query<StoredGroup>(Prisma.sql`
     insert into groups as g (id, tenant_id, parent_group_id, name, name_key, search_key, description, type, custom_attributes)
-    select w.id, ${tenantId}, w.parent_group_id, w.name, w.name_key, w.search_key, w.description,
-      w.type::"GroupType", w.custom_attributes::jsonb from ${values}
+    select input.id, ${tenantId}, input.parent_group_id, input.name, input.name_key, input.search_key, input.description,
+      input.type::"GroupType", input.custom_attributes::jsonb from ${values}
     on conflict (id) do nothing returning ${storedColumns}`);
   const updated = await query<StoredGroup>(Prisma.sql`
-    update groups g set name = w.name, name_key = w.name_key, description = ${description}, parent_group_id = ${parent},
-      search_key = case when w.described then w.search_key else w.search_key || coalesce(substring(g.search_key from chr(10) || '.*'), '') end,
+    update groups g set name = input.name, name_key = input.name_key, description = ${description}, parent_group_id = ${parent},
+      search_key = case when input.has_description then input.search_key
+        else input.search_key || coalesce(substring(g.search_key from chr(10) || '.*'), '') end,
       moved_by = case when g.parent_group_id is not distinct from ${parent} then g.moved_by end,
       custom_attributes = ${attributes}, version = g.version + 1, updated_at = now()
     from ${values} where ${isStored} and (g.name, g.description, g.parent_group_id, g.custom_attributes)
-      is distinct from (w.name, ${description}, ${parent}, ${attributes})
+      is distinct from (input.name, ${description}, ${parent}, ${attributes})
     returning ${storedColumns}`);
-  await dropSuffixes(query, tenantId, placed);
-  const event = (type: GroupEvent['type']) => (row: StoredGroup) => {
-    const { id: groupId, ...data } = row;
-    record({ type, groupId, data });
+  await dropSuffixes(query, tenantId, renamedOrMoved);
+  const recordAll = (type: GroupEvent['type'], rows: StoredGroup[]) => {
+    for (const { id: groupId, ...data } of rows) record({ type, groupId, data });
   };
-  created.forEach(event('group.created'));
-  updated.forEach(event('group.updated'));
+  recordAll('group.created', created);
+  recordAll('group.updated', updated);
   return count({ created: 0, updated: 0, unchanged: 0 }, groups.length, created.length, updated.length);
 }
 
@@ -100,7 +101,7 @@ async function loadMemberships(tx: WriteContext, memberships: Rows['memberships'
     const rows = await beginMemberships(
       tx,
       Prisma.sql`select * from unnest(${chunk.map((row) => row.groupId)}::text[], ${chunk.map((row) => row.userId)}::text[])
-        w(group_id, user_id)`,
+        input(group_id, user_id)`,
     );
     added.push(...rows);
     count(tally, chunk.length, rows.length, 0);
@@ -127,6 +128,7 @@ async function loadNestings(tx: WriteContext, nestings: Rows['nestings'][]): Pro
   return tally;
 }
 
+/** Adds the counts of one statement to the tally, and returns it. */
 function count(tally: Tally, rows: number, created: number, updated: number): Tally {
   tally.created += created;
   tally.updated += updated;
@@ -135,5 +137,5 @@ function count(tally: Tally, rows: number, created: number, updated: number): Ta
 }
 
 function* chunks<Row>(rows: readonly Row[]): Generator<Row[]> {
-  for (let at = 0; at < rows.length; at += CHUNK) yield rows.slice(at, at + CHUNK);
+  for (let start = 0; start < rows.length; start += MAX_ROWS) yield rows.slice(start, start + MAX_ROWS);
 }

@@ -1,4 +1,4 @@
-// Reads an import file as a stream of rows: never more of it in memory than one row.
+// Reads an import file as a stream of rows, with at most one row and one chunk of the file in memory.
 import { createReadStream } from 'node:fs';
 import { getManyValues, isMany, none } from 'stream-chain/core';
 import Assembler from 'stream-json/core/assembler.js';
@@ -7,8 +7,8 @@ import { parseNumber } from '../model/json.ts';
 import type { SourceRow } from './rows.ts';
 
 /**
- * The file's rows, section by section, each with its place. Throws where the file is not UTF-8, not JSON or no object, and
- * says in which line and after which row.
+ * Yields the file's rows in order, each with its section and index. Throws if the file is not UTF-8, not JSON or not an
+ * object; the message names the line and the preceding row. `onBytes` is called for each chunk read.
  */
 export async function* readImportFile(
   path: string,
@@ -24,7 +24,7 @@ export async function* readImportFile(
         if (row) yield row;
       }
     } catch (error) {
-      throw new Error(`${path}, line ${line}, ${reader.place()}: ${(error as Error).message}`, {
+      throw new Error(`${path}, line ${line}, ${reader.position()}: ${(error as Error).message}`, {
         cause: error,
       });
     }
@@ -41,19 +41,19 @@ export async function* readImportFile(
 
 const [LINE_FEED, OPENING_BRACKET, CLOSING_BRACE] = Buffer.from('\n[}');
 
-/** The bytes up to each end of a line, start of a section and end of a row: a fault of the text is then within one of them. */
+/** Splits a chunk after each line end, section start and row end, so that the position of an error in the text is exact. */
 function* parts(chunk: Buffer): Generator<Buffer> {
   let start = 0;
   for (let end = 1; end <= chunk.length; end += 1) {
     const last = chunk[end - 1];
-    const isPart = last === LINE_FEED || last === CLOSING_BRACE || last === OPENING_BRACKET;
-    if (!isPart && end < chunk.length) continue;
+    const isBoundary = last === LINE_FEED || last === CLOSING_BRACE || last === OPENING_BRACKET;
+    if (!isBoundary && end < chunk.length) continue;
     yield chunk.subarray(start, end);
     start = end;
   }
 }
 
-/** The tokens of the next bytes; null for the end of the file. */
+/** Returns a function that parses the next bytes into tokens; null marks the end of the file. */
 function tokenizer(): (bytes: Buffer | null) => Token[] {
   const parse = jsonParser({ streamValues: false }) as (text: unknown) => unknown;
   const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -66,43 +66,43 @@ function tokenizer(): (bytes: Buffer | null) => Token[] {
   };
   const valuesOf = (parsed: unknown) => (isMany(parsed) ? (getManyValues(parsed as never) as Token[]) : []);
   return (bytes) => {
-    const read = valuesOf(parse(decode(bytes)));
-    return bytes ? read : [...read, ...valuesOf(parse(none))];
+    const parsed = valuesOf(parse(decode(bytes)));
+    return bytes ? parsed : [...parsed, ...valuesOf(parse(none))];
   };
 }
 
-/** Puts tokens together to rows: the values of the arrays that the file's object holds. */
+/** Assembles tokens into rows: the elements of the arrays in the file's top-level object. */
 class RowReader {
   private depth = 0;
   private section = '';
   private isArray = false;
   private row: RowAssembler | null = null;
-  /** Rows read of each section. */
+  /** The number of rows read per section. */
   private readonly counts = new Map<string, number>();
 
-  /** The row that the token ends, if it ends one. */
+  /** Consumes a token, and returns the row that it completes, if any. */
   take(token: Token): SourceRow | null {
     const { name } = token;
     if (this.depth === 0 && name !== 'startObject') throw new Error('the file must hold a JSON object');
     const closes = name === 'endObject' || name === 'endArray';
-    let found: SourceRow | null = null;
+    let completed: SourceRow | null = null;
     if (this.depth === 1 && name === 'keyValue') {
       this.section = String(token.value);
     } else if (this.depth === 1 && !closes) {
       this.isArray = name === 'startArray';
-      if (!this.isArray) found = { section: this.section, index: null, row: undefined };
+      if (!this.isArray) completed = { section: this.section, index: null, row: undefined };
     } else if (this.depth > 1 && this.isArray && !(closes && this.depth === 2)) {
       this.row ??= new RowAssembler();
       this.row.consume(token);
-      if (this.row.done) found = this.finish(this.row);
+      if (this.row.done) completed = this.finish(this.row);
     }
     if (name === 'startObject' || name === 'startArray') this.depth += 1;
     if (closes) this.depth -= 1;
-    return found;
+    return completed;
   }
 
-  /** Where the reader is, for people. */
-  place(): string {
+  /** The current position, for error messages. */
+  position(): string {
     if (this.section === '') return 'at the start';
     const index = this.counts.get(this.section) ?? 0;
     return index === 0 ? `in ${this.section}` : `after ${this.section}[${index - 1}]`;
@@ -113,11 +113,11 @@ class RowReader {
     this.counts.set(this.section, index + 1);
     this.row = null;
     const row = { section: this.section, index, row: current as unknown };
-    return repeated === null ? row : { ...row, fault: `${repeated} stands in it twice` };
+    return repeated === null ? row : { ...row, fault: `duplicate key ${repeated}` };
   }
 }
 
-/** An assembler that loses nothing without a word: neither one of two values for a key, nor a digit. */
+/** An assembler without silent loss: it notes duplicate keys, and keeps all digits of numbers. */
 class RowAssembler extends Assembler {
   repeated: string | null = null;
 
@@ -127,7 +127,7 @@ class RowAssembler extends Assembler {
   }
 
   override numberValue(text: string): void {
-    // Saves a value of any type.
+    // `stringValue` stores a value of any type.
     this.stringValue(parseNumber(text) as never);
   }
 }

@@ -1,37 +1,37 @@
-// What an import did, for people: a line a tenant, and each reason for what was refused.
+// Prints the report of an import: one line per tenant, and the reasons for each refusal.
 import type { ImportReport } from './import-directory.ts';
 
-/** Reasons shown for one tenant; more would bury the others. */
-const SHOWN = 20;
+/** Reasons printed per tenant: enough to correct a file by, without hiding the other tenants. */
+const MAX_REASONS = 20;
 
-/** Whether everything was stored. */
-export const isWhole = ({ tenants, faults }: ImportReport): boolean =>
+/** Whether all rows were stored. */
+export const isComplete = ({ tenants, faults }: ImportReport): boolean =>
   faults.length === 0 && tenants.every((tenant) => tenant.tallies !== null);
 
-/** Prints the report; gives whether everything was stored. */
+/** Prints the report to stdout, and returns whether all rows were stored. */
 export function printReport(report: ImportReport): boolean {
   const { tenants, faults, skipped = [] } = report;
   for (const { tenantId, name, tallies, faults: refused } of tenants) {
     if (tallies) {
       const parts = Object.entries(tallies).map(
         ([table, { created, updated, unchanged }]) =>
-          `${table} ${created} new, ${updated} changed, ${unchanged} as before`,
+          `${table}: ${created} created, ${updated} updated, ${unchanged} unchanged`,
       );
       process.stdout.write(`${name} (${tenantId}): ${parts.join('; ')}\n`);
     } else {
-      process.stdout.write(`${name} (${tenantId}): refused, nothing of it was stored\n`);
+      process.stdout.write(`${name} (${tenantId}): refused; nothing was stored\n`);
       printFaults(refused);
     }
   }
   if (faults.length > 0) {
-    process.stdout.write('Rows of no tenant in the file, not stored:\n');
+    process.stdout.write('Not stored, because they belong to no tenant of the file:\n');
     printFaults(faults);
   }
-  if (skipped.length > 0) process.stdout.write(`Skipped, since it holds no rows: ${skipped.join(', ')}\n`);
-  return isWhole(report);
+  if (skipped.length > 0) process.stdout.write(`Skipped keys without rows: ${skipped.join(', ')}\n`);
+  return isComplete(report);
 }
 
 function printFaults(faults: string[]): void {
-  for (const fault of faults.slice(0, SHOWN)) process.stdout.write(`  ${fault}\n`);
-  if (faults.length > SHOWN) process.stdout.write(`  … and ${faults.length - SHOWN} more\n`);
+  for (const fault of faults.slice(0, MAX_REASONS)) process.stdout.write(`  ${fault}\n`);
+  if (faults.length > MAX_REASONS) process.stdout.write(`  … and ${faults.length - MAX_REASONS} more\n`);
 }

@@ -1,4 +1,4 @@
-// Rows of the import format: their sections, and the rules that each row must keep.
+// The import format: its sections, and a schema for the rows of each.
 import { z } from 'zod';
 import { createGroupInput } from '../model/groups.ts';
 import { groupId, partnerId, tenantId, userId } from '../model/ids.ts';
@@ -8,7 +8,7 @@ import { userInput } from '../model/users.ts';
 const label = nameLine();
 const { name, description, type, parentGroupId, customAttributes } = createGroupInput.shape;
 
-/** One schema for each section. A row with fields of other names is refused: they would be lost. */
+/** One schema per section. Unknown fields are refused, because they would be lost silently. */
 export const SECTIONS = {
   partners: z.strictObject({ id: partnerId, name: label }),
   tenants: z.strictObject({ id: tenantId, partnerId, name: label, slug: label }),
@@ -29,8 +29,8 @@ export const SECTIONS = {
 export type Section = keyof typeof SECTIONS;
 export type Rows = { [Name in Section]: z.output<(typeof SECTIONS)[Name]> };
 /**
- * A row as it was read: its section, its place there, counted from 0, and what is wrong with it as JSON. `index` is null, and
- * there is no row, where the section is no array.
+ * A row as read: its section, its index there, and a fault of its JSON. If the section is not an array, `index` is null and
+ * `row` is undefined.
  */
 export type SourceRow = { section: string; index: number | null; row: unknown; fault?: string };
 export type Source = AsyncIterable<SourceRow> | Iterable<SourceRow>;

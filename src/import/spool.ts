@@ -1,4 +1,4 @@
-// Sorts the rows of a source by tenant, into one temporary file each, so that a tenant can be loaded as a whole.
+// Splits the rows of a source by tenant into temporary files, so that one tenant at a time fits into memory.
 import { createReadStream } from 'node:fs';
 import { appendFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,27 +7,27 @@ import { createInterface } from 'node:readline';
 import { isDeepStrictEqual } from 'node:util';
 import { isSection, type Rows, SECTIONS, type Section, type Source, type SourceRow } from './rows.ts';
 
-/** Characters held back before they are written to the files. */
-const BUFFER = 256 * 1_024;
+/** Characters buffered before they are appended to the files: few writes, and little memory however many tenants. */
+const MAX_BUFFERED = 256 * 1_024;
 
 type TenantSection = Exclude<Section, 'partners' | 'tenants'>;
 export type TenantRows = { [Name in TenantSection]: Rows[Name][] };
 export type Spooled = {
   partners: Rows['partners'][];
   tenants: Rows['tenants'][];
-  /** Faults of rows, by the tenant that they belong to. */
-  faults: Map<string, string[]>;
-  /** Faults of what belongs to no tenant of the source. */
-  strays: string[];
-  /** Keys of the source that hold no rows at all. */
+  /** Faults of rows, by tenant. */
+  tenantFaults: Map<string, string[]>;
+  /** Faults of rows and sections that belong to no tenant of the source. */
+  rootFaults: string[];
+  /** Unknown keys of the source that hold no rows. */
   skipped: string[];
   read(tenantId: string): Promise<TenantRows>;
   remove(): Promise<void>;
 };
 
 /**
- * Reads the source once; its sections and rows may come in any order. In memory stay partners, tenants and the ids of groups, to
- * find the tenant of their edges.
+ * Reads the source once; sections and rows may come in any order. Memory holds only the partners, the tenants and the ids
+ * of groups, which tell the tenant of an edge. The caller must call `remove` at the end.
  */
 export async function spool(source: Source): Promise<Spooled> {
   const folder = await mkdtemp(join(tmpdir(), 'coterie-import-'));
@@ -45,30 +45,30 @@ export async function spool(source: Source): Promise<Spooled> {
   }
 }
 
-/** An edge whose group has not been read yet; it may have a fault of its own. */
-type WaitingEdge = {
+/** An edge whose group has not been read yet; it may be faulty itself. */
+type PendingEdge = {
   section: TenantSection;
   place: string;
   groupId: string;
   row: unknown;
   fault: string | null;
 };
-/** The file of edges that wait; no tenant has such an id. */
-const WAITING = '';
+/** The key of the file of pending edges: no tenant has an empty id. */
+const PENDING = '';
 
 class Sorter {
   readonly files: LineFiles;
   private readonly partners = new Map<string, Rows['partners']>();
   private readonly tenants = new Map<string, Rows['tenants']>();
   private readonly tenantOfGroup = new Map<string, string>();
-  private readonly faults = new Map<string, string[]>();
-  private readonly strays: string[] = [];
+  private readonly tenantFaults = new Map<string, string[]>();
+  private readonly rootFaults: string[] = [];
   private readonly skipped: string[] = [];
-  /** Of each tenant, how many rows there are, and where the first of them stands. */
+  /** The number of rows of each tenant, and the position of the first. */
   private readonly rowsOfTenant = new Map<string, { first: string; count: number }>();
-  /** Rows of sections that are not of the format. */
+  /** The number of rows of each unknown section. */
   private readonly unknownSections = new Map<string, number>();
-  private empty = true;
+  private isEmpty = true;
 
   constructor(folder: string) {
     this.files = new LineFiles(folder);
@@ -80,9 +80,9 @@ class Sorter {
       else this.unknownSections.set(section, (this.unknownSections.get(section) ?? 0) + 1);
       return;
     }
-    this.empty = false;
+    this.isEmpty = false;
     if (index === null) {
-      this.strays.push(`${section} must be an array`);
+      this.rootFaults.push(`${section} must be an array`);
       return;
     }
     const place = `${section}[${index}]`;
@@ -90,7 +90,7 @@ class Sorter {
     const message = fault ?? (result.success ? null : result.error.issues.map(issueText).join('; '));
     if (section === 'groups') this.takeGroup(place, row);
     if (section === 'partners' || section === 'tenants') {
-      if (message !== null) this.strays.push(`${place}: ${message}`);
+      if (message !== null) this.rootFaults.push(`${place}: ${message}`);
       else if (section === 'partners') this.takePartner(place, result.data as Rows['partners']);
       else this.takeTenant(place, result.data as Rows['tenants']);
       return;
@@ -99,7 +99,7 @@ class Sorter {
     const group = groupId ?? parentGroupId;
     const isEdge = section === 'memberships' || section === 'nestings';
     if (isEdge && typeof group === 'string' && !this.tenantOfGroup.has(group)) {
-      this.files.write(WAITING, { section, place, groupId: group, row: result.data, fault: message });
+      this.files.write(PENDING, { section, place, groupId: group, row: result.data, fault: message });
       return;
     }
     const owner = isEdge ? this.tenantOfGroup.get(String(group)) : tenantId;
@@ -108,21 +108,21 @@ class Sorter {
 
   async finish(): Promise<Omit<Spooled, 'remove'>> {
     await this.files.flush();
-    for await (const edge of this.files.read(WAITING)) {
-      const { section, place, groupId, row, fault } = edge as WaitingEdge;
+    for await (const edge of this.files.read(PENDING)) {
+      const { section, place, groupId, row, fault } = edge as PendingEdge;
       const owner = this.tenantOfGroup.get(groupId);
-      if (owner === undefined) this.strays.push(`${place}: ${fault ?? 'its group is not in the file'}`);
+      if (owner === undefined) this.rootFaults.push(`${place}: ${fault ?? 'its group is not in the file'}`);
       else this.sort(section, place, owner, row, fault);
       if (this.files.isFull) await this.files.flush();
     }
     await this.files.flush();
     this.reportUnstored();
-    const { files, faults, strays, skipped } = this;
+    const { files, tenantFaults, rootFaults, skipped } = this;
     return {
       partners: [...this.partners.values()],
       tenants: [...this.tenants.values()],
-      faults,
-      strays,
+      tenantFaults,
+      rootFaults,
       skipped,
       async read(tenantId) {
         const rows: TenantRows = { users: [], groups: [], memberships: [], nestings: [] };
@@ -143,83 +143,84 @@ class Sorter {
     fault: string | null,
   ): void {
     if (tenantId === null) {
-      this.strays.push(`${place}: ${fault ?? 'its group is of no tenant'}`);
+      this.rootFaults.push(`${place}: ${fault ?? 'it has no tenant'}`);
       return;
     }
-    const known = this.rowsOfTenant.get(tenantId);
-    if (known) known.count += 1;
+    const rows = this.rowsOfTenant.get(tenantId);
+    if (rows) rows.count += 1;
     else this.rowsOfTenant.set(tenantId, { first: place, count: 1 });
     if (fault !== null) this.fail(tenantId, `${place}: ${fault}`);
     else this.files.write(tenantId, [section, row]);
   }
 
-  /** Notes the tenant of a group, even if its row has a fault: its edges are of that tenant. */
+  /** Stores the tenant of a group even if the row is faulty, because the group's edges belong to that tenant. */
   private takeGroup(place: string, row: unknown): void {
     const { id, tenantId } = Object(row) as Record<string, unknown>;
     if (typeof id !== 'string' || typeof tenantId !== 'string') return;
     const other = this.tenantOfGroup.get(id);
     if (other === undefined) this.tenantOfGroup.set(id, tenantId);
     else if (other !== tenantId) {
-      // Whose its edges are cannot be told.
-      this.fail(other, `${place}: group ${id} is also one of ${tenantId} in the file`);
-      this.fail(tenantId, `${place}: group ${id} is also one of ${other} in the file`);
+      // The tenant of its edges is ambiguous.
+      this.fail(other, `${place}: group ${id} also belongs to ${tenantId} in the file`);
+      this.fail(tenantId, `${place}: group ${id} also belongs to ${other} in the file`);
     }
   }
 
   private takePartner(place: string, partner: Rows['partners']): void {
-    if (isOther(this.partners.get(partner.id), partner))
-      this.strays.push(`${place}: partner ${partner.id} stands in the file twice, differently`);
+    if (isDifferent(this.partners.get(partner.id), partner))
+      this.rootFaults.push(`${place}: partner ${partner.id} is in the file twice, with different values`);
     else this.partners.set(partner.id, partner);
   }
 
   private takeTenant(place: string, tenant: Rows['tenants']): void {
-    if (isOther(this.tenants.get(tenant.id), tenant))
-      this.fail(tenant.id, `${place}: tenant ${tenant.id} stands in the file twice, differently`);
+    if (isDifferent(this.tenants.get(tenant.id), tenant))
+      this.fail(tenant.id, `${place}: tenant ${tenant.id} is in the file twice, with different values`);
     else this.tenants.set(tenant.id, tenant);
   }
 
-  /** Rows that no tenant of the file will take along. */
+  /** Reports rows whose tenant is not in the file, and unknown sections. */
   private reportUnstored(): void {
     for (const [tenantId, { first, count }] of this.rowsOfTenant) {
       if (this.tenants.has(tenantId)) continue;
-      this.strays.push(...(this.faults.get(tenantId) ?? []));
+      this.rootFaults.push(...(this.tenantFaults.get(tenantId) ?? []));
       const more = count > 1 ? ` and ${count - 1} more` : '';
-      this.strays.push(`${first}${more}: tenant ${tenantId} is not in the file, or not valid there`);
+      this.rootFaults.push(`${first}${more}: tenant ${tenantId} is not in the file, or is not valid`);
     }
     for (const [section, count] of this.unknownSections) {
-      this.strays.push(`${section}: not a section of this format; it has ${count} rows`);
+      this.rootFaults.push(`${section}: unknown section; its ${count} rows are not stored`);
     }
-    if (this.empty) this.strays.push(`The file has none of the sections ${Object.keys(SECTIONS).join(', ')}`);
+    if (this.isEmpty)
+      this.rootFaults.push(`The file has none of the sections ${Object.keys(SECTIONS).join(', ')}`);
   }
 
   private fail(tenantId: string, message: string): void {
-    const faults = this.faults.get(tenantId);
+    const faults = this.tenantFaults.get(tenantId);
     if (faults) faults.push(message);
-    else this.faults.set(tenantId, [message]);
+    else this.tenantFaults.set(tenantId, [message]);
   }
 }
 
-/** Whether there is a row of the same id already, which says otherwise. */
-const isOther = (before: object | undefined, row: object) =>
+/** Whether a row with the same id was read before, with other values. */
+const isDifferent = (before: object | undefined, row: object) =>
   before !== undefined && !isDeepStrictEqual(before, row);
 
 const issueText = ({ path, message }: { path: PropertyKey[]; message: string }) =>
   path.length === 0 ? message : `${path.join('.')} ${message}`;
 
-/** Files of JSON lines, one for each key, written in blocks. */
+/** Files of JSON lines, one per key; writes are buffered. */
 class LineFiles {
   private readonly folder: string;
-  /** Files have numbers: ids may differ by case alone, which names of files do not everywhere. */
+  /** Files are named by number, because ids may differ by case only and some file systems ignore case. */
   private readonly numbers = new Map<string, number>();
   private readonly buffers = new Map<string, string[]>();
-  private held = 0;
+  private buffered = 0;
 
   constructor(folder: string) {
     this.folder = folder;
   }
 
   get isFull(): boolean {
-    return this.held > BUFFER;
+    return this.buffered > MAX_BUFFERED;
   }
 
   write(key: string, value: unknown): void {
@@ -227,7 +228,7 @@ class LineFiles {
     const lines = this.buffers.get(key);
     if (lines) lines.push(line);
     else this.buffers.set(key, [line]);
-    this.held += line.length;
+    this.buffered += line.length;
   }
 
   async flush(): Promise<void> {
@@ -236,7 +237,7 @@ class LineFiles {
       await appendFile(this.path(key), lines.join(''));
     }
     this.buffers.clear();
-    this.held = 0;
+    this.buffered = 0;
   }
 
   async *read(key: string): AsyncGenerator<unknown> {
@@ -251,6 +252,6 @@ class LineFiles {
   }
 }
 
-/** JSON without what readline takes for the end of a line beside `\n`: U+2028 and U+2029 stand in it as they are. */
+/** JSON on one line. Escapes U+2028 and U+2029, which JSON allows unescaped and readline takes for line ends. */
 const oneLine = (value: unknown): string =>
   JSON.stringify(value).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');

@@ -1,6 +1,6 @@
-// Judges a tenant's rows together with what the directory already holds, before anything is written.
+// Checks a tenant's rows against the domain's rules, together with the rows already stored, before anything is written.
 import { Prisma, type Query } from '../database/database.ts';
-import { topology } from '../domain/integrity/topology.ts';
+import { type GraphEdge, topology } from '../domain/integrity/topology.ts';
 import { MAX_DEPTH } from '../model/groups.ts';
 import { nameKey } from '../model/text.ts';
 import type { TenantRows } from './spool.ts';
@@ -14,22 +14,22 @@ type StoredGroup = {
   deleted: boolean;
 };
 
-/** Every reason why the rows cannot be stored as they are; empty when they can. */
-export async function verifyTenant(sql: Query, tenantId: string, rows: TenantRows): Promise<string[]> {
+/** All faults of the rows; empty if they can be stored. Must run under the tenant's lock. */
+export async function verifyTenant(query: Query, tenantId: string, rows: TenantRows): Promise<string[]> {
   const { users, groups, memberships, nestings } = rows;
-  const faults = [...twice('user', users), ...twice('group', groups)];
-  const stored = await sql<StoredGroup>(Prisma.sql`
+  const faults = [...duplicates('user', users), ...duplicates('group', groups)];
+  const stored = await query<StoredGroup>(Prisma.sql`
     select id, tenant_id as "tenantId", name, type::text as type, parent_group_id as "parentGroupId",
       deleted_at is not null as deleted
     from groups where tenant_id = ${tenantId} or id = any(${groups.map((group) => group.id)}::text[]) order by id`);
   const storedById = new Map(stored.map((group) => [group.id, group]));
   for (const { id, groupType } of groups) {
-    const before = storedById.get(id);
-    if (!before) continue;
-    if (before.tenantId !== tenantId) faults.push(`group ${id} belongs to another tenant`);
-    else if (before.deleted) faults.push(`group ${id} was deleted here; restore it first`);
-    else if (groupType !== undefined && before.type !== (groupType ?? 'SECURITY'))
-      faults.push(`group ${id}: its type is fixed at creation`);
+    const existing = storedById.get(id);
+    if (!existing) continue;
+    if (existing.tenantId !== tenantId) faults.push(`group ${id} belongs to another tenant`);
+    else if (existing.deleted) faults.push(`group ${id} is deleted in the directory; restore it first`);
+    else if (groupType !== undefined && existing.type !== (groupType ?? 'SECURITY'))
+      faults.push(`group ${id}: the type cannot be changed`);
   }
   const live = new Map(
     stored
@@ -37,45 +37,46 @@ export async function verifyTenant(sql: Query, tenantId: string, rows: TenantRow
       .map(({ id, name, parentGroupId }) => [id, { name, parentGroupId }] as const),
   );
   for (const { id, name, parentGroupId } of groups)
-    live.set(id as string, { name, parentGroupId: placeOf(parentGroupId, live.get(id)?.parentGroupId) });
+    live.set(id as string, { name, parentGroupId: parentOf(parentGroupId, live.get(id)?.parentGroupId) });
   faults.push(...verifyHierarchy(live, new Set(groups.map(({ id }) => id))));
 
-  const takenElsewhere = await sql<{ id: string }>(Prisma.sql`
+  const foreignUsers = await query<{ id: string }>(Prisma.sql`
     select id from users where tenant_id <> ${tenantId} and id = any(${users.map((user) => user.id)}::text[])`);
-  faults.push(...takenElsewhere.map(({ id }) => `user ${id} belongs to another tenant`));
-  const known = await sql<{ id: string }>(Prisma.sql`
+  faults.push(...foreignUsers.map(({ id }) => `user ${id} belongs to another tenant`));
+  const storedUsers = await query<{ id: string }>(Prisma.sql`
     select id from users where tenant_id = ${tenantId}
       and id = any(${[...new Set(memberships.map((membership) => membership.userId))]}::text[])`);
-  const userIds = new Set<string>([...users.map((user) => user.id), ...known.map((user) => user.id)]);
+  const userIds = new Set<string>([...users.map((user) => user.id), ...storedUsers.map((user) => user.id)]);
   for (const { groupId, userId } of memberships) {
     if (!userIds.has(userId))
       faults.push(`membership of ${userId} in ${groupId}: no such user in the tenant`);
   }
 
-  const before = await sql<{ parent: string; child: string }>(Prisma.sql`
+  const storedNestings = await query<GraphEdge>(Prisma.sql`
     select parent_group_id as parent, child_group_id as child from nestings where tenant_id = ${tenantId}`);
   for (const { parentGroupId, childGroupId } of nestings) {
     if (!live.has(childGroupId))
       faults.push(`nesting of ${childGroupId} in ${parentGroupId}: no such group in the tenant`);
   }
   const pairs = new Map(
-    [...before, ...nestings.map((edge) => ({ parent: edge.parentGroupId, child: edge.childGroupId }))].map(
-      (edge) => [`${edge.parent} ${edge.child}`, edge] as const,
-    ),
+    [
+      ...storedNestings,
+      ...nestings.map((edge) => ({ parent: edge.parentGroupId, child: edge.childGroupId })),
+    ].map((edge) => [`${edge.parent} ${edge.child}`, edge] as const),
   );
-  faults.push(...shapeFaults('nesting', [...pairs.values()]));
+  faults.push(...topologyFaults('nesting', [...pairs.values()]));
   return faults;
 }
 
-function twice(kind: string, rows: { id: string }[]): string[] {
+function duplicates(kind: string, rows: { id: string }[]): string[] {
   const seen = new Set<string>();
   return rows
     .filter(({ id }) => seen.has(id) || !seen.add(id))
-    .map(({ id }) => `${kind} ${id} stands in the file twice`);
+    .map(({ id }) => `${kind} ${id} is in the file twice`);
 }
 
-/** Where a group is filed: absent in the file, it stays where it is stored. */
-const placeOf = (given: string | null | undefined, stored: string | null | undefined): string | null =>
+/** The parent of a group after the import: omitted in the file, the stored one. */
+const parentOf = (given: string | null | undefined, stored: string | null | undefined): string | null =>
   (given === undefined ? stored : given) ?? null;
 
 function verifyHierarchy(
@@ -84,23 +85,23 @@ function verifyHierarchy(
 ): string[] {
   const faults: string[] = [];
   const siblings = new Map<string, string>();
-  const edges: { parent: string; child: string }[] = [];
+  const edges: GraphEdge[] = [];
   for (const [id, { name, parentGroupId }] of live) {
     const place = `${parentGroupId ?? ''}\n${nameKey(name)}`;
-    const taken = siblings.get(place);
-    // Of stored groups alone the file says nothing.
-    if (taken && (inFile.has(taken) || inFile.has(id)))
-      faults.push(`groups ${taken} and ${id} have the same name and parent`);
+    const sibling = siblings.get(place);
+    // Two stored groups that the file does not name are not the file's fault.
+    if (sibling && (inFile.has(sibling) || inFile.has(id)))
+      faults.push(`groups ${sibling} and ${id} have the same name and parent`);
     siblings.set(place, id);
     if (parentGroupId === null) continue;
     if (!live.has(parentGroupId))
       faults.push(`group ${id}: its parent ${parentGroupId} is not in the tenant`);
     edges.push({ parent: parentGroupId, child: id });
   }
-  return [...faults, ...shapeFaults('hierarchy', edges)];
+  return [...faults, ...topologyFaults('hierarchy', edges)];
 }
 
-function shapeFaults(relation: string, edges: { parent: string; child: string }[]): string[] {
+function topologyFaults(relation: string, edges: GraphEdge[]): string[] {
   const { depth, cyclic } = topology(edges);
   if (cyclic.length > 0) return [`the ${relation} has a cycle among ${cyclic.join(', ')}`];
   return depth > MAX_DEPTH

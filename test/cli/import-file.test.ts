@@ -143,7 +143,7 @@ describe('what the sections hold', () => {
     [
       'a section in other letters',
       ({ sections: { users, ...rest } }) => ({ ...rest, memberships: [], Users: users }),
-      () => ['Users: not a section of this format; it has 1 rows'],
+      () => ['Users: unknown section; its 1 rows are not stored'],
     ],
     [
       'a section that is an object',
@@ -169,7 +169,7 @@ describe('what the sections hold', () => {
           ...[1, 2].map((n) => ({ id: `${user}${n}`, tenantId: 'tnt_none', email: 'b@example.org' })),
         ],
       }),
-      () => ['users[1] and 1 more: tenant tnt_none is not in the file, or not valid there'],
+      () => ['users[1] and 1 more: tenant tnt_none is not in the file, or is not valid'],
     ],
     [
       'a group of such a tenant, with its edges',
@@ -178,7 +178,7 @@ describe('what the sections hold', () => {
         groups: [...sections.groups, { id: `${b}x`, tenantId: 'tnt_none', name: 'X' }],
         memberships: [...sections.memberships, { groupId: `${b}x`, userId: user }],
       }),
-      () => ['groups[2] and 1 more: tenant tnt_none is not in the file, or not valid there'],
+      () => ['groups[2] and 1 more: tenant tnt_none is not in the file, or is not valid'],
     ],
   ])('%s are told, and the rest is stored', async (_name, spoil, faults) => {
     const w = world();
@@ -263,7 +263,7 @@ describe('what the sections hold', () => {
     ]) {
       const { tenants } = await importText(JSON.stringify(sections).replace(before!, after!));
       expect(tenants[0]!.faults).toEqual([
-        expect.stringMatching(/^(users|groups)\[0\]: (displayName|n) stands in it twice$/),
+        expect.stringMatching(/^(users|groups)\[0\]: duplicate key (displayName|n)$/),
       ]);
     }
     expect(await stored(tenantId)).toEqual([0, 0, 0, 0]);
@@ -298,8 +298,8 @@ describe('what the sections hold', () => {
     sections.groups!.push({ id: one.a, tenantId: two.tenantId, name: 'Stolen' });
     const report = await load(sections);
     expect(report.tenants.map((tenant) => tenant.faults)).toEqual([
-      [`groups[6]: group ${one.a} is also one of ${two.tenantId} in the file`],
-      [`groups[6]: group ${one.a} is also one of ${one.tenantId} in the file`],
+      [`groups[6]: group ${one.a} also belongs to ${two.tenantId} in the file`],
+      [`groups[6]: group ${one.a} also belongs to ${one.tenantId} in the file`],
       [],
     ]);
     expect(await Promise.all([one, two, three].map((w) => stored(w.tenantId)))).toEqual([
@@ -481,7 +481,7 @@ describe('beside what a file names', () => {
       nestings: [],
     });
     expect((await load(typed(b))).tenants[0]!.faults).toEqual([]);
-    expect((await load(typed(a))).tenants[0]!.faults).toEqual([`group ${a}: its type is fixed at creation`]);
+    expect((await load(typed(a))).tenants[0]!.faults).toEqual([`group ${a}: the type cannot be changed`]);
   });
 
   test('a nesting that stands for a deleted group is one of its own as soon as a file has it', async () => {
@@ -519,7 +519,7 @@ describe('faults', () => {
     const { faults } = await load({ ...sections, users });
     expect(faults).toHaveLength(2);
     expect(faults[0]).toMatch(/^users\[1\]: email /);
-    expect(faults[1]).toBe(`users[1]: tenant ${absent} is not in the file, or not valid there`);
+    expect(faults[1]).toBe(`users[1]: tenant ${absent} is not in the file, or is not valid`);
   });
 
   test('of the text say after which row they stand', async () => {

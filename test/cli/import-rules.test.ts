@@ -372,12 +372,12 @@ const refusals: [string, (w: World) => Tables, (w: World) => string[]][] = [
   [
     'a user twice',
     ({ tables }) => plus(tables, { users: [tables.users![1]!] }),
-    ({ bob }) => [`user ${bob} stands in the file twice`],
+    ({ bob }) => [`user ${bob} is in the file twice`],
   ],
   [
     'a group twice',
     ({ tables }) => plus(tables, { groups: [tables.groups![2]!] }),
-    ({ c }) => [`group ${c} stands in the file twice`],
+    ({ c }) => [`group ${c} is in the file twice`],
   ],
   [
     'siblings of one name at the root',
@@ -537,7 +537,7 @@ test('a deleted group is not brought back, nor filed under, nor is its type or n
   await deleteGroup(admin, { id: w.c, strategy: 'BLOCK' });
   const before = await contents(w.tenantId);
   expect((await load(w.tables)).tenants[0]!.faults).toEqual([
-    `group ${w.c} was deleted here; restore it first`,
+    `group ${w.c} is deleted in the directory; restore it first`,
   ]);
   const under = {
     ...w.tables,
@@ -561,8 +561,8 @@ test('a type that is fixed is not changed', async () => {
     groupType: null,
   });
   expect((await load(retyped)).tenants[0]!.faults).toEqual([
-    `group ${w.a}: its type is fixed at creation`,
-    `group ${w.b}: its type is fixed at creation`,
+    `group ${w.a}: the type cannot be changed`,
+    `group ${w.b}: the type cannot be changed`,
   ]);
 });
 
@@ -640,8 +640,8 @@ test('rows of no tenant of the file are told apart, and the tenants are stored',
     expect.stringMatching(/^users\[2\]: /),
     'memberships[2]: its group is not in the file',
     'nestings[1]: its group is not in the file',
-    'comments: not a section of this format; it has 1 rows',
-    'toString: not a section of this format; it has 1 rows',
+    'comments: unknown section; its 1 rows are not stored',
+    'toString: unknown section; its 1 rows are not stored',
   ]);
   expect(report.tenants[0]!.faults).toEqual([]);
   expect(
@@ -660,9 +660,11 @@ test('a tenant or partner may be named twice, but not differently', async () => 
     plus(w.tables, { partners: [{ ...partner, name: 'Last' }], tenants: [{ ...tenant, name: 'Last' }] }),
   );
   expect(other.tenants.map(({ name, faults }) => [name, faults])).toEqual([
-    ['Tenant', [`tenants[1]: tenant ${w.tenantId} stands in the file twice, differently`]],
+    ['Tenant', [`tenants[1]: tenant ${w.tenantId} is in the file twice, with different values`]],
   ]);
-  expect(other.faults).toEqual([`partners[1]: partner ${w.partnerId} stands in the file twice, differently`]);
+  expect(other.faults).toEqual([
+    `partners[1]: partner ${w.partnerId} is in the file twice, with different values`,
+  ]);
   expect(await contents(w.tenantId)).toEqual(before);
 });
 
@@ -822,18 +824,18 @@ test('the report names what was done, what was refused and at most twenty reason
     write.mockRestore();
   }
   const told =
-    'Good (tnt_1): users 1 new, 2 changed, 3 as before; groups 0 new, 0 changed, 0 as before; memberships 0 new, 0 changed, 0 as before; nestings 0 new, 0 changed, 0 as before\n';
+    'Good (tnt_1): users: 1 created, 2 updated, 3 unchanged; groups: 0 created, 0 updated, 0 unchanged; memberships: 0 created, 0 updated, 0 unchanged; nestings: 0 created, 0 updated, 0 unchanged\n';
   const shown = faults.slice(0, 20).map((fault) => `  ${fault}\n`);
   expect(lines).toEqual([
     told,
     told,
-    'Bad (tnt_2): refused, nothing of it was stored\n',
+    'Bad (tnt_2): refused; nothing was stored\n',
     ...shown,
     '  … and 2 more\n',
     told,
-    'Rows of no tenant in the file, not stored:\n',
+    'Not stored, because they belong to no tenant of the file:\n',
     ...shown,
-    'Skipped, since it holds no rows: version, note\n',
+    'Skipped keys without rows: version, note\n',
   ]);
 });
 

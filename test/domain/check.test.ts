@@ -123,7 +123,7 @@ const cases: [string, (world: World) => string[], (world: World) => { kind: stri
   [
     'a parent of another tenant',
     ({ c, other }) => [`update groups set parent_group_id = '${other}' where id = '${c}'`],
-    ({ c, other }) => ({ kind: 'edge-across-tenants', message: `${c} is filed under ${other}` }),
+    ({ c, other }) => ({ kind: 'edge-across-tenants', message: `${c} has the parent ${other}` }),
   ],
   [
     'a membership in a deleted group',
@@ -143,7 +143,7 @@ const cases: [string, (world: World) => string[], (world: World) => { kind: stri
   [
     'a group filed under a deleted one',
     ({ a }) => [...alone(a), deleted(a)],
-    ({ a, b }) => ({ kind: 'edge-at-deleted-group', message: `${b} is filed under ${a}` }),
+    ({ a, b }) => ({ kind: 'edge-at-deleted-group', message: `${b} has the parent ${a}` }),
   ],
   [
     'siblings of one name at the root',

@@ -1,7 +1,6 @@
 // Who is an effective member: after every kind of write, in the process that wrote and in another that knew better before;
 // the same seen from the user; and how far what is known may be carried forward.
 
-import { notNewer, parseSnapshot, wasVisible } from '../../src/domain/effective-membership/pg-snapshot.ts';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
@@ -11,11 +10,11 @@ import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
 import { removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
-import { addMembers, removeMembers } from '../../src/domain/commands/rules/memberships.ts';
 import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { changesSince } from '../../src/domain/effective-membership/change-feed.ts';
+import { notNewer, parseSnapshot, wasVisible } from '../../src/domain/effective-membership/pg-snapshot.ts';
 import { repairDirectory } from '../../src/domain/integrity/check.ts';
 import {
   countEffectiveMembers,
@@ -30,6 +29,7 @@ import {
   listUserGroups,
 } from '../../src/domain/queries/user-groups.ts';
 import { visibleGroupIds } from '../../src/domain/queries/visible-groups.ts';
+import { addMembers, removeMembers } from '../../src/domain/writes/memberships.ts';
 import { importDirectory } from '../../src/import/import-directory.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { DirectoryError } from '../../src/model/errors.ts';

@@ -55,7 +55,7 @@ const otherTenant = (id: string) => ({
 });
 const tooDeep = (levels: number) => ({
   code: 'LIMIT_EXCEEDED',
-  message: `The hierarchy would have ${levels} levels, and may have 32`,
+  message: `The hierarchy would have ${levels} levels; the limit is 32`,
   details: { limit: 32 },
 });
 const storedOf = async (id: string) =>
@@ -168,7 +168,7 @@ describe('a new group', () => {
       refusal(createGroup(directory, { tenantId, name: 'New', initialMemberIds }));
     expect(await create([...users, users[0]!])).toEqual({
       code: 'LIMIT_EXCEEDED',
-      message: 'A call may name 1000 ids, and this one names 1001',
+      message: 'A call may name at most 1000 ids; this one names 1001',
       details: { limit: 1_000 },
     });
     expect(await create(users)).toBe('done');

@@ -362,7 +362,7 @@ describe.each(Object.entries(CHANGES))('%s', (name, change) => {
     const ids = Array.from({ length: 1_001 }, () => newId('user') as string);
     expect(await refusal(change(directory, groupId, ids))).toEqual({
       code: 'LIMIT_EXCEEDED',
-      message: 'A call may name 1000 ids, and this one names 1001',
+      message: 'A call may name at most 1000 ids; this one names 1001',
       details: { limit: 1_000 },
     });
     expect(await refusal(change(directory, groupId, ids.slice(1)))).toEqual(unknownUsers(...ids.slice(1)));

@@ -159,7 +159,7 @@ describe('nesting groups', () => {
     const children = names.map((name) => ids[name]!);
     expect(await refusal(nest(directory, ids.A, ...children))).toEqual({
       code: 'LIMIT_EXCEEDED',
-      message: 'A call may nest 100 groups, and this one names 101',
+      message: 'A call may nest at most 100 groups; this one names 101',
       details: { limit: 100 },
     });
     const missing = newId('group');
@@ -541,11 +541,11 @@ describe('the graph in memory', () => {
 
   test('finds a shortest path down, and none up or apart', () => {
     const graph = graphOf('ab', 'bc', 'cd', 'ax', 'xd', 'de');
-    expect(graph.pathDown('a', 'e')).toEqual(['a', 'x', 'd', 'e']);
-    expect(graph.pathDown('a', 'a')).toEqual(['a']);
-    expect(graph.pathDown('b', 'e')).toEqual(['b', 'c', 'd', 'e']);
-    expect(graph.pathDown('e', 'a')).toBeNull();
-    expect(graph.pathDown('x', 'b')).toBeNull();
+    expect(graph.shortestPath('a', 'e')).toEqual(['a', 'x', 'd', 'e']);
+    expect(graph.shortestPath('a', 'a')).toEqual(['a']);
+    expect(graph.shortestPath('b', 'e')).toEqual(['b', 'c', 'd', 'e']);
+    expect(graph.shortestPath('e', 'a')).toBeNull();
+    expect(graph.shortestPath('x', 'b')).toBeNull();
   });
 
   test('counts the groups of the longest paths', () => {
@@ -573,7 +573,7 @@ describe('the graph in memory', () => {
         graph.add({ parent: `${side}`, child: `${at + 3}` });
       }
     }
-    expect([graph.depthBelow('0'), graph.depthAbove('60'), graph.pathDown('0', '60')!.length]).toEqual([
+    expect([graph.depthBelow('0'), graph.depthAbove('60'), graph.shortestPath('0', '60')!.length]).toEqual([
       41, 41, 41,
     ]);
   });

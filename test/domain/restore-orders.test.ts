@@ -121,7 +121,7 @@ async function play(world: World, steps: Step[], last: string[]): Promise<void> 
     expect([...after.edges]).toEqual(expect.arrayContaining(expected.edges));
     expect(after.parents).toMatchObject(expected.parents);
     // A restoration takes no effective member from a group that was live before it, unless it says by which nesting.
-    if (!notRestored.some(({ reason }) => reason.endsWith('it stood for a group that was restored')))
+    if (!notRestored.some(({ reason }) => reason.endsWith('it stood in for a group that has been restored')))
       expect(effective(after)).toEqual(expect.arrayContaining(effective(before)));
     for (const { kind, reason } of notRestored.filter((lost) => lost.kind === 'NESTING')) {
       const ends = reason

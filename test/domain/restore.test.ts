@@ -156,7 +156,7 @@ describe('what ORPHAN did in its place', () => {
     await both();
     await restoreGroup(directory, { id: ids.Team });
     await removeNestedGroup(directory, { groupId: ids.Team, childGroupId: ids.Contractors });
-    const stood = `NESTING Contractors: ${ids.Contractors} in ${ids.Prod}: it stood for a group that was restored`;
+    const stood = `NESTING Contractors: ${ids.Contractors} in ${ids.Prod}: it stood in for a group that has been restored`;
     expect(await lostOf(directory, ids.Prod)).toEqual([stood]);
     expect(await nested(tenantId)).toEqual(['Prod > Known', 'Prod > Team', 'Team > Known']);
   });
@@ -216,8 +216,8 @@ describe('what ORPHAN did in its place', () => {
     // Above the group's own place, where the child is not of the group's making.
     await move(ids.Root, null);
     expect(await lostOf(directory, ids.Group)).toEqual([
-      'CHILD Away: The child was moved since',
-      'CHILD Back: The child was moved since',
+      'CHILD Away: The child has been moved since the deletion',
+      'CHILD Back: The child has been moved since the deletion',
       'CHILD Deep: The hierarchy would have more than 32 levels',
       'CHILD Gone: The child is deleted',
     ]);
@@ -242,7 +242,7 @@ describe('what ORPHAN did in its place', () => {
       expect((await parentsOf(tenantId)).Leaf).toBe('A');
       const lost = [await lostOf(directory, ids[order[0]]), await lostOf(directory, ids[order[1]])];
       expect((await parentsOf(tenantId)).Leaf).toBe('C');
-      const gone = 'PARENT B: The parent group is deleted; the group came back as a root';
+      const gone = 'PARENT B: The parent group is deleted; the group was restored as a root';
       expect(lost).toEqual([order[0] === 'B' ? [] : [gone], []]);
       expect(await parentsOf(tenantId)).toEqual({ A: null, B: 'A', C: 'B', Leaf: 'C' });
     }
@@ -259,10 +259,10 @@ describe('what ORPHAN did in its place', () => {
     await updateGroup(directory, { id: ids.Twin, name: 'LEAF' });
     await db.sql(Prisma.sql`update groups set parent_group_id = null where id = ${ids.Leaf}`);
     await restoreGroup(directory, { id: ids.Leaf });
-    expect(await lostOf(directory, ids.B)).toEqual(['CHILD Twin: Another child has that name now']);
+    expect(await lostOf(directory, ids.B)).toEqual(['CHILD Twin: Another child now has this name']);
     // B is filed below a child that C's deletion moved, and C in B.
     await updateGroup(directory, { id: ids.B, parentGroupId: ids.Twin });
-    expect(await lostOf(directory, ids.C)).toEqual(['CHILD Twin: The group is filed below the child now']);
+    expect(await lostOf(directory, ids.C)).toEqual(['CHILD Twin: The group is now below the child']);
     expect(await parentsOf(tenantId)).toMatchObject({ B: 'LEAF', C: 'B', Leaf: 'C', LEAF: 'A' });
     expect(await checkDirectory(db, tenantId)).toEqual([]);
   });
@@ -376,14 +376,16 @@ describe('what ORPHAN did in its place', () => {
       Other: {},
     });
     await remove(directory, ids.Parent);
-    const gone = 'PARENT Parent: The parent group is deleted; the group came back as a root';
+    const gone = 'PARENT Parent: The parent group is deleted; the group was restored as a root';
     expect(await lostOf(directory, ids.Moved)).toEqual([gone]);
     expect(await lostOf(directory, ids.Low)).toEqual([gone.replaceAll('PARENT Parent', 'PARENT Group')]);
     expect(await lostOf(directory, ids.Group)).toEqual([gone]);
     await updateGroup(directory, { id: ids.Moved, parentGroupId: ids.Other });
     expect(await parentsOf(tenantId)).toMatchObject({ Group: null, Low: 'Group', Moved: 'Other' });
     const { version } = (await groupsOf(db, tenantId)).Group!;
-    expect(await lostOf(directory, ids.Parent)).toEqual(['CHILD Moved: The child was moved since']);
+    expect(await lostOf(directory, ids.Parent)).toEqual([
+      'CHILD Moved: The child has been moved since the deletion',
+    ]);
     expect(await parentsOf(tenantId)).toMatchObject({ Group: 'Parent', Low: 'Group', Moved: 'Other' });
     expect((await groupsOf(db, tenantId)).Group!.version).toBe(version + 1);
   });
@@ -402,7 +404,7 @@ describe('what ORPHAN did in its place', () => {
     await updateGroup(directory, { id: ids.Renamed, name: 'TWIN' });
     expect(await restoreGroup(directory, { id: ids.Top, includeDescendants: true })).toMatchObject({
       restoredGroupIds: [ids.Top, ids.Mid, ids.Twin],
-      notRestored: [{ kind: 'CHILD', id: ids.Renamed, reason: 'Another child has that name now' }],
+      notRestored: [{ kind: 'CHILD', id: ids.Renamed, reason: 'Another child now has this name' }],
     });
     expect(await parentsOf(tenantId)).toEqual({ Top: null, Mid: 'Top', Low: 'Mid', Twin: 'Mid', TWIN: null });
     expect(await checkDirectory(db, tenantId)).toEqual([]);
@@ -490,7 +492,7 @@ test('a membership comes back only to the very user that it was of', async () =>
     {
       kind: 'MEMBERSHIP',
       id: users[0],
-      reason: `The user was removed and is another one now, who was a member of ${ids.Group}`,
+      reason: `${users[0]} in ${ids.Group}: the user was removed, and the id now names another user`,
     },
   ]);
   expect(await edgesOf(db, tenantId)).toEqual([`Group: ${users[1]} by usr_administrator`]);
@@ -698,7 +700,7 @@ describe('what cannot come back', () => {
         {
           kind: 'PARENT',
           id: ids.Parent,
-          reason: 'The parent group is deleted; the group came back as a root',
+          reason: 'The parent group is deleted; the group was restored as a root',
         },
       ],
     });
@@ -746,7 +748,7 @@ describe('what cannot come back', () => {
               {
                 kind: 'PARENT',
                 id: id('Top'),
-                reason: 'The hierarchy would have more than 32 levels; the group came back as a root',
+                reason: 'The hierarchy would have more than 32 levels; the group was restored as a root',
               },
             ],
           ],
@@ -795,7 +797,7 @@ describe('what cannot come back', () => {
     const lost = (id: string | undefined, group: string) => ({
       kind: 'MEMBERSHIP',
       id,
-      reason: `The user is gone, who was a member of ${group}`,
+      reason: `${id} in ${group}: the user was removed`,
     });
     expect((await restoreGroup(directory, { id: ids.Top, includeDescendants: true })).notRestored).toEqual([
       lost(u1, ids.Child),
@@ -819,7 +821,7 @@ describe('what cannot come back', () => {
       users: [{ id: users[0]!, email: 'moved@example.org' }],
     });
     expect((await restoreGroup(directory, { id: ids.Group })).notRestored).toEqual([
-      { kind: 'MEMBERSHIP', id: users[0], reason: `The user is gone, who was a member of ${ids.Group}` },
+      { kind: 'MEMBERSHIP', id: users[0], reason: `${users[0]} in ${ids.Group}: the user was removed` },
     ]);
   });
 

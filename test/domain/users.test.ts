@@ -184,7 +184,7 @@ describe('upsertUsers', () => {
     const [taken, second] = other.userIds as string[] as [string, string];
     const before = await usersOf(other.tenantId);
     const users = [someone(), someone({ id: taken }), someone(), someone({ id: second })];
-    const message = "is not a user of this tenant, and new ones are named by the platform's sync alone";
+    const message = "is not a user of this tenant; only the platform's sync can create users";
     const known = someone({ id: own.userIds[0] });
     // Those that are free, those that are taken out of sight and those that were removed are refused alike.
     const asked = [users[0]!, known, users[1]!, someone({ id: removed })];
@@ -244,7 +244,7 @@ describe('upsertUsers', () => {
     const users = Array.from({ length: 1_001 }, () => someone());
     expect(await refusal(upsertUsers(directory, { tenantId, users }))).toEqual({
       code: 'LIMIT_EXCEEDED',
-      message: 'A call may name 1000 ids, and this one names 1001',
+      message: 'A call may name at most 1000 ids; this one names 1001',
       details: { limit: 1_000 },
     });
     expect(await usersOf(tenantId)).toEqual([]);

@@ -234,11 +234,11 @@ describe('createGroup', () => {
       await refused({ initialMemberIds: [users[0], 'usr_never', foreign.userIds[0], 'usr_never'] }),
     ).toEqual(unknownUsers('usr_never', foreign.userIds[0]!));
     expect(await refused({ initialMemberIds: many('usr', 1_001) })).toEqual(
-      limit(1_000, 'A call may name 1000 ids, and this one names 1001'),
+      limit(1_000, 'A call may name at most 1000 ids; this one names 1001'),
     );
     const deepest = (await chain('filed')).at(-1);
     expect(await refused({ parentGroupId: deepest })).toEqual(
-      limit(32, 'The hierarchy would have 33 levels, and may have 32'),
+      limit(32, 'The hierarchy would have 33 levels; the limit is 32'),
     );
   });
 });
@@ -343,7 +343,7 @@ describe('updateGroup', () => {
     expect(await refused({ expectedVersion: 2, name: 'tAKEN' })).toEqual(conflict(1));
     const levels = await chain('filed');
     expect(await refused({ parentGroupId: levels[30] })).toEqual(
-      limit(32, 'The hierarchy would have 33 levels, and may have 32'),
+      limit(32, 'The hierarchy would have 33 levels; the limit is 32'),
     );
     expect(await refused({ id: child, parentGroupId: levels[30] })).toMatchObject({
       __typename: 'UpdateGroupPayload',
@@ -458,9 +458,9 @@ describe('restoreGroup', () => {
         {
           kind: 'PARENT',
           objectId: top,
-          reason: 'The parent group is deleted; the group came back as a root',
+          reason: 'The parent group is deleted; the group was restored as a root',
         },
-        { kind: 'MEMBERSHIP', objectId: users[1], reason: `The user is gone, who was a member of ${id}` },
+        { kind: 'MEMBERSHIP', objectId: users[1], reason: `${users[1]} in ${id}: the user was removed` },
         { kind: 'NESTING', objectId: inner, reason: `${inner} in ${id}: the other group is deleted` },
       ],
     });
@@ -592,7 +592,7 @@ describe('members', () => {
       unknownUsers('usr_never', foreign.userIds[0]!),
     );
     expect(await refused(many('usr', 1_001))).toEqual(
-      limit(1_000, 'A call may name 1000 ids, and this one names 1001'),
+      limit(1_000, 'A call may name at most 1000 ids; this one names 1001'),
     );
     // Nothing of the refused calls was done.
     const { group: left } = await server.data(
@@ -611,7 +611,7 @@ describe('members', () => {
       invalid([['usersToRemove'], 'must not name a user that usersToAdd names']),
     );
     expect(await refused(many('usr', 501), many('usr_r', 500))).toEqual(
-      limit(1_000, 'A call may name 1000 ids, and this one names 1001'),
+      limit(1_000, 'A call may name at most 1000 ids; this one names 1001'),
     );
     expect(await refused(many('usr', 500), many('usr_r', 500))).toMatchObject({ code: 'UNKNOWN_USERS' });
   });
@@ -689,7 +689,7 @@ describe('nesting', () => {
     expect(await refused(c, [a])).toEqual(cycle([c, 'C'], [a, 'A'], [b, 'B'], [c, 'C']));
     expect(await refused(a, [a])).toEqual(cycle([a, 'A'], [a, 'A']));
     expect(await refused(a, many('grp', 101))).toEqual(
-      limit(100, 'A call may nest 100 groups, and this one names 101'),
+      limit(100, 'A call may nest at most 100 groups; this one names 101'),
     );
     expect(await refused(a, many('grp', 100))).toEqual(notFound('grp_many0'));
     const levels = await chain('nested');
@@ -773,14 +773,14 @@ describe('users', () => {
     );
     expect(await upsert([good, good])).toEqual(invalid([['users'], 'must not name a user twice']));
     expect(await upsert([good, taken])).toEqual(otherTenant(taken.id!));
-    const unknown = "is not a user of this tenant, and new ones are named by the platform's sync alone";
+    const unknown = "is not a user of this tenant; only the platform's sync can create users";
     expect(await upsert([good, taken], admin)).toEqual(
       invalid([['users', '0', 'id'], unknown], [['users', '1', 'id'], unknown]),
     );
     const never = newId('tenant');
     expect(await refusal('upsertUsers', { tenantId: never, users: [good] })).toEqual(notFound(never));
     expect(await upsert(many('usr', 1_001).map((id) => ({ id, email: 'a@example.org' })))).toEqual(
-      limit(1_000, 'A call may name 1000 ids, and this one names 1001'),
+      limit(1_000, 'A call may name at most 1000 ids; this one names 1001'),
     );
     const { user } = await server.data(SUPER_ADMIN, 'query ($id: ID!) { user(id: $id) { id } }', {
       id: good.id,
@@ -813,7 +813,7 @@ describe('users', () => {
     const never = newId('tenant');
     expect(await refused([users[0]], { tenantId: never })).toEqual(notFound(never));
     expect(await refused(many('usr', 1_001))).toEqual(
-      limit(1_000, 'A call may name 1000 ids, and this one names 1001'),
+      limit(1_000, 'A call may name at most 1000 ids; this one names 1001'),
     );
     const { user } = await server.data(admin, 'query ($id: ID!) { user(id: $id) { id } }', { id: users[0] });
     expect(user).toEqual({ id: users[0] });

@@ -758,7 +758,7 @@ test('a deletion tells the parent, or null of a root; a restoration what could n
       {
         kind: 'PARENT',
         objectId: root,
-        reason: 'The parent group is deleted; the group came back as a root',
+        reason: 'The parent group is deleted; the group was restored as a root',
       },
     ],
   });

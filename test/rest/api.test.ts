@@ -599,10 +599,10 @@ describe('changes', () => {
     ]);
     const bound = (limit: number, message: string) => [400, { message, code: 'LIMIT_EXCEEDED', limit }];
     expect(await refused(`POST ${ADMIN}/${a}/members`, { user_ids: many('usr', 1_001) })).toEqual(
-      bound(1_000, 'A call may name 1000 ids, and this one names 1001'),
+      bound(1_000, 'A call may name at most 1000 ids; this one names 1001'),
     );
     expect(await refused(`POST ${ADMIN}/${a}/nested-groups`, { group_ids: many('grp', 101) })).toEqual(
-      bound(100, 'A call may nest 100 groups, and this one names 101'),
+      bound(100, 'A call may nest at most 100 groups; this one names 101'),
     );
     expect(await refused(`DELETE ${ADMIN}/${a}/nested-groups/${elsewhere.id}`)).toEqual([
       404,

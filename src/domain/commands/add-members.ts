@@ -1,4 +1,4 @@
-// Adding direct members: what several requests add at the same time shares one statement, and so one commit.
+// Adds direct members to a group. Concurrent requests are batched into one statement, and so into one commit.
 
 import { databaseError, isLostConnection } from '../../database/errors.ts';
 import { refuse } from '../../model/errors.ts';
@@ -15,7 +15,10 @@ import { assertBatchSize } from './rules/targets.ts';
 
 export type Added = { group: GroupWithoutCounts; added: string[]; unchanged: string[] };
 
-/** Adds users to a group; those who are members already are `unchanged`. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
+/**
+ * Adds all users to a group, or none; users who are already members are returned as `unchanged`.
+ * Refused: NOT_FOUND, FORBIDDEN, LIMIT_EXCEEDED, UNKNOWN_USERS.
+ */
 export async function addGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Added> {
   const { groupId, userIds } = parseInput(groupMembersInput, input);
   assertBatchSize(userIds);
@@ -23,7 +26,7 @@ export async function addGroupMembers(directory: Directory, input: GroupMembersI
     await requireGroup(directory, groupId);
     throw refuse.forbidden();
   }
-  const outcome = await addAtOnce(directory, groupId, userIds);
+  const outcome = await addInBatch(directory, groupId, userIds);
   if (!outcome) throw refuse.notFound(groupId);
   const { group, known, added } = outcome;
   const unknown = userIds.filter((id) => !known.has(id));
@@ -33,19 +36,19 @@ export async function addGroupMembers(directory: Directory, input: GroupMembersI
 }
 
 /**
- * Adds users to a group, or nobody unless all are users of its tenant; null if the group is not in sight. Additions of
- * requests that wait at the same time share a statement, which is their transaction: each is whole, or fails, alone.
+ * Adds users to a group if all are users of its tenant, else none; null if the group is not visible. Concurrent requests
+ * share one statement, which is their transaction; within it each request succeeds or fails by itself.
  */
-async function addAtOnce(
+async function addInBatch(
   directory: Directory,
   groupId: GroupId,
   userIds: readonly string[],
 ): Promise<Outcome | null> {
   const addition = { groupId, userIds: [...new Set(userIds)], actor: actorOf(directory.caller) };
   try {
-    const outcome = await skippingLocked(directory).load(addition);
+    const outcome = await skipLockedBatches(directory).load(addition);
     if (outcome?.known.size === addition.userIds.length) return outcome;
-    return await waiting(directory, groupId).load(addition);
+    return await waitingBatches(directory, groupId).load(addition);
   } finally {
     directory.forget();
   }
@@ -54,32 +57,33 @@ async function addAtOnce(
 const sizeOf = ({ userIds }: Addition) => userIds.length;
 
 /**
- * Passes over what others hold locked, so that nobody waits for a change that only another addition meets. One at a
- * time: who comes meanwhile shares the next commit, and a commit costs more than all else.
+ * Batches that skip locked rows, so that no request waits for a lock that only another request of its batch needs; null
+ * for a request whose group was skipped. One statement in flight per database and set of visible tenants: the commit
+ * dominates the cost, and requests that arrive meanwhile share the next one.
  */
-const skippingLocked = sharedBatches<Addition, Outcome | null>(
+const skipLockedBatches = sharedBatches<Addition, Outcome | null>(
   (directory, items) =>
-    inChunks(items, sizeOf, async (part): Promise<(Outcome | Error | null)[]> => {
+    inChunks(items, sizeOf, async (chunk): Promise<(Outcome | Error | null)[]> => {
       try {
-        return await insertMembershipBatches(directory, part, 'skip locked');
+        return await insertMembershipBatches(directory, chunk, 'skip locked');
       } catch (error) {
-        // What the server refused was rolled back; behind a lost connection all may have been done.
-        return part.map(() => (isLostConnection(error) ? (databaseError(error) as Error) : null));
+        // An error from the server means a rollback; after a lost connection the commit may have succeeded.
+        return chunk.map(() => (isLostConnection(error) ? (databaseError(error) as Error) : null));
       }
     }),
   1,
 );
 
-/** Waits for what is locked; its items are of one group. What fails together is tried alone. */
-const waiting = sharedBatches<Addition, Outcome | null>((directory, items) => {
-  const addAll = async (part: readonly Addition[]): Promise<(Outcome | Error | null)[]> => {
+/** Batches that wait for locks, one per group. After an error each request is retried by itself. */
+const waitingBatches = sharedBatches<Addition, Outcome | null>((directory, items) => {
+  const addAll = async (chunk: readonly Addition[]): Promise<(Outcome | Error | null)[]> => {
     try {
-      return await insertMembershipBatches(directory, part, 'wait');
+      return await insertMembershipBatches(directory, chunk, 'wait');
     } catch (error) {
-      if (part.length > 1 && !isLostConnection(error)) {
-        return (await Promise.all(part.map((item) => addAll([item])))).flat();
+      if (chunk.length > 1 && !isLostConnection(error)) {
+        return (await Promise.all(chunk.map((item) => addAll([item])))).flat();
       }
-      return part.map(() => databaseError(error) as Error);
+      return chunk.map(() => databaseError(error) as Error);
     }
   };
   return inChunks(items, sizeOf, addAll);

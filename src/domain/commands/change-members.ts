@@ -1,4 +1,4 @@
-// Removing direct members, and adding and removing them in one step.
+// Removes direct members of a group, or adds and removes them in one transaction.
 
 import { parseInput } from '../../model/input.ts';
 import {
@@ -10,20 +10,26 @@ import {
 import type { Directory } from '../directory.ts';
 import { type Group, type GroupWithoutCounts, withoutCounts } from '../rows/groups.ts';
 import { lockGroup } from '../writes/groups.ts';
+import { addMembers, removeMembers } from '../writes/memberships.ts';
 import type { Added } from './add-members.ts';
-import { addMembers, removeMembers } from './rules/memberships.ts';
 import { assertBatchSize, assertKnownUsers, requireGroupToChange } from './rules/targets.ts';
 
 export type Removed = { group: GroupWithoutCounts; removed: string[]; unchanged: string[] };
 
-/** Removes users from a group; those who are no members are `unchanged`. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
+/**
+ * Removes users from a group; users who are not members are returned as `unchanged`.
+ * Refused: NOT_FOUND, FORBIDDEN, LIMIT_EXCEEDED, UNKNOWN_USERS.
+ */
 export async function removeGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Removed> {
   const { groupId, userIds } = parseInput(groupMembersInput, input);
   const { group, removed, unchanged } = await changeMembers(directory, { groupId, add: [], remove: userIds });
   return { group, removed, unchanged };
 }
 
-/** Adds and removes in one step. Refused: as the two alone, and VALIDATION_FAILED for a user in both lists. */
+/**
+ * Adds and removes users in one transaction.
+ * Refused: NOT_FOUND, FORBIDDEN, LIMIT_EXCEEDED, UNKNOWN_USERS, VALIDATION_FAILED (a user in both lists).
+ */
 export async function updateGroupMembers(
   directory: Directory,
   input: UpdateGroupMembersInput,

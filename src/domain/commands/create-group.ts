@@ -1,4 +1,4 @@
-// Creating a group.
+// Creates a group, with its parent and its first members.
 
 import { Prisma } from '../../database/database.ts';
 import { type CreateGroupInput, createGroupInput } from '../../model/groups.ts';
@@ -7,16 +7,17 @@ import { parseInput } from '../../model/input.ts';
 import { nameKey, searchKey } from '../../model/text.ts';
 import type { Directory } from '../directory.ts';
 import { type Group, type GroupWithoutCounts, groupColumns, withoutCounts } from '../rows/groups.ts';
-import { groupFields, jsonb } from './rules/group-fields.ts';
-import { addMembers } from './rules/memberships.ts';
+import { groupFields, jsonb } from '../writes/groups.ts';
+import { addMembers } from '../writes/memberships.ts';
 import { assertHierarchyFits, assertNameFree } from './rules/placement.ts';
 import { assertBatchSize, assertKnownUsers } from './rules/targets.ts';
 
 export type Created = { group: GroupWithoutCounts };
 
 /**
- * Creates a group, filed under `parentGroupId` or as a root, with its first members.
- * Refused: NOT_FOUND or OTHER_TENANT (parent), LIMIT_EXCEEDED (depth, ids), NAME_TAKEN, UNKNOWN_USERS.
+ * Creates a group under `parentGroupId`, or as a root, with its initial members.
+ * Refused: NOT_FOUND (tenant or parent), FORBIDDEN, OTHER_TENANT (parent), LIMIT_EXCEEDED (depth or number of ids),
+ * NAME_TAKEN, UNKNOWN_USERS.
  */
 export async function createGroup(directory: Directory, input: CreateGroupInput): Promise<Created> {
   const { tenantId, name, description, type, parentGroupId, initialMemberIds, customAttributes } = parseInput(

@@ -1,4 +1,4 @@
-// Deleting groups softly, by a strategy that says what becomes of their children. See restore-group.ts for the way back.
+// Soft-deletes a group; the strategy says what happens to its children. The inverse is restore-group.ts.
 
 import { Prisma } from '../../database/database.ts';
 import { dropSuffixes, hasNameAt, plainKey } from '../../database/name-keys.ts';
@@ -15,59 +15,48 @@ import { assertExpectedVersion, requireGroupToChange } from './rules/targets.ts'
 
 export type Deleted = {
   deletedGroupIds: GroupId[];
-  /** What the group was filed under. */
+  /** The parent that the group had; null if it was a root. */
   parentGroupId: string | null;
   movedGroups: Group[];
   removedMembershipCount: number;
 };
 
 /**
- * Deletes a group. BLOCK (default) refuses with GROUP_NOT_EMPTY; ORPHAN moves its children up, refused with
- * NAME_TAKEN and the clashing names, and nests its nested groups wherever it was nested; CASCADE deletes the
- * hierarchy below. Also refused: NOT_FOUND, VERSION_CONFLICT.
+ * Deletes a group. BLOCK (the default) requires an empty group. ORPHAN moves the children to the group's parent, and nests
+ * the nested groups in each group that this one was nested in. CASCADE also deletes all descendants.
+ * Refused: NOT_FOUND, FORBIDDEN, VERSION_CONFLICT, GROUP_NOT_EMPTY (BLOCK), NAME_TAKEN with the clashing names (ORPHAN).
  */
 export async function deleteGroup(directory: Directory, input: DeleteGroupInput): Promise<Deleted> {
-  const { id, strategy, expectedVersion } = parseInput(deleteGroupInput, input);
+  const { id, expectedVersion, ...options } = parseInput(deleteGroupInput, input);
+  const strategy = options.strategy ?? 'BLOCK';
   const { tenantId } = await requireGroupToChange(directory, id);
   return directory.transact(tenantId, async (tx) => {
     const deletionId = newId('deletion');
     const group = await lockGroup(tx, id, 'for update');
     assertExpectedVersion(group, expectedVersion);
-    switch (strategy ?? 'BLOCK') {
+    const ids = strategy === 'CASCADE' ? await lockSubtree(tx, group) : [id];
+    switch (strategy) {
       case 'BLOCK':
         await assertEmpty(tx, group);
-        return finish(tx, { group, ids: [id], deletionId, strategy: 'BLOCK', movedGroups: [] });
-      case 'ORPHAN': {
-        await assertNamesFree(tx, group);
-        await nestThrough(tx, group, deletionId);
-        // A child may have the group's name, which must be free before it is moved up.
-        await markDeleted(tx, [id], deletionId);
-        const movedGroups = await moveChildrenUp(tx, group, deletionId);
-        return finish(tx, { group, ids: [id], deletionId, strategy: 'ORPHAN', movedGroups });
-      }
-      case 'CASCADE': {
-        const ids = await lockHierarchyBelow(tx, group);
-        return finish(tx, { group, ids, deletionId, strategy: 'CASCADE', movedGroups: [] });
-      }
+        break;
+      case 'ORPHAN':
+        await assertChildNamesFree(tx, group);
+        await addStandInNestings(tx, group, deletionId);
+        break;
     }
+    await markDeleted(tx, ids, deletionId);
+    // After the mark, which frees the group's name: a child may have the same one.
+    const movedGroups = strategy === 'ORPHAN' ? await moveChildrenUp(tx, group, deletionId) : [];
+    await dropSuffixes(tx.query, tenantId, [group]);
+    const removedMembershipCount = await endEdges(tx, { ids, deletionId, strategy });
+    return { deletedGroupIds: ids, parentGroupId: group.parentGroupId, movedGroups, removedMembershipCount };
   });
 }
 
-type Ending = {
-  group: Group;
-  ids: GroupId[];
-  deletionId: DeletionId;
-  strategy: string;
-  movedGroups: Group[];
-};
+type Deletion = { ids: GroupId[]; deletionId: DeletionId; strategy: string };
 
-async function finish(
-  tx: WriteContext,
-  { group, ids, deletionId, strategy, movedGroups }: Ending,
-): Promise<Deleted> {
-  const { parentGroupId } = group;
-  await markDeleted(tx, ids, deletionId);
-  await dropSuffixes(tx.query, tx.tenantId, [group]);
+/** Ends the memberships and nestings of the deleted groups, and records the deletions; returns the number of memberships. */
+async function endEdges(tx: WriteContext, { ids, deletionId, strategy }: Deletion): Promise<number> {
   const memberships = await endMemberships(tx, {
     where: Prisma.sql`group_id = any(${ids}::text[])`,
     cause: 'GROUP_DELETED',
@@ -83,7 +72,7 @@ async function finish(
     const removedMembershipCount = removed.get(groupId)?.length ?? 0;
     tx.record({ type: 'group.deleted', groupId, data: { strategy, deletionId, removedMembershipCount } });
   }
-  return { deletedGroupIds: ids, parentGroupId, movedGroups, removedMembershipCount: memberships.length };
+  return memberships.length;
 }
 
 async function markDeleted(
@@ -105,8 +94,8 @@ async function assertEmpty({ query, tenantId }: WriteContext, { id }: Group): Pr
   if (members + children + nestedGroups > 0) throw refuse.groupNotEmpty({ members, children, nestedGroups });
 }
 
-/** The names that children would clash with one level up; the deleted group's own name is free again. */
-async function assertNamesFree(
+/** Refuses with the names of children that the parent's other children already have. The group's own name becomes free. */
+async function assertChildNamesFree(
   { query, tenantId }: WriteContext,
   { id, parentGroupId }: Group,
 ): Promise<void> {
@@ -121,10 +110,11 @@ async function assertNamesFree(
 }
 
 /**
- * Nests each nested group into every group that this one is nested in, so that nobody loses a membership. These nestings
- * stand for the deletion until the group is restored, or somebody asks for them; those that stand for others, for it too.
+ * Nests each nested group in every group that this one is nested in, so that no user loses an effective membership. Such
+ * a stand-in nesting lists the deletions that it stands in for in `stands_for`. It ends when they are undone, unless
+ * somebody has requested it in the meantime. Existing stand-ins get this deletion added.
  */
-async function nestThrough(tx: WriteContext, { id }: Group, deletionId: DeletionId): Promise<void> {
+async function addStandInNestings(tx: WriteContext, { id }: Group, deletionId: DeletionId): Promise<void> {
   const { query, tenantId } = tx;
   await query(Prisma.sql`
     update nestings n set stands_for = array_append(n.stands_for, ${deletionId}::text)
@@ -143,7 +133,7 @@ async function nestThrough(tx: WriteContext, { id }: Group, deletionId: Deletion
   }
 }
 
-/** Files the children under the group's parent, and writes down that the deletion did it. */
+/** Moves the children to the group's parent, and stores on both sides that this deletion moved them. Sorted by name. */
 async function moveChildrenUp(
   { query, tenantId, record }: WriteContext,
   { id, parentGroupId }: Group,
@@ -163,16 +153,16 @@ async function moveChildrenUp(
   return moved.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The group and all below it in the hierarchy, nearest first, locked against new members. */
-async function lockHierarchyBelow({ query, tenantId }: WriteContext, { id }: Group): Promise<GroupId[]> {
-  const below = await query<{ id: GroupId; level: number }>(Prisma.sql`
+/** Locks the group and its descendants against new members, and returns their ids, nearest first. */
+async function lockSubtree({ query, tenantId }: WriteContext, { id }: Group): Promise<GroupId[]> {
+  const subtree = await query<{ id: GroupId; level: number }>(Prisma.sql`
     with recursive down(id, level) as (
       select ${id}::text collate "C", 0
       union all
       select g.id, down.level + 1 from down join groups g on g.parent_group_id = down.id
       where g.tenant_id = ${tenantId} and g.deleted_at is null)
     select id, level from down order by level, id`);
-  const ids = below.map((row) => row.id);
+  const ids = subtree.map((row) => row.id);
   await query(Prisma.sql`
     select id from groups where tenant_id = ${tenantId} and id = any(${ids}::text[]) order by id for update`);
   return ids;

@@ -1,4 +1,4 @@
-// Nesting groups in a group, and ending a nesting.
+// Nests groups in a group, and ends a nesting.
 
 import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
@@ -25,15 +25,15 @@ export type Nested = { group: Group; added: string[]; unchanged: string[] };
 export type Unnested = { group: Group; childGroup: Group };
 
 /**
- * Nests groups in a group; those nested already are `unchanged`. Refused: NOT_FOUND, OTHER_TENANT, CYCLE with its
- * path, LIMIT_EXCEEDED (depth, or more than 100 children in a call).
+ * Nests all groups in a group, or none; groups that are nested in it already are returned as `unchanged`.
+ * Refused: NOT_FOUND, FORBIDDEN, OTHER_TENANT, CYCLE with its path, LIMIT_EXCEEDED (depth, or more than 100 children).
  */
 export async function addNestedGroups(directory: Directory, input: AddNestedGroupsInput): Promise<Nested> {
   const { groupId, childGroupIds } = parseInput(addNestedGroupsInput, input);
   if (childGroupIds.length > MAX_CHILDREN_PER_CALL) {
     throw refuse.limit(
       MAX_CHILDREN_PER_CALL,
-      `A call may nest ${MAX_CHILDREN_PER_CALL} groups, and this one names ${childGroupIds.length}`,
+      `A call may nest at most ${MAX_CHILDREN_PER_CALL} groups; this one names ${childGroupIds.length}`,
     );
   }
   const children = [...new Set(childGroupIds)];
@@ -54,7 +54,7 @@ export async function addNestedGroups(directory: Directory, input: AddNestedGrou
   });
 }
 
-/** Ends a nesting. Refused: NOT_FOUND for either group, and for a child that is not nested in the group. */
+/** Ends a nesting. Refused: NOT_FOUND for either group or if the child is not nested in the group, FORBIDDEN. */
 export async function removeNestedGroup(
   directory: Directory,
   input: RemoveNestedGroupInput,
@@ -90,9 +90,9 @@ async function assertNoCycle(
   parent: GroupId,
   child: string,
 ) {
-  const back = graph.pathDown(child, parent);
-  if (!back) return;
-  const ids = [parent, ...back];
+  const path = graph.shortestPath(child, parent);
+  if (!path) return;
+  const ids = [parent, ...path];
   const rows = await query<{ id: string; name: string }>(Prisma.sql`
     select id, name from groups where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
   const names = new Map(rows.map(({ id, name }) => [id, name]));

@@ -1,4 +1,4 @@
-// Removing users from the mirror, with their memberships.
+// Removes users from the directory's copy of the platform's users, and ends their memberships.
 
 import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
@@ -11,7 +11,7 @@ import { assertBatchSize, requireTenantToChange } from './rules/targets.ts';
 
 export type RemovedUsers = { removed: string[]; endedMembershipCount: number };
 
-/** Removes users from the mirror and ends their memberships. Refused: NOT_FOUND, LIMIT_EXCEEDED, UNKNOWN_USERS. */
+/** Removes all users and ends their memberships, or none. Refused: NOT_FOUND, FORBIDDEN, LIMIT_EXCEEDED, UNKNOWN_USERS. */
 export async function removeUsers(directory: Directory, input: RemoveUsersInput): Promise<RemovedUsers> {
   const { tenantId, userIds } = parseInput(removeUsersInput, input);
   assertBatchSize(userIds);
@@ -19,7 +19,7 @@ export async function removeUsers(directory: Directory, input: RemoveUsersInput)
   const ids = [...new Set(userIds)];
   return directory.transact(tenantId, async (tx) => {
     const { query } = tx;
-    // Groups before users, as where members are added; theirs are counted anew below.
+    // Locks groups before users, in the same order as adding members does. `endMemberships` adjusts their member counts.
     await query(Prisma.sql`
       select id from groups where tenant_id = ${tenantId} and id in (
         select group_id from memberships where tenant_id = ${tenantId} and user_id = any(${ids}::text[]))
@@ -33,7 +33,7 @@ export async function removeUsers(directory: Directory, input: RemoveUsersInput)
       where: Prisma.sql`user_id = any(${ids}::text[])`,
       cause: 'USER_REMOVED',
     });
-    // A user created under the same id is another one, to whom no restored group gives these back.
+    // A user created later with the same id is another user: restoring a group must not restore these memberships.
     await query(Prisma.sql`
       update membership_history set user_removed = true
       where tenant_id = ${tenantId} and user_id = any(${ids}::text[]) and deletion_id is not null`);

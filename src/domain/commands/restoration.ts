@@ -1,13 +1,13 @@
-// What the parts of a restoration share: what they restore, and the report of what could not come back.
+// The state that the steps of a restoration share: what they restore, and the report of what cannot be restored.
 
 import type { GroupId } from '../../model/ids.ts';
 import type { WriteContext } from '../log/write-context.ts';
 
 export type NotRestoredKind = 'PARENT' | 'CHILD' | 'MEMBERSHIP' | 'NESTING';
-/** What stayed behind: the id of the far end (parent or child group, user, or other group of a nesting), and why. */
+/** What could not be restored, and why. `id`: the parent or child group, the user, or the other group of a nesting. */
 export type NotRestored = { kind: NotRestoredKind; id: string; reason: string };
 
-/** The groups `ids` of one deletion are restored; each part adds to the report. */
+/** The groups `ids`, deleted by one deletion, are being restored; each step appends to `notRestored`. */
 export type Restoration = {
   tx: WriteContext;
   ids: GroupId[];

@@ -1,4 +1,4 @@
-// Bringing deleted groups back, with every edge that still can come back, and a report of what cannot.
+// Restores deleted groups with the edges that are still possible, and reports the others.
 
 import { Prisma } from '../../database/database.ts';
 import { dropSuffixes, type NamedPlace } from '../../database/name-keys.ts';
@@ -10,18 +10,17 @@ import { assertMayChange, type Directory, endUser } from '../directory.ts';
 import { type Group, groupColumns } from '../rows/groups.ts';
 import { beginMemberships } from '../writes/edges.ts';
 import type { NotRestored, Restoration } from './restoration.ts';
+import { loadDeletedSubtree, restoreChildren, restoreParent } from './restore-hierarchy.ts';
 import { restoreNestings } from './restore-nestings.ts';
-import { deletedTree, returnChildren, returnToParent } from './restore-places.ts';
 import { assertNameFree } from './rules/placement.ts';
 
 export type Restored = { group: Group; restoredGroupIds: GroupId[]; notRestored: NotRestored[] };
 
 /**
- * Restores a group deleted in the last 30 days and, on request, the groups below it that the same deletion took. Its
- * parent is the one it had; it becomes a root while that one is deleted. Its memberships and nestings come back, and
- * what its deletion by ORPHAN did is undone: the nestings that it added end, unless somebody has asked for them since,
- * and the children that it moved up return to the group, unless somebody has moved them since.
- * Refused: NOT_FOUND (also for a group that is not deleted), NAME_TAKEN.
+ * Restores a group deleted in the last 30 days and, on request, the descendants that the same deletion took. The group
+ * returns to its parent; while the parent is deleted it becomes a root. Memberships and nestings are restored. An ORPHAN
+ * deletion is undone: the nestings it added end unless somebody has requested them since, and the children it moved return
+ * unless somebody has moved them since. Refused: NOT_FOUND (also for a group that is not deleted), FORBIDDEN, NAME_TAKEN.
  */
 export async function restoreGroup(directory: Directory, input: RestoreGroupInput): Promise<Restored> {
   const { id, includeDescendants } = parseInput(restoreGroupInput, input);
@@ -29,17 +28,17 @@ export async function restoreGroup(directory: Directory, input: RestoreGroupInpu
   assertMayChange(directory);
   return directory.transact(tenantId, async (tx) => {
     const { query } = tx;
-    const [root] = await query<Deleted>(Prisma.sql`
+    const [root] = await query<DeletedRoot>(Prisma.sql`
       select g.id, g.name, g.deletion_id as "deletionId" from groups g
       where g.tenant_id = ${tenantId} and g.id = ${id} and ${restorable} for update`);
     if (!root) throw notDeleted(id);
     const { name, deletionId } = root;
-    const tree = await deletedTree(tx, root, includeDescendants ?? false);
-    const ids = tree.map((row) => row.id);
+    const subtree = await loadDeletedSubtree(tx, root, includeDescendants ?? false);
+    const ids = subtree.map((group) => group.id);
     const restoration: Restoration = { tx, ids, deletionId, notRestored: [] };
-    const parentGroupId = await returnToParent(restoration, tree);
-    // A child may have the name that its parent had: it leaves the place before the name is judged.
-    const moves = await returnChildren(restoration, tree);
+    const parentGroupId = await restoreParent(restoration, subtree);
+    // Before the name check: a child that leaves the parent may have the group's name.
+    const moves = await restoreChildren(restoration, subtree);
     await assertNameFree(tx, { parentGroupId, name });
     const restored = await query<NamedPlace>(Prisma.sql`
       update groups set deleted_at = null, deletion_id = null, moved_children = null, version = version + 1, updated_at = now()
@@ -53,7 +52,7 @@ export async function restoreGroup(directory: Directory, input: RestoreGroupInpu
     await restoreMemberships(restoration);
     await restoreNestings(restoration);
     for (const groupId of ids) tx.record({ type: 'group.restored', groupId, data: { deletionId } });
-    // After the group's own event: the group exists before anything is filed in it.
+    // After the group's own event: consumers must know the group before it gets children.
     for (const { id: groupId, parentGroupId: from, to } of moves) {
       const data = {
         changed: ['parentGroupId'],
@@ -68,7 +67,7 @@ export async function restoreGroup(directory: Directory, input: RestoreGroupInpu
   });
 }
 
-type Deleted = Pick<Group, 'id' | 'name'> & { deletionId: string };
+type DeletedRoot = Pick<Group, 'id' | 'name'> & { deletionId: string };
 
 const restorable = Prisma.sql`g.deleted_at > now() - make_interval(days => ${RESTORE_DAYS}::int)`;
 const notDeleted = (id: string) =>
@@ -85,7 +84,7 @@ async function tenantOfDeleted(directory: Directory, id: GroupId): Promise<Tenan
   return row.tenantId;
 }
 
-/** A membership comes back unless its user was removed; a user created again under the same id is another one. */
+/** Restores memberships whose users have not been removed. A user created again with the same id is another user. */
 async function restoreMemberships({ tx, ids, deletionId, notRestored }: Restoration): Promise<void> {
   const { query, tenantId } = tx;
   const ended = Prisma.sql`membership_history h left join users u on u.tenant_id = h.tenant_id and u.id = h.user_id
@@ -94,11 +93,11 @@ async function restoreMemberships({ tx, ids, deletionId, notRestored }: Restorat
     tx,
     Prisma.sql`select h.group_id, h.user_id from ${ended} and u.id is not null and not h.user_removed`,
   );
-  const lost = await query<{ groupId: GroupId; userId: string; isAnother: boolean }>(Prisma.sql`
-    select h.group_id as "groupId", h.user_id as "userId", u.id is not null as "isAnother" from ${ended}
+  const lost = await query<{ groupId: GroupId; userId: string; isReused: boolean }>(Prisma.sql`
+    select h.group_id as "groupId", h.user_id as "userId", u.id is not null as "isReused" from ${ended}
       and (u.id is null or h.user_removed) order by h.user_id, h.group_id`);
-  for (const { groupId, userId, isAnother } of lost) {
-    const why = isAnother ? 'The user was removed and is another one now' : 'The user is gone';
-    notRestored.push({ kind: 'MEMBERSHIP', id: userId, reason: `${why}, who was a member of ${groupId}` });
+  for (const { groupId, userId, isReused } of lost) {
+    const why = isReused ? 'the user was removed, and the id now names another user' : 'the user was removed';
+    notRestored.push({ kind: 'MEMBERSHIP', id: userId, reason: `${userId} in ${groupId}: ${why}` });
   }
 }

@@ -1,4 +1,4 @@
-// Nestings of restored groups: those that come back, and those that ORPHAN had put in their place, which end.
+// Restores the nestings of restored groups, and ends the stand-in nestings that ORPHAN added in their place.
 import { Prisma } from '../../database/database.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
 import type { WriteContext } from '../log/write-context.ts';
@@ -6,62 +6,63 @@ import { beginNestings, claimNestings, endNestings } from '../writes/edges.ts';
 import type { Restoration } from './restoration.ts';
 import { type Edge, isTooDeep, loadNestingGraph, type NestingGraph } from './rules/nesting-graph.ts';
 
-/** `standsFor`: null if somebody asked for it, else those of its deletions that are not undone. */
+/** A nesting in the history. `standsFor`: null if it was requested; for a stand-in, the deletions that are not undone. */
 type EndedNesting = Edge & { live: boolean; standsFor: string[] | null };
 
 /**
- * Brings back the nestings of the restored groups. A nesting whose other group is deleted comes back when that group does.
- * Nestings that stood for the restored group end, unless a refused nesting would leave their child outside their parent.
+ * Restores the nestings of the restored groups. A nesting whose other group is deleted is restored with that group.
+ * Stand-in nestings of the deletion end, except where their child would no longer be nested in their parent, directly or
+ * indirectly, because a nesting was refused.
  */
 export async function restoreNestings(restoration: Restoration): Promise<void> {
   const { tx, ids, notRestored } = restoration;
   const standIns = await releaseStandIns(restoration);
-  const ended = await endedNestings(restoration);
+  const ended = await loadEndedNestings(restoration);
   if (standIns.length + ended.length === 0) return;
-  // An edge that returns may lie on a path of another one: each end may be above or below.
+  // A restored edge may be on a path through another one, so each end counts as parent and as child.
   const ends = [...new Set([...standIns, ...ended].flatMap(({ parent, child }) => [parent, child]))];
   const graph = await loadNestingGraph(tx, { parents: ends, children: ends });
-  const returned = new Set<string>(ids);
-  const lose = ({ parent, child }: Edge, why: string) =>
+  const restoredIds = new Set<string>(ids);
+  const report = ({ parent, child }: Edge, why: string) =>
     notRestored.push({
       kind: 'NESTING',
-      id: returned.has(parent) ? child : parent,
+      id: restoredIds.has(parent) ? child : parent,
       reason: `${child} in ${parent}: ${why}`,
     });
-  const back: EndedNesting[] = [];
+  const restored: EndedNesting[] = [];
   const refused: Edge[] = [];
-  const outlived: EndedNesting[] = [];
+  const obsolete: EndedNesting[] = [];
   for (const edge of ended) {
     if (graph.has(edge)) continue;
-    const why = edge.live ? misfit(graph, edge) : 'the other group is deleted';
-    if (edge.live && edge.standsFor?.length === 0) outlived.push(edge);
+    const why = edge.live ? refusal(graph, edge) : 'the other group is deleted';
+    if (edge.live && edge.standsFor?.length === 0) obsolete.push(edge);
     else if (why === null) {
       graph.add(edge);
-      back.push(edge);
+      restored.push(edge);
     } else {
-      lose(edge, why);
+      report(edge, why);
       if (edge.live) refused.push(edge);
     }
   }
-  const { cut, needed } = judgeStandIns(graph, [...standIns, ...outlived], refused);
-  for (const edge of outlived.filter((each) => cut.has(each))) {
-    const why = needed.has(edge) ? misfit(graph, edge) : 'it stood for a group that was restored';
+  const { disconnected, needed } = classifyStandIns(graph, [...standIns, ...obsolete], refused);
+  for (const edge of obsolete.filter((nesting) => disconnected.has(nesting))) {
+    const why = needed.has(edge) ? refusal(graph, edge) : 'it stood in for a group that has been restored';
     if (why === null) {
       graph.add(edge);
-      back.push({ ...edge, standsFor: null });
-    } else lose(edge, why);
+      restored.push({ ...edge, standsFor: null });
+    } else report(edge, why);
   }
   const { staying = [], ending = [] } = Object.groupBy(standIns, (edge) =>
     needed.has(edge) ? 'staying' : 'ending',
   );
-  // Nobody undoes another deletion for these: they are there for their own sake now.
+  // No later restoration ends these: all deletions that they stood in for are undone.
   if (staying.length > 0) await claimNestings(tx, staying);
   if (ending.length > 0) await endStandIns(tx, ending);
-  await insertBack(tx, back);
-  if (ended.some((edge) => !edge.live)) await handOver(restoration);
+  await insertRestored(tx, restored);
+  if (ended.some((edge) => !edge.live)) await assignToOtherDeletion(restoration);
 }
 
-/** Takes the deletion out of the nestings that stand for it, and gives those that stand for no other. */
+/** Removes the deletion from the stand-in nestings that list it, and returns those that list no other. */
 function releaseStandIns({ tx: { query, tenantId }, deletionId }: Restoration) {
   return query<Edge>(Prisma.sql`
     with released as (
@@ -71,8 +72,8 @@ function releaseStandIns({ tx: { query, tenantId }, deletionId }: Restoration) {
     select parent, child from released where stands_for = '{}'`);
 }
 
-/** The nestings that the restoration of these groups brings back, unless their other group is deleted. */
-function endedNestings({ tx: { query, tenantId }, ids, deletionId }: Restoration) {
+/** Nestings that the deletion ended; `live` if both groups are live now. */
+function loadEndedNestings({ tx: { query, tenantId }, ids, deletionId }: Restoration) {
   return query<EndedNesting>(Prisma.sql`
     select h.parent_group_id as parent, h.child_group_id as child,
       case when h.stands_for is not null then array(select d from unnest(h.stands_for) d
@@ -85,27 +86,27 @@ function endedNestings({ tx: { query, tenantId }, ids, deletionId }: Restoration
     order by h.parent_group_id, h.child_group_id`);
 }
 
-/** Why the nesting cannot be; null if it can. */
-function misfit(graph: NestingGraph, { parent, child }: Edge): string | null {
-  if (graph.pathDown(child, parent)) return 'it would close a cycle';
+/** Why the nesting is refused; null if it is allowed. */
+function refusal(graph: NestingGraph, { parent, child }: Edge): string | null {
+  if (graph.shortestPath(child, parent)) return 'it would close a cycle';
   if (isTooDeep(graph, parent, child)) return `the nesting would be more than ${MAX_DEPTH} groups deep`;
   return null;
 }
 
 /**
- * Judges nestings that stand for restored groups: `cut` are those whose child is outside their parent without them,
- * `needed` those of them whose child would be inside if no nesting had been refused. Leaves the needed ones in the graph.
+ * Classifies stand-in nestings of restored groups. `disconnected`: no path leads from parent to child without stand-ins.
+ * `needed`: those of them that the refused nestings would connect. The graph keeps the needed ones and loses the others.
  */
-function judgeStandIns<E extends Edge>(graph: NestingGraph, standIns: E[], refused: Edge[]) {
+function classifyStandIns<E extends Edge>(graph: NestingGraph, standIns: E[], refused: Edge[]) {
   const present = standIns.filter((edge) => graph.has(edge));
-  const isApart = ({ parent, child }: Edge) => graph.pathDown(parent, child) === null;
+  const isDisconnected = ({ parent, child }: Edge) => graph.shortestPath(parent, child) === null;
   for (const edge of present) graph.remove(edge);
-  const cut = new Set<Edge>(standIns.filter(isApart));
+  const disconnected = new Set<Edge>(standIns.filter(isDisconnected));
   for (const edge of refused) graph.add(edge);
-  const needed = new Set([...cut].filter((edge) => !isApart(edge)));
+  const needed = new Set([...disconnected].filter((edge) => !isDisconnected(edge)));
   for (const edge of refused) graph.remove(edge);
   for (const edge of present) if (needed.has(edge)) graph.add(edge);
-  return { cut, needed };
+  return { disconnected, needed };
 }
 
 async function endStandIns(tx: WriteContext, edges: Edge[]): Promise<void> {
@@ -120,18 +121,22 @@ async function endStandIns(tx: WriteContext, edges: Edge[]): Promise<void> {
   }
 }
 
-async function insertBack(tx: WriteContext, back: EndedNesting[]): Promise<void> {
-  if (back.length === 0) return;
+async function insertRestored(tx: WriteContext, nestings: EndedNesting[]): Promise<void> {
+  if (nestings.length === 0) return;
   await beginNestings(
     tx,
     Prisma.sql`select parent, child, string_to_array(stands_for, ',') as stands_for
-      from unnest(${back.map((edge) => edge.parent)}::text[], ${back.map((edge) => edge.child)}::text[],
-        ${back.map((edge) => edge.standsFor?.join(',') ?? null)}::text[]) e(parent, child, stands_for)`,
+      from unnest(${nestings.map((edge) => edge.parent)}::text[], ${nestings.map((edge) => edge.child)}::text[],
+        ${nestings.map((edge) => edge.standsFor?.join(',') ?? null)}::text[]) e(parent, child, stands_for)`,
   );
 }
 
-/** Leaves nestings whose other group is deleted to the restoration of that group. */
-async function handOver({ tx: { query, tenantId }, ids, deletionId }: Restoration): Promise<void> {
+/** Assigns ended nestings whose other group is deleted to that group's deletion, whose restoration restores them. */
+async function assignToOtherDeletion({
+  tx: { query, tenantId },
+  ids,
+  deletionId,
+}: Restoration): Promise<void> {
   await query(Prisma.sql`
     update nesting_history h set deletion_id = g.deletion_id from groups g
     where h.tenant_id = ${tenantId} and h.deletion_id = ${deletionId}

@@ -1,4 +1,4 @@
-// Creating and updating users, as the platform's sync and administrators tell of them.
+// Creates and updates users, for the platform's sync and for administrators.
 
 import { Prisma } from '../../database/database.ts';
 import { conflict } from '../../database/errors.ts';
@@ -14,33 +14,34 @@ import { assertBatchSize, requireTenantToChange } from './rules/targets.ts';
 export type UpsertedUsers = { users: UserRow[]; created: string[]; updated: string[] };
 
 /**
- * Creates the users that are new and updates those that differ; a display name that is absent stays. Refused: NOT_FOUND
- * (tenant), LIMIT_EXCEEDED, OTHER_TENANT for an id of another tenant in sight. New ids may be named only by callers who see
- * everything: to all others VALIDATION_FAILED, as an id that is free and one that is taken out of sight must not differ.
+ * Creates new users and updates those that differ, all or none; an omitted display name is left unchanged.
+ * Refused: NOT_FOUND (tenant), FORBIDDEN, LIMIT_EXCEEDED, OTHER_TENANT (an id of another visible tenant), VALIDATION_FAILED
+ * (a new id, unless the caller sees all tenants: the answer must not tell a free id from one in a hidden tenant).
  */
 export async function upsertUsers(directory: Directory, input: UpsertUsersInput): Promise<UpsertedUsers> {
-  const { tenantId, users: wanted } = parseInput(upsertUsersInput, input);
-  assertBatchSize(wanted);
+  const { tenantId, users } = parseInput(upsertUsersInput, input);
+  assertBatchSize(users);
   await requireTenantToChange(directory, tenantId);
-  const ids = wanted.map((user) => user.id);
+  const ids = users.map((user) => user.id);
   return directory.transact(tenantId, async (tx) => {
     const { query } = tx;
-    const created = seesEverything(directory)
-      ? await query<{ id: string }>(insertUsers(tenantId, wanted))
+    const created = seesAllTenants(directory)
+      ? await query<{ id: string }>(insertUsers(tenantId, users))
       : [];
-    const updated = await query<{ id: string }>(updateUsers(tenantId, wanted));
+    const updated = await query<{ id: string }>(updateUsers(tenantId, users));
     const stored = await query<UserRow>(Prisma.sql`
       select id, tenant_id as "tenantId", email, display_name as "displayName" from users
       where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
     const byId = new Map<string, UserRow>(stored.map((row) => [row.id, row]));
     await assertAllStored(directory, tx, ids, byId);
-    const among = (found: { id: string }[]) => ids.filter((id) => found.some((row) => row.id === id));
-    return { users: ids.map((id) => byId.get(id)!), created: among(created), updated: among(updated) };
+    const inOrder = (rows: { id: string }[]) => ids.filter((id) => rows.some((row) => row.id === id));
+    return { users: ids.map((id) => byId.get(id)!), created: inOrder(created), updated: inOrder(updated) };
   });
 }
 
-const seesEverything = ({ visibility }: Directory): boolean => visibility.kind === 'all';
+const seesAllTenants = ({ visibility }: Directory): boolean => visibility.kind === 'all';
 
+/** Refuses ids that are not stored in the tenant after the upsert. */
 async function assertAllStored(
   directory: Directory,
   { query }: WriteContext,
@@ -49,16 +50,15 @@ async function assertAllStored(
 ) {
   const missing = ids.filter((id) => !stored.has(id));
   if (missing.length === 0) return;
-  const seen = await query<{ id: string }>(Prisma.sql`
+  const [elsewhere] = await query<{ id: string }>(Prisma.sql`
     select id from users where id = any(${missing}::text[]) and ${directory.scope(Prisma.sql`tenant_id`)}`);
-  const [first] = seen;
-  if (first) throw refuse.otherTenant(first.id);
-  // Another tenant's when it was inserted, and removed there since.
-  if (seesEverything(directory)) throw conflict('A user was removed meanwhile');
+  if (elsewhere) throw refuse.otherTenant(elsewhere.id);
+  // The id was in another tenant at the insert, and has been removed there since.
+  if (seesAllTenants(directory)) throw conflict('A user was removed concurrently');
   throw refuse.validation(
     missing.map((id) => ({
       path: ['users', String(ids.indexOf(id)), 'id'],
-      message: "is not a user of this tenant, and new ones are named by the platform's sync alone",
+      message: "is not a user of this tenant; only the platform's sync can create users",
     })),
   );
 }

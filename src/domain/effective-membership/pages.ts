@@ -1,17 +1,15 @@
 // Pages of effective members without a filter, read by way of cached closures: the cost does not grow with the number of
 // members. The statement of a page returns the version that tells whether its closure was valid. Pages are cached too.
 
-import { Prisma, type Sql } from '../../database/database.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../../model/page.ts';
 import type { Directory, Reader } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { boundedCache, rowsBytes } from '../loading/cache.ts';
-import { cursorValues, type Ordering, rowsToRead, toPage } from '../loading/keyset-page.ts';
-import { type MemberRow, memberUserColumns, type RawMember, toMemberRow } from '../rows/members.ts';
+import { rowsToRead, toPage } from '../loading/keyset-page.ts';
+import { type MemberRow, type RawMember, toMemberRow } from '../rows/members.ts';
 import { type ChangesSince, changesSince, MAX_CACHE_AGE_MS, noneOf } from './change-feed.ts';
 import { loadClosures, type NestingClosure } from './closure.ts';
 import { BY_USER, pageStatement, type Strategy } from './page-sql.ts';
-import { currentSnapshot } from './pg-snapshot.ts';
 
 /** Closures of more groups are read by `walk`: merging costs a probe for each group, and a walk soon meets enough members. */
 const MAX_MERGED_GROUPS = 100;

@@ -1,4 +1,4 @@
-// Checks the whole directory against its own rules: what the domain promises, read back from the tables.
+// Checks the stored directory against the domain's invariants, and repairs derived columns.
 
 import { findClashes, findStaleKeys, rewriteStaleKeys } from '../../database/case-keys.ts';
 import { type Database, Prisma, type Query } from '../../database/database.ts';
@@ -21,10 +21,10 @@ export type FaultKind =
 /** The author of repairs. */
 const ACTOR: Actor = { id: 'check-directory', type: 'service' };
 
-/** One breach: what rule, and where. Derived columns alone can be repaired. */
+/** A violated invariant, and where. Only faults of derived columns can be repaired. */
 export type Fault = { kind: FaultKind; message: string };
 
-/** Every fault of the directory, or of one tenant; empty when it keeps its rules. */
+/** All faults of the directory, or of one tenant. */
 export async function checkDirectory(db: Database, tenantId: string | null = null): Promise<Fault[]> {
   const inTenant = (column: string) =>
     tenantId === null ? Prisma.sql`true` : Prisma.sql`${Prisma.raw(column)} = ${tenantId}`;
@@ -38,7 +38,7 @@ export async function checkDirectory(db: Database, tenantId: string | null = nul
     from nestings n join groups p on p.id = n.parent_group_id join groups c on c.id = n.child_group_id
     where (p.tenant_id <> n.tenant_id or c.tenant_id <> n.tenant_id) and ${inTenant('n.tenant_id')}
     union all
-    select 'edge-across-tenants', g.id || ' is filed under ' || p.id from groups g join groups p on p.id = g.parent_group_id
+    select 'edge-across-tenants', g.id || ' has the parent ' || p.id from groups g join groups p on p.id = g.parent_group_id
     where p.tenant_id <> g.tenant_id and ${inTenant('g.tenant_id')}
     union all
     select 'edge-at-deleted-group', 'membership of ' || m.user_id || ' in ' || m.group_id
@@ -49,7 +49,7 @@ export async function checkDirectory(db: Database, tenantId: string | null = nul
     from nestings n join groups p on p.id = n.parent_group_id join groups c on c.id = n.child_group_id
     where (p.deleted_at is not null or c.deleted_at is not null) and ${inTenant('n.tenant_id')}
     union all
-    select 'edge-at-deleted-group', g.id || ' is filed under ' || p.id from groups g join groups p on p.id = g.parent_group_id
+    select 'edge-at-deleted-group', g.id || ' has the parent ' || p.id from groups g join groups p on p.id = g.parent_group_id
     where g.deleted_at is null and p.deleted_at is not null and ${inTenant('g.tenant_id')}`);
   const nesting = await sql<GraphEdge>(Prisma.sql`
     select parent_group_id as parent, child_group_id as child from nestings where ${inTenant('tenant_id')}`);
@@ -57,14 +57,14 @@ export async function checkDirectory(db: Database, tenantId: string | null = nul
     select parent_group_id as parent, id as child from groups
     where parent_group_id is not null and deleted_at is null and ${inTenant('tenant_id')}`);
   const clashes = await findClashes(sql, tenantId);
-  const derived = await findStaleKeys(sql, tenantId);
-  const counts = await staleCounts(sql, tenantId);
+  const keys = await findStaleKeys(sql, tenantId);
+  const counts = await findStaleCounts(sql, tenantId);
   return [
-    ...shape('nesting', nesting),
-    ...shape('hierarchy', hierarchy),
+    ...topologyFaults('nesting', nesting),
+    ...topologyFaults('hierarchy', hierarchy),
     ...edges,
     ...clashes.map((message) => ({ kind: 'sibling-names' as const, message })),
-    ...derived.map(({ table, id }) => ({
+    ...keys.map(({ table, id }) => ({
       kind: 'derived-column' as const,
       message: `${table} ${id}: the keys for names and search do not match its text`,
     })),
@@ -75,12 +75,12 @@ export async function checkDirectory(db: Database, tenantId: string | null = nul
   ];
 }
 
-/** Rewrites derived columns from what they derive from; gives the number of rows. Other faults need a decision. */
+/** Recomputes stale derived columns, and returns the number of rows repaired. Other faults need a decision. */
 export async function repairDirectory(db: Database): Promise<number> {
   const tenants = await db.sql<{ id: string }>(Prisma.sql`select id from tenants order by id`);
   let keys = 0;
   for (const { id } of tenants) keys += await rewriteStaleKeys(db, id);
-  const counts = await staleCounts(db.sql, null);
+  const counts = await findStaleCounts(db.sql, null);
   for (const [tenantId, groups] of Map.groupBy(counts, (group) => group.tenantId)) {
     await db.transaction((query) =>
       withWriteContext({ query, tenantId, actor: ACTOR }, async (tx) => {
@@ -91,7 +91,7 @@ export async function repairDirectory(db: Database): Promise<number> {
   return keys + counts.length;
 }
 
-/** Under the lock of the group's row no member is added or removed between counting and storing. */
+/** Locks the group's row, so that no member is added or removed between counting and storing. */
 async function recountMembers({ query, tenantId, record }: WriteContext, id: GroupId): Promise<void> {
   await query(Prisma.sql`select id from groups where tenant_id = ${tenantId} and id = ${id} for update`);
   await query(Prisma.sql`
@@ -101,16 +101,16 @@ async function recountMembers({ query, tenantId, record }: WriteContext, id: Gro
   record({ type: 'group.repaired', groupId: id, data: {} });
 }
 
-async function staleCounts(sql: Query, tenantId: string | null) {
-  const scoped = tenantId === null ? Prisma.empty : Prisma.sql`where tenant_id = ${tenantId}`;
-  return sql<{ id: GroupId; tenantId: TenantId; stored: number; counted: number }>(Prisma.sql`
+async function findStaleCounts(query: Query, tenantId: string | null) {
+  const inTenant = tenantId === null ? Prisma.empty : Prisma.sql`where tenant_id = ${tenantId}`;
+  return query<{ id: GroupId; tenantId: TenantId; stored: number; counted: number }>(Prisma.sql`
     select g.id, g.tenant_id as "tenantId", g.member_count as stored, coalesce(m.n, 0) as counted
-    from (select id, tenant_id, member_count from groups ${scoped}) g
-    left join (select group_id, count(*)::int as n from memberships ${scoped} group by group_id) m on m.group_id = g.id
+    from (select id, tenant_id, member_count from groups ${inTenant}) g
+    left join (select group_id, count(*)::int as n from memberships ${inTenant} group by group_id) m on m.group_id = g.id
     where g.member_count <> coalesce(m.n, 0) order by g.id`);
 }
 
-function shape(relation: 'nesting' | 'hierarchy', edges: GraphEdge[]): Fault[] {
+function topologyFaults(relation: 'nesting' | 'hierarchy', edges: GraphEdge[]): Fault[] {
   const { depth, cyclic } = topology(edges);
   const faults: Fault[] = [];
   if (cyclic.length > 0) {

@@ -1,11 +1,11 @@
-// The log of a tenant: what happened to its groups, appended by the transaction that did it.
+// Appends events to a tenant's log, in the transaction of the change that they record.
 import { Prisma, type Query } from '../../database/database.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 
-/** The author of a change, as history and events name it. */
+/** The author of a change, as stored in events; the history stores the id. */
 export type Actor = { id: string; type: 'user' | 'service' };
 
-/** Event names of the identity platform. */
+/** Event types, named by the identity platform. */
 export type GroupEventType =
   | 'group.created'
   | 'group.updated'
@@ -19,18 +19,18 @@ export type GroupEventType =
 
 export type GroupEvent = { type: GroupEventType; groupId: GroupId; data: object };
 
-/** Events in one statement: bounded, so that its parameters stay small. */
-const CHUNK = 10_000;
+/** Events per statement: bounds the size of its parameters, while a deletion of thousands of groups takes one round trip. */
+const MAX_EVENTS = 10_000;
 
-/** Appends events in their order. */
+/** Appends events in the given order. */
 export async function appendEvents(
   query: Query,
   tenantId: TenantId,
   actor: Actor,
   events: readonly GroupEvent[],
 ): Promise<void> {
-  for (let start = 0; start < events.length; start += CHUNK) {
-    const chunk = events.slice(start, start + CHUNK);
+  for (let start = 0; start < events.length; start += MAX_EVENTS) {
+    const chunk = events.slice(start, start + MAX_EVENTS);
     await query(Prisma.sql`
       insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
       select e.type, ${tenantId}, e.group_id, ${actor.id}, ${actor.type}, e.data::jsonb

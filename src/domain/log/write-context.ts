@@ -1,26 +1,26 @@
-// What every change of a tenant works with: one transaction, one actor, and the events that it records.
+// The write context of a change: one tenant, one transaction, one actor, and the events recorded.
 
 import { Prisma, type Query } from '../../database/database.ts';
 import { type Caller, isUserCaller } from '../../model/caller.ts';
 import type { TenantId } from '../../model/ids.ts';
 import { type Actor, appendEvents, type GroupEvent } from './events.ts';
 
-/** A change of one tenant, in one transaction. */
 export type WriteContext = {
   /** Runs SQL inside the transaction. */
   readonly query: Query;
   readonly tenantId: TenantId;
   readonly actor: Actor;
-  /** Records events; they are appended in this order, when the work is done. */
+  /** Records events. They are appended to the log in this order at the end of the transaction. */
   record(...events: readonly GroupEvent[]): void;
 };
 
+/** The caller as the author of a change. */
 export function actorOf(caller: Caller): Actor {
   const service = !isUserCaller(caller) && (caller.role === 'SERVICE' || caller.role === 'PLATFORM');
   return { id: caller.subject, type: service ? 'service' : 'user' };
 }
 
-/** Runs the work of a change inside the transaction of `query`, then appends what it recorded. */
+/** Runs `work` inside the transaction of `query`, then appends the events that it recorded. */
 export async function withWriteContext<Result>(
   { query, tenantId, actor }: Pick<WriteContext, 'query' | 'tenantId' | 'actor'>,
   work: (tx: WriteContext) => Promise<Result>,
@@ -35,9 +35,9 @@ export async function withWriteContext<Result>(
 }
 
 /**
- * Locks the tenant until the transaction ends, so that one change at a time judges and alters its graph; false if the tenant
- * is not visible. It must be the transaction's first statement: under READ COMMITTED each later statement then sees what
- * the change before it committed.
+ * Locks the tenant until the transaction ends, so that changes of one tenant run one at a time; false if the tenant is not
+ * visible. It must be the first statement of the transaction: under READ COMMITTED, later statements then see everything
+ * that the previous change committed.
  */
 export async function lockTenant(query: Query, tenantId: TenantId, isVisible: Prisma.Sql): Promise<boolean> {
   const [tenant] = await query(

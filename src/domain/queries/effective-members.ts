@@ -1,12 +1,12 @@
 // Effective members of a group: users who are members of it or of a group nested in it, at any depth.
 
-import { BY_USER } from '../effective-membership/page-sql.ts';
 import { Prisma, type Sql } from '../../database/database.ts';
 import { isIdOf } from '../../model/ids.ts';
 import type { MembershipType } from '../../model/members.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
 import type { Directory, Reader } from '../directory.ts';
 import { loadEffectiveCounts } from '../effective-membership/counts.ts';
+import { BY_USER } from '../effective-membership/page-sql.ts';
 import { effectivePage } from '../effective-membership/pages.ts';
 import { loader } from '../loading/batching.ts';
 import { list } from '../loading/list.ts';

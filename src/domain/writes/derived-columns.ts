@@ -1,11 +1,11 @@
-// Columns that derive from edges and users, as parts of the statements that change those.
+// CTEs that maintain derived columns in the statements that change edges and users.
 import { Prisma, type Sql } from '../../database/database.ts';
 import type { TenantId } from '../../model/ids.ts';
 
 /**
- * The CTE `counted`, for a statement whose CTE `added` or `ended` returns `group_id` of each membership that it wrote:
- * adjusts the groups' member counts and bumps their versions. Groups' rows are locked last, and until the commit. An event
- * must record the change in the same transaction: by it, caches are invalidated.
+ * The CTE `counted`: adjusts member counts and bumps membership versions. The statement's CTE `added` or `ended` must
+ * return the `group_id` of each membership written. Group rows are locked last, until the commit. The same transaction
+ * must record an event of the change, because cache entries are validated against the log.
  */
 export function adjustMemberCounts(cte: 'added' | 'ended', tenantId: TenantId): Sql {
   const edges = Prisma.raw(cte);
@@ -16,13 +16,13 @@ export function adjustMemberCounts(cte: 'added' | 'ended', tenantId: TenantId): 
     where g.tenant_id = ${tenantId} and g.id = e.group_id)`;
 }
 
-/** The CTE `bumped`, for a statement whose CTE `updated` changed users: bumps the tenant's version of them. */
+/** The CTE `bumped`: bumps the tenant's user version if the statement's CTE `updated` changed users. */
 export function bumpUserVersion(tenantId: TenantId): Sql {
   return Prisma.sql`bumped as (
     update tenants set user_version = user_version + 1 where id = ${tenantId} and exists (select from updated))`;
 }
 
-/** The CTE `bumped`, for a statement whose CTE `added` or `ended` wrote nestings: bumps the tenant's version of them. */
+/** The CTE `bumped`: bumps the tenant's nesting version if the statement's CTE `added` or `ended` wrote nestings. */
 export function bumpNestingVersion(cte: 'added' | 'ended', tenantId: TenantId): Sql {
   return Prisma.sql`bumped as (
     update tenants set nesting_version = nesting_version + 1

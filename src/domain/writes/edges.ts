@@ -1,4 +1,4 @@
-// The only SQL that begins or ends memberships and nestings. Member counts and versions move in the same statement.
+// Statements that begin and end memberships and nestings; each also maintains member counts and versions.
 import { Prisma, type Sql } from '../../database/database.ts';
 import type { GroupId, UserId } from '../../model/ids.ts';
 import type { WriteContext } from '../log/write-context.ts';
@@ -6,15 +6,15 @@ import { adjustMemberCounts, bumpNestingVersion } from './derived-columns.ts';
 
 /** Why an edge ended. */
 export type EndCause = 'REMOVED' | 'GROUP_DELETED' | 'GROUP_RESTORED' | 'USER_REMOVED';
-/** `deletionId` is that of the deletion which ended the edges, if one did. */
+/** Which edges of the tenant end, and why. `deletionId`: the deletion that ends them, if any. */
 type Ending = { where: Sql; cause: EndCause; deletionId?: string };
 
 export type Membership = { groupId: GroupId; userId: UserId };
 export type Nesting = { parentGroupId: GroupId; childGroupId: GroupId };
 
 /**
- * Adds the memberships that a select of (group_id, user_id) gives, and returns those that did not exist. Groups and users
- * must be of the tenant.
+ * Adds the memberships that `source` selects as (group_id, user_id), and returns those that did not exist. All groups and
+ * users must be in the tenant.
  */
 export function beginMemberships(
   { query, tenantId, actor }: WriteContext,
@@ -30,7 +30,7 @@ export function beginMemberships(
     select group_id as "groupId", user_id as "userId" from added`);
 }
 
-/** Moves the memberships of the tenant that match to the history, and returns them. */
+/** Moves matching memberships to the history, and returns them. */
 export function endMemberships(
   { query, tenantId, actor }: WriteContext,
   ending: Ending,
@@ -47,8 +47,8 @@ export function endMemberships(
 }
 
 /**
- * Adds the nestings that a select of (parent, child, stands_for) gives, and returns those that did not exist. They must have
- * been judged before: no cycle, no path of more than 32 groups.
+ * Adds the nestings that `source` selects as (parent, child, stands_for), and returns those that did not exist. The caller
+ * must have checked that they close no cycle and no path gets more than 32 groups.
  */
 export function beginNestings({ query, tenantId, actor }: WriteContext, source: Sql): Promise<Nesting[]> {
   return query<Nesting>(Prisma.sql`
@@ -60,7 +60,7 @@ export function beginNestings({ query, tenantId, actor }: WriteContext, source: 
     select parent_group_id as "parentGroupId", child_group_id as "childGroupId" from added`);
 }
 
-/** Moves the nestings of the tenant that match to the history, and returns them. */
+/** Moves matching nestings to the history, and returns them. */
 export function endNestings({ query, tenantId, actor }: WriteContext, ending: Ending): Promise<Nesting[]> {
   const { where, cause, deletionId } = ending;
   return query<Nesting>(Prisma.sql`
@@ -77,27 +77,27 @@ export function endNestings({ query, tenantId, actor }: WriteContext, ending: En
 
 type Edge = { parent: string; child: string };
 
-const unnested = (edges: readonly Edge[]): Sql =>
+const edgeRows = (edges: readonly Edge[]): Sql =>
   Prisma.sql`unnest(${edges.map(({ parent }) => parent)}::text[], ${edges.map(({ child }) => child)}::text[]) e(parent, child)`;
 
-/** Adds nestings that somebody asked for, and returns those that did not exist. */
+/** Adds requested nestings, and returns those that did not exist. Existing stand-ins among them become requested ones. */
 export async function nest(tx: WriteContext, edges: readonly Edge[]): Promise<Nesting[]> {
   if (edges.length === 0) return [];
   const added = await beginNestings(
     tx,
-    Prisma.sql`select parent, child, null::text[] as stands_for from ${unnested(edges)}`,
+    Prisma.sql`select parent, child, null::text[] as stands_for from ${edgeRows(edges)}`,
   );
   await claimNestings(tx, edges);
   return added;
 }
 
-/** Makes nestings that stand for deleted groups be there for their own sake: no restoration ends them. */
+/** Turns stand-in nestings into requested ones, which no restoration ends. */
 export async function claimNestings(
   { query, tenantId }: WriteContext,
   edges: readonly Edge[],
 ): Promise<void> {
   await query(Prisma.sql`
-    update nestings n set stands_for = null from ${unnested(edges)}
+    update nestings n set stands_for = null from ${edgeRows(edges)}
     where n.tenant_id = ${tenantId} and n.parent_group_id = e.parent and n.child_group_id = e.child
       and n.stands_for is not null`);
 }

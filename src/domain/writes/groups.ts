@@ -1,13 +1,14 @@
-// Locking a group's row.
-import { Prisma } from '../../database/database.ts';
+// Group rows as commands lock, store and record them.
+import { Prisma, type Sql } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import type { GroupId } from '../../model/ids.ts';
+import type { JsonObject } from '../../model/json.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { type Group, groupColumns } from '../rows/groups.ts';
 
 /**
- * The live group's row, locked against deletion and other updates; `for update` also keeps members from being added.
- * Refused with NOT_FOUND if it is gone.
+ * Locks a live group against deletion and other updates, and returns its row; `for update` also blocks new members.
+ * Refused with NOT_FOUND if the group is deleted or not in the tenant.
  */
 export async function lockGroup(
   { query, tenantId }: WriteContext,
@@ -20,3 +21,16 @@ export async function lockGroup(
   if (!row) throw refuse.notFound(id);
   return row;
 }
+
+/** The fields of a group that events record. */
+export const groupFields = ({ name, description, type, parentGroupId, customAttributes }: Group) => ({
+  name,
+  description,
+  type,
+  parentGroupId,
+  customAttributes,
+});
+
+/** A JSON object as a jsonb parameter; SQL null if there is none. */
+export const jsonb = (value: JsonObject | null | undefined): Sql =>
+  Prisma.sql`${value == null ? null : JSON.stringify(value)}::text::jsonb`;

@@ -1,4 +1,4 @@
-// The part of a tenant's nesting that a change can touch, in memory: reachability, paths and depths.
+// The part of a tenant's nesting graph that a change can affect, in memory: paths and depths.
 
 import { Prisma } from '../../../database/database.ts';
 import { MAX_DEPTH } from '../../../model/groups.ts';
@@ -7,8 +7,8 @@ import type { WriteContext } from '../../log/write-context.ts';
 export type Edge = { parent: string; child: string };
 
 /**
- * Edges of a directed acyclic graph. Depth counts the groups on a longest path; both walks are iterative or bounded
- * by the 32 levels that every stored path keeps.
+ * A directed acyclic graph of nestings. A depth is the number of groups on a longest path. The recursion of depths is
+ * bounded: no stored path has more than 32 groups.
  */
 export class NestingGraph {
   readonly #children = new Map<string, Set<string>>();
@@ -28,39 +28,40 @@ export class NestingGraph {
     return this.#children.get(parent)?.has(child) ?? false;
   }
 
-  /** A shortest path downwards from one group to another, both included; null if there is none (breadth first). */
-  pathDown(from: string, to: string): string[] | null {
-    const cameFrom = new Map<string, string | null>([[from, null]]);
-    for (const at of cameFrom.keys()) {
-      if (at === to) return walkBack(cameFrom, to);
-      for (const child of this.#children.get(at) ?? []) if (!cameFrom.has(child)) cameFrom.set(child, at);
+  /** A shortest path from a group to a descendant, both included; null if there is none. Breadth-first search. */
+  shortestPath(from: string, to: string): string[] | null {
+    const predecessors = new Map<string, string | null>([[from, null]]);
+    for (const id of predecessors.keys()) {
+      if (id === to) return pathTo(to, predecessors);
+      for (const child of this.#children.get(id) ?? [])
+        if (!predecessors.has(child)) predecessors.set(child, id);
     }
     return null;
   }
 
-  /** Groups on the longest path that ends at this group, coming from above. */
+  /** The number of groups on a longest path that ends at this group. */
   depthAbove(id: string): number {
-    return longest(this.#parents, id, new Map());
+    return longestPath(this.#parents, id, new Map());
   }
 
-  /** Groups on the longest path that starts at this group. */
+  /** The number of groups on a longest path that starts at this group. */
   depthBelow(id: string): number {
-    return longest(this.#children, id, new Map());
+    return longestPath(this.#children, id, new Map());
   }
 }
 
-/** Groups that edges may be drawn from, and groups that they may be drawn to. */
+/** The possible parents and children of new edges. */
 type Ends = { parents: readonly string[]; children: readonly string[] };
 
 /**
- * All above the parents, all below the children, and the edges between the two: enough to judge an edge from any of
- * those to any of these. Must run under the graph lock, so that nothing changes before the edge is stored.
+ * Loads the ancestors of the parents, the descendants of the children, and the edges between parents and children: enough
+ * to check a new edge from any of the parents to any of the children.
  */
 export async function loadNestingGraph(
   { query, tenantId }: WriteContext,
   { parents, children }: Ends,
 ): Promise<NestingGraph> {
-  // A row a group, not an edge: a hostile graph has tens of thousands of edges, and ids hold no comma.
+  // One row per group rather than per edge: a hostile graph has tens of thousands of edges. Ids contain no comma.
   const rows = await query<{ id: string; parents: string | null; children: string | null }>(Prisma.sql`
     with recursive
       up(id) as (
@@ -97,17 +98,18 @@ function link(map: Map<string, Set<string>>, from: string, to: string): void {
   else map.set(from, new Set([to]));
 }
 
-function walkBack(cameFrom: Map<string, string | null>, to: string): string[] {
+function pathTo(to: string, predecessors: Map<string, string | null>): string[] {
   const path: string[] = [];
-  for (let at: string | null = to; at !== null; at = cameFrom.get(at) ?? null) path.unshift(at);
+  for (let id: string | null = to; id !== null; id = predecessors.get(id) ?? null) path.unshift(id);
   return path;
 }
 
-function longest(next: Map<string, Set<string>>, id: string, known: Map<string, number>): number {
-  const stored = known.get(id);
-  if (stored !== undefined) return stored;
-  let depth = 1;
-  for (const neighbour of next.get(id) ?? []) depth = Math.max(depth, 1 + longest(next, neighbour, known));
-  known.set(id, depth);
-  return depth;
+function longestPath(neighbours: Map<string, Set<string>>, id: string, lengths: Map<string, number>): number {
+  const memoized = lengths.get(id);
+  if (memoized !== undefined) return memoized;
+  let length = 1;
+  for (const neighbour of neighbours.get(id) ?? [])
+    length = Math.max(length, 1 + longestPath(neighbours, neighbour, lengths));
+  lengths.set(id, length);
+  return length;
 }

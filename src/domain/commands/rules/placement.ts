@@ -1,4 +1,4 @@
-// Where a group may be filed: within 32 levels, never below itself, and under a name that no sibling has.
+// Rules for a group's place in the hierarchy: at most 32 levels, no cycle, and a name that no sibling has.
 
 import { Prisma } from '../../../database/database.ts';
 import { hasNameAt } from '../../../database/name-keys.ts';
@@ -12,39 +12,48 @@ import { notInTenant } from './targets.ts';
 
 type Ancestor = { id: GroupId; name: string };
 
-type Filing = { groupId: GroupId | null; parentGroupId: GroupId };
+type Placement = { groupId: GroupId | null; parentGroupId: GroupId };
 
 /**
- * Refuses to file a group (null: a new one) under a parent: NOT_FOUND, OTHER_TENANT, CYCLE with its path,
- * LIMIT_EXCEEDED if the tree would get deeper than 32 levels. Holds under the graph lock.
+ * Checks that a group (null: a new one) may become a child of the parent.
+ * Refused: NOT_FOUND, OTHER_TENANT, CYCLE with its path, LIMIT_EXCEEDED above 32 levels.
  */
 export async function assertHierarchyFits(
   directory: Directory,
   tx: WriteContext,
-  { groupId, parentGroupId }: Filing,
+  { groupId, parentGroupId }: Placement,
 ): Promise<void> {
-  const { query, tenantId } = tx;
-  const above = await query<Ancestor>(Prisma.sql`
+  const ancestors = await loadAncestors(tx, parentGroupId, 'live');
+  if (ancestors.length === 0) throw await notInTenant(directory, tx, parentGroupId);
+  const index = ancestors.findIndex((ancestor) => ancestor.id === groupId);
+  if (index >= 0) {
+    const group = ancestors[index]!;
+    throw refuse.cycle([group, ...ancestors.slice(0, index).reverse(), group]);
+  }
+  const levels = ancestors.length + (groupId === null ? 1 : await subtreeHeight(tx, groupId));
+  if (levels > MAX_DEPTH) {
+    throw refuse.limit(MAX_DEPTH, `The hierarchy would have ${levels} levels; the limit is ${MAX_DEPTH}`);
+  }
+}
+
+/** The group itself and its ancestors, nearest first; empty if there is no such group in the tenant. */
+export function loadAncestors(
+  { query, tenantId }: WriteContext,
+  id: GroupId,
+  state: 'live' | 'live or deleted',
+): Promise<Ancestor[]> {
+  const inState = state === 'live' ? Prisma.sql` and deleted_at is null` : Prisma.empty;
+  return query<Ancestor>(Prisma.sql`
     with recursive up(id, parent_group_id, name, level) as (
-      select id, parent_group_id, name, 1 from groups
-      where tenant_id = ${tenantId} and id = ${parentGroupId} and deleted_at is null
+      select id, parent_group_id, name, 1 from groups where tenant_id = ${tenantId} and id = ${id}${inState}
       union all
       select g.id, g.parent_group_id, g.name, up.level + 1 from up join groups g on g.id = up.parent_group_id
       where g.tenant_id = ${tenantId} and up.level <= ${MAX_DEPTH})
     select id, name from up order by level`);
-  if (above.length === 0) throw await notInTenant(directory, tx, parentGroupId);
-  const at = above.findIndex((ancestor) => ancestor.id === groupId);
-  if (at >= 0) {
-    const below = above.slice(0, at).reverse();
-    throw refuse.cycle([above[at]!, ...below, above[at]!]);
-  }
-  const levels = above.length + (groupId === null ? 1 : await height(tx, groupId));
-  if (levels > MAX_DEPTH) {
-    throw refuse.limit(MAX_DEPTH, `The hierarchy would have ${levels} levels, and may have ${MAX_DEPTH}`);
-  }
 }
 
-async function height({ query, tenantId }: WriteContext, groupId: GroupId): Promise<number> {
+/** Levels of the hierarchy from the group down to its lowest descendant. */
+async function subtreeHeight({ query, tenantId }: WriteContext, groupId: GroupId): Promise<number> {
   const [row] = await query<{ height: number }>(Prisma.sql`
     with recursive down(id, level) as (
       select ${groupId}::text collate "C", 1
@@ -57,7 +66,7 @@ async function height({ query, tenantId }: WriteContext, groupId: GroupId): Prom
 
 type Place = { parentGroupId: GroupId | null; name: string };
 
-/** Refused with NAME_TAKEN if a live sibling has the name. Holds under the graph lock; a unique index backs it. */
+/** Refused with NAME_TAKEN if a live sibling has the name. A unique index enforces the same. */
 export async function assertNameFree(
   { query, tenantId }: WriteContext,
   { parentGroupId, name }: Place,

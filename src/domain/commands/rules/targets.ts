@@ -1,4 +1,4 @@
-// The thing that a change is aimed at: found or not, and as the caller last saw it or not.
+// Checks on the target and the arguments of a change: visibility, permission, version, number of ids, known users.
 
 import { Prisma } from '../../../database/database.ts';
 import { refuse } from '../../../model/errors.ts';
@@ -10,54 +10,54 @@ import { requireGroup } from '../../queries/groups.ts';
 import { findTenant } from '../../queries/tenants.ts';
 import { type Group, isVisibleGroup } from '../../rows/groups.ts';
 
-/** Optimistic concurrency: refused with the current version if the caller has seen an older one. */
+/** Optimistic concurrency control: refused with VERSION_CONFLICT and the current version unless it is the expected one. */
 export function assertExpectedVersion({ version }: Group, expectedVersion: number | null | undefined): void {
   if (expectedVersion != null && version !== expectedVersion) {
     throw refuse.versionConflict(version);
   }
 }
 
-/** The refusal of a group that is not in the tenant of a change: OTHER_TENANT if the caller sees it, else NOT_FOUND. */
+/** The error for a group outside the tenant of a change: OTHER_TENANT if it is visible to the caller, else NOT_FOUND. */
 export async function notInTenant(directory: Directory, { query }: WriteContext, id: string): Promise<Error> {
   const [seen] = await query(Prisma.sql`
     select id from groups where id = ${id} and deleted_at is null and ${directory.scope(Prisma.sql`tenant_id`)}`);
   return seen ? refuse.otherTenant(id) : refuse.notFound(id);
 }
 
-/** The group of a change. Refused: NOT_FOUND if it is hidden, FORBIDDEN if the caller may only read it. */
+/** The group to be changed. Refused: NOT_FOUND if it is not visible, FORBIDDEN if the caller may only read it. */
 export async function requireGroupToChange(directory: Directory, id: string): Promise<Group> {
   const group = await requireGroup(directory, id);
   if (isVisibleGroup(group) || !mayChange(directory)) throw refuse.forbidden();
   return group;
 }
 
-/** Refuses a tenant that is hidden as NOT_FOUND, and callers that may only read it as FORBIDDEN. */
+/** Refused: NOT_FOUND if the tenant is not visible, FORBIDDEN if the caller may only read it. */
 export async function requireTenantToChange(directory: Directory, tenantId: TenantId): Promise<void> {
   const tenant = await findTenant(directory, tenantId);
   if (!tenant) throw refuse.notFound(tenantId);
   assertMayChange(directory);
 }
 
-/** Refused with LIMIT_EXCEEDED above 1,000 ids in one call. */
+/** Refused with LIMIT_EXCEEDED if one call names more than 1,000 ids. */
 export function assertBatchSize(...batches: readonly (readonly unknown[])[]): void {
   const size = batches.reduce((sum, batch) => sum + batch.length, 0);
   if (size > MAX_IDS_PER_CALL) {
     throw refuse.limit(
       MAX_IDS_PER_CALL,
-      `A call may name ${MAX_IDS_PER_CALL} ids, and this one names ${size}`,
+      `A call may name at most ${MAX_IDS_PER_CALL} ids; this one names ${size}`,
     );
   }
 }
 
-/** Refused with UNKNOWN_USERS unless each user is of the tenant; keeps them from being removed until the transaction ends. */
+/** Refused with UNKNOWN_USERS unless all are users of the tenant. Locks them against removal until the transaction ends. */
 export async function assertKnownUsers(
   { query, tenantId }: WriteContext,
   userIds: readonly string[],
 ): Promise<void> {
   if (userIds.length === 0) return;
-  const known = await query<{ id: string }>(Prisma.sql`
+  const users = await query<{ id: string }>(Prisma.sql`
     select id from users where tenant_id = ${tenantId} and id = any(${[...userIds]}::text[]) order by id for key share`);
-  const ids = new Set(known.map((user) => user.id));
-  const unknown = [...new Set(userIds)].filter((id) => !ids.has(id));
+  const known = new Set(users.map((user) => user.id));
+  const unknown = [...new Set(userIds)].filter((id) => !known.has(id));
   if (unknown.length > 0) throw refuse.unknownUsers(unknown);
 }

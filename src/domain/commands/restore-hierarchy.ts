@@ -1,4 +1,4 @@
-// Where restored groups are filed: under their parents, and with the children that return to them.
+// Puts restored groups back into the hierarchy: under their parents, with the children that ORPHAN moved away.
 import { Prisma } from '../../database/database.ts';
 import { plainKey } from '../../database/name-keys.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
@@ -6,21 +6,22 @@ import type { GroupId } from '../../model/ids.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import type { Group } from '../rows/groups.ts';
 import type { Restoration } from './restoration.ts';
+import { loadAncestors } from './rules/placement.ts';
 
-/** A group that is being restored. `level`: its distance from the group that was asked for. */
-export type Returning = Pick<Group, 'id' | 'parentGroupId'> & {
+/** A group that is being restored. `level`: its distance from the requested group. */
+type DeletedGroup = Pick<Group, 'id' | 'parentGroupId'> & {
   level: number;
   nameKey: string;
   movedChildren: string[];
 };
 
-/** The group and, on request, the groups below it that the same deletion took: parents before children. */
-export async function deletedTree(
+/** The group and, on request, the descendants that the same deletion took; parents before children. */
+export async function loadDeletedSubtree(
   { query, tenantId }: WriteContext,
   { id, deletionId }: Pick<Group, 'id'> & { deletionId: string },
   includeDescendants: boolean,
-): Promise<Returning[]> {
-  return query<Returning>(Prisma.sql`
+): Promise<DeletedGroup[]> {
+  return query<DeletedGroup>(Prisma.sql`
     with recursive down(id, level) as (
       select ${id}::text collate "C", 0
       union all
@@ -32,27 +33,20 @@ export async function deletedTree(
 }
 
 /**
- * Gives the parent that the first group of the tree returns to. It becomes a root if the tree would be too deep there, or
- * if the parent is deleted: then the restoration of the parent brings it back, as it does with children that ORPHAN moved.
+ * Returns the parent of the restored subtree's root. The root becomes a root of the tenant if the hierarchy would be too
+ * deep, or if its parent is deleted: restoring the parent then moves it back, like a child that ORPHAN moved.
  */
-export async function returnToParent({ tx, notRestored }: Restoration, tree: Returning[]) {
+export async function restoreParent({ tx, notRestored }: Restoration, subtree: DeletedGroup[]) {
   const { query, tenantId } = tx;
-  const { id, parentGroupId } = tree[0]!;
+  const { id, parentGroupId } = subtree[0]!;
   if (parentGroupId === null) return null;
-  const above = await query<{ id: string }>(Prisma.sql`
-    with recursive up(id, parent_group_id, level) as (
-      select id, parent_group_id, 1 from groups
-      where tenant_id = ${tenantId} and id = ${parentGroupId} and deleted_at is null
-      union all
-      select g.id, g.parent_group_id, up.level + 1 from up join groups g on g.id = up.parent_group_id
-      where g.tenant_id = ${tenantId} and up.level <= ${MAX_DEPTH})
-    select id from up`);
-  const levels = tree.at(-1)!.level + 1;
-  if (above.length > 0 && above.length + levels <= MAX_DEPTH) return parentGroupId;
+  const ancestors = await loadAncestors(tx, parentGroupId, 'live');
+  const levels = subtree.at(-1)!.level + 1;
+  if (ancestors.length > 0 && ancestors.length + levels <= MAX_DEPTH) return parentGroupId;
   const reason =
-    above.length === 0
-      ? 'The parent group is deleted; the group came back as a root'
-      : `The hierarchy would have more than ${MAX_DEPTH} levels; the group came back as a root`;
+    ancestors.length === 0
+      ? 'The parent group is deleted; the group was restored as a root'
+      : `The hierarchy would have more than ${MAX_DEPTH} levels; the group was restored as a root`;
   notRestored.push({ kind: 'PARENT', id: parentGroupId, reason });
   await query(Prisma.sql`
     with parent as (
@@ -73,53 +67,56 @@ type MovedChild = Pick<Group, 'id' | 'name' | 'parentGroupId'> & {
 
 type Named = Pick<MovedChild, 'nameKey' | 'parentGroupId'>;
 
-/** Whether two groups that are no siblings yet have the same name; siblings that share one already may stay together. */
-const clash = (one: Named, other: Named): boolean =>
+/** Whether two groups with different parents have the same name. Siblings that already share a name may stay siblings. */
+const namesClash = (one: Named, other: Named): boolean =>
   one.parentGroupId !== other.parentGroupId && one.nameKey === other.nameKey;
 
-/** A child, and where it was filed before. */
+/** A child that moves from `parentGroupId` to the restored group `to`. */
 type Move = Pick<Group, 'id' | 'name' | 'parentGroupId'> & { to: GroupId };
 
 /**
- * Files children that were moved away from the groups of the tree under them again. Reports those that are deleted, that
- * somebody has moved since, or that do not fit any more. Gives the moves of live children, to be recorded.
+ * Moves children back that the deletion moved away from the restored groups. Reports children that are deleted, have been
+ * moved since, or no longer fit. Returns the moves of live children, so that the caller can record them.
  */
-export async function returnChildren(
+export async function restoreChildren(
   { tx, deletionId, notRestored }: Restoration,
-  tree: Returning[],
+  subtree: DeletedGroup[],
 ): Promise<Move[]> {
   const moves: Move[] = [];
-  for (const group of tree) {
+  for (const group of subtree) {
     if (group.movedChildren.length === 0) continue;
-    const above = await ancestorIds(tx, group);
-    const siblings: Named[] = tree.filter((each) => each.parentGroupId === group.id);
-    const back: MovedChild[] = [];
-    for (const child of await movedChildren(tx, group)) {
+    // The group itself is still marked as deleted.
+    const ancestors = await loadAncestors(tx, group.id, 'live or deleted');
+    const siblings: Named[] = subtree.filter(({ parentGroupId }) => parentGroupId === group.id);
+    const returning: MovedChild[] = [];
+    for (const child of await loadMovedChildren(tx, group)) {
       const { id, live } = child;
-      const lose = (reason: string) => notRestored.push({ kind: 'CHILD', id, reason });
+      const report = (reason: string) => notRestored.push({ kind: 'CHILD', id, reason });
       const isMovedBy = child.movedBy.includes(deletionId);
       if (!live) {
-        lose('The child is deleted');
-        // Its own restoration brings it back to this group.
-        if (isMovedBy) back.push(child);
-      } else if (!isMovedBy) lose('The child was moved since');
-      else if (above.includes(id)) lose('The group is filed below the child now');
-      else if (above.length + child.height > MAX_DEPTH)
-        lose(`The hierarchy would have more than ${MAX_DEPTH} levels`);
-      else if (siblings.some((sibling) => clash(sibling, child))) lose('Another child has that name now');
+        report('The child is deleted');
+        // Its own restoration puts it under this group.
+        if (isMovedBy) returning.push(child);
+      } else if (!isMovedBy) report('The child has been moved since the deletion');
+      else if (ancestors.some((ancestor) => ancestor.id === id)) report('The group is now below the child');
+      else if (ancestors.length + child.height > MAX_DEPTH)
+        report(`The hierarchy would have more than ${MAX_DEPTH} levels`);
+      else if (siblings.some((sibling) => namesClash(sibling, child)))
+        report('Another child now has this name');
       else {
         siblings.push(child);
-        back.push(child);
+        returning.push(child);
       }
     }
-    await fileUnder(tx, group, deletionId, back);
-    for (const { id, name, parentGroupId, live } of back)
+    await moveBack(tx, group, deletionId, returning);
+    for (const { id, name, parentGroupId, live } of returning)
       if (live) moves.push({ id, name, parentGroupId, to: group.id });
   }
   return moves;
 }
 
-function movedChildren({ query, tenantId }: WriteContext, { movedChildren: ids }: Returning) {
+/** The children that were moved away from the group, with the height of each one's subtree. */
+function loadMovedChildren({ query, tenantId }: WriteContext, { movedChildren: ids }: DeletedGroup) {
   return query<MovedChild>(Prisma.sql`
     with recursive down(child, id, level) as (
       select c.id, c.id, 1 from unnest(${ids}::text[] collate "C") c(id)
@@ -132,10 +129,10 @@ function movedChildren({ query, tenantId }: WriteContext, { movedChildren: ids }
     from groups g where g.tenant_id = ${tenantId} and g.id = any(${ids}::text[]) order by g.name_key, g.id`);
 }
 
-/** Files the children under the group. Deletions that moved them after this one have nothing to bring back any more. */
-async function fileUnder(
+/** Moves the children back to the group. Later deletions that moved them too no longer list them. */
+async function moveBack(
   { query, tenantId }: WriteContext,
-  { id }: Returning,
+  { id }: DeletedGroup,
   deletionId: string,
   children: MovedChild[],
 ): Promise<void> {
@@ -155,16 +152,4 @@ async function fileUnder(
     update groups set parent_group_id = ${id}, version = version + 1, updated_at = now(),
       moved_by = nullif(moved_by[: array_position(moved_by, ${deletionId}::text) - 1], '{}')
     where tenant_id = ${tenantId} and id = any(${children.map((child) => child.id)}::text[])`);
-}
-
-/** The group and those above it in the hierarchy. */
-async function ancestorIds({ query, tenantId }: WriteContext, { id }: Returning): Promise<string[]> {
-  const rows = await query<{ id: string }>(Prisma.sql`
-    with recursive up(id, parent_group_id, level) as (
-      select id, parent_group_id, 1 from groups where tenant_id = ${tenantId} and id = ${id}
-      union all
-      select g.id, g.parent_group_id, up.level + 1 from up join groups g on g.id = up.parent_group_id
-      where g.tenant_id = ${tenantId} and up.level <= ${MAX_DEPTH})
-    select id from up`);
-  return rows.map((row) => row.id);
 }
