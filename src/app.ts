@@ -1,7 +1,7 @@
 // Wires the rooms: from configuration and database to something that answers requests. It does not listen.
 import type { RequestListener } from 'node:http';
 import type { Logger } from 'pino';
-import { type Authenticate, authenticateDevelopment, authenticateIssued } from './auth/caller.ts';
+import { authenticateDevelopment, authenticateIssued } from './auth/caller.ts';
 import { developmentKey, signDevelopmentToken } from './auth/development-key.ts';
 import type { Config } from './config.ts';
 import type { Database } from './database/database.ts';
@@ -12,7 +12,7 @@ import { readTrustedDocuments } from './graphql/server/trusted-documents.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createListener, type ListenerOptions } from './http/plain.ts';
 import { createRouter, type Router, routeWords } from './http/router.ts';
-import type { Caller } from './model/caller.ts';
+import type { Authenticate, Caller } from './model/caller.ts';
 import { createRestHandler } from './rest/router.ts';
 
 export type App = {

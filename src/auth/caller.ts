@@ -8,9 +8,8 @@ import {
   jwtVerify,
 } from 'jose';
 import { LRUCache } from 'lru-cache';
-import type { Caller } from '../model/caller.ts';
-import { isDirectoryError, refuse } from '../model/errors.ts';
-import type { RefusedToken } from '../model/refused-token.ts';
+import type { Authenticate, Caller } from '../model/caller.ts';
+import { isDirectoryError, type RefusedToken, refuse } from '../model/errors.ts';
 import { callerOf } from './claims.ts';
 import { DEVELOPMENT_ISSUER, type DevelopmentKey } from './development-key.ts';
 import { type Keys, localKeys, type RefreshListener, remoteKeys } from './keys.ts';
@@ -25,7 +24,6 @@ const MAX_BYTES = 16_000_000;
 const ENTRY_BYTES = 1_000;
 
 export type Issuer = { issuers: readonly string[]; audiences: readonly string[]; jwksUrl: string };
-export type Authenticate = (authorization: string | null) => Promise<Caller>;
 export type Issued = {
   authenticate: Authenticate;
   /** Resolves while the keys that verify tokens are valid, or can be fetched; else UNAVAILABLE. */

@@ -17,7 +17,6 @@ const claims = z.object({
   tenant_id: tenantId.optional(),
   partner_id: partnerId.optional(),
   platform_token: z.boolean().optional(),
-  act: z.unknown().optional(),
 });
 
 /**
@@ -32,18 +31,16 @@ export function callerOf(payload: object, issuerTenant: string | null): Caller {
     const names = result.error.issues.map((issue) => issue.path.join('.'));
     throw refuse.unauthenticated(`The token's claims do not hold: ${names.join(', ')}`);
   }
-  const { sub: subject, scope, role, partner_id, platform_token, act } = result.data;
+  const { sub: subject, scope, role, partner_id, platform_token } = result.data;
   const boundTo = issuerTenant === null ? null : tenantOfIssuer(issuerTenant, result.data.tenant_id);
   const tenant_id = boundTo ?? result.data.tenant_id;
   const scopes = new Set(scope?.split(' '));
-  const actors = delegates(act);
   const directory = (as: DirectoryRole, visibility: Visibility, mayChange: boolean): Caller =>
     boundTo === null
-      ? { role: as, subject, actors, visibility, mayChange }
+      ? { role: as, subject, visibility, mayChange }
       : {
           role: WITHIN_TENANT[as],
           subject,
-          actors,
           visibility: { kind: 'tenant', tenantId: boundTo },
           mayChange,
         };
@@ -69,7 +66,7 @@ export function callerOf(payload: object, issuerTenant: string | null): Caller {
       throw refuse.unauthenticated(`The token's role is not known: ${role}`);
   }
   if (!tenant_id) throw missing('tenant_id', 'a token without a role');
-  if (isIdOf('user', subject)) return { role: 'USER', subject, actors, userId: subject, tenantId: tenant_id };
+  if (isIdOf('user', subject)) return { role: 'USER', subject, userId: subject, tenantId: tenant_id };
   if (!scopes.has('groups:read') && !scopes.has('groups:write')) {
     throw refuse.forbidden('Service token requires groups:read or groups:write scope');
   }
@@ -97,17 +94,3 @@ function tenantOfIssuer(named: string, claimed: TenantId | undefined): TenantId 
 
 const missing = (claim: string, role: string) =>
   refuse.unauthenticated(`The token lacks ${claim}, which ${role} needs`);
-
-/** Delegation chains longer than this are cut: they are only written down. */
-const MAX_DELEGATES = 8;
-
-/** Subjects of the `act` chain (RFC 8693, section 4.1), outermost first. */
-function delegates(act: unknown): string[] {
-  const subjects: string[] = [];
-  for (let at = act; typeof at === 'object' && at !== null && subjects.length < MAX_DELEGATES; ) {
-    const { sub, act: next } = at as { sub?: unknown; act?: unknown };
-    if (typeof sub === 'string') subjects.push(sub);
-    at = next;
-  }
-  return subjects;
-}

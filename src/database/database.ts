@@ -1,6 +1,4 @@
-// What the rest of the code may ask of a database: Prisma, SQL, and transactions of SQL, over one pool.
-
-import type { PrismaClient } from './generated/client/client.ts';
+// The interface of a database: statements, transactions and a listener for each statement.
 import type { Sql } from './generated/client/internal/prismaNamespace.ts';
 
 export { Prisma } from './generated/client/client.ts';
@@ -14,7 +12,6 @@ export type StatementListener = (text: string) => void;
 
 export type Database = {
   readonly kind: 'postgresql' | 'pglite';
-  readonly prisma: PrismaClient;
   /** Runs a statement outside any transaction, as a named prepared statement on a server. */
   readonly sql: Query;
   /** Runs one statement that is a transaction of its own, again under the same rule as `transaction`. */
@@ -24,7 +21,7 @@ export type Database = {
    * database ends it with 40001 or 40P01. `work` must therefore have no other effect than its statements.
    */
   transaction<Result>(work: (sql: Query) => Promise<Result>): Promise<Result>;
-  /** Calls the listener with each statement of Prisma and of `sql` alike; gives a function that stops it. */
+  /** Calls the listener with each statement; returns a function that stops it. */
   onStatement(listener: StatementListener): () => void;
   close(): Promise<void>;
 };

@@ -7,7 +7,6 @@ import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { lockDirectory } from './data-dir-lock.ts';
 import type { Database, Query, Sql } from './database.ts';
-import { PrismaClient } from './generated/client/client.ts';
 import type { Migratable } from './migrate.ts';
 import { statements } from './statements.ts';
 import { withRetries } from './transaction.ts';
@@ -27,9 +26,6 @@ export async function openPglite(dataDir: string): Promise<Database & Migratable
     throw error;
   });
   const { sent, listen } = statements();
-  const adapter = new EmbeddedAdapter(engine);
-  const prisma = new PrismaClient({ adapter, log: [{ emit: 'event', level: 'query' }] });
-  prisma.$on('query', (event) => sent(event.query));
 
   const queryOn =
     (client: PGlite | Transaction): Query =>
@@ -42,14 +38,12 @@ export async function openPglite(dataDir: string): Promise<Database & Migratable
   return {
     kind: 'pglite',
     engine,
-    prisma,
     sql: queryOn(engine),
     change: (statement) => withRetries(() => queryOn(engine)(statement)),
     onStatement: listen,
     transaction: (work) => withRetries(() => engine.transaction((tx) => work(queryOn(tx)))),
-    withMigrationAdapter: (use) => use(adapter),
+    withMigrationAdapter: (use) => use(new EmbeddedAdapter(engine)),
     async close() {
-      await prisma.$disconnect();
       if (!engine.closed) await engine.close();
       await unlock();
     },

@@ -2,7 +2,6 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import type { Database, Query, Sql } from './database.ts';
-import { PrismaClient } from './generated/client/client.ts';
 import type { Migratable, MigrationAdapter } from './migrate.ts';
 import { assertSession, withSessionOptions } from './session.ts';
 import { NAMES_LIFETIME, statementNames, statements } from './statements.ts';
@@ -37,8 +36,6 @@ export function openPostgresql({ url, poolSize = 10, timeouts }: ServerOptions):
   pool.on('error', () => {});
   const nameOf = statementNames();
   const { sent, listen } = statements();
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool), log: [{ emit: 'event', level: 'query' }] });
-  prisma.$on('query', (event) => sent(event.query));
 
   const queryOn =
     (client: Pick<pg.Pool, 'query'>): Query =>
@@ -52,14 +49,12 @@ export function openPostgresql({ url, poolSize = 10, timeouts }: ServerOptions):
 
   return {
     kind: 'postgresql',
-    prisma,
     sql: queryOn(pool),
     change: (statement) => withRetries(() => queryOn(pool)(statement)),
     onStatement: listen,
     transaction: (work) => withRetries(() => inTransaction(pool, (client) => work(queryOn(client)))),
     withMigrationAdapter: (use) => withMigrationAdapter(url, use),
     async close() {
-      await prisma.$disconnect();
       if (!pool.ended) await pool.end();
     },
   };

@@ -12,8 +12,6 @@ export type CallerRole = 'SUPER_ADMIN' | 'PLATFORM' | 'PARTNER_ADMIN' | 'TENANT_
 type CallerBase = {
   /** The token's `sub`: a user id, or a client id for services. Written into history and events. */
   readonly subject: string;
-  /** Subjects acting for `subject`, innermost last (RFC 8693 `act`). */
-  readonly actors: readonly string[];
 };
 
 /** Administers or reads every group of the tenants in sight. */
@@ -32,6 +30,9 @@ export type UserCaller = CallerBase & {
 };
 
 export type Caller = DirectoryCaller | UserCaller;
+
+/** Resolves to the caller that an Authorization header names; rejects with UNAUTHENTICATED, FORBIDDEN or UNAVAILABLE. */
+export type Authenticate = (authorization: string | null) => Promise<Caller>;
 
 /** Whether the caller is a plain user, who sees only itself and its groups. */
 export const isUserCaller = (caller: Caller): caller is UserCaller => caller.role === 'USER';

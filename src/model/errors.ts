@@ -1,6 +1,4 @@
 // Every way an operation can be refused: codes and what each carries. No HTTP here: each face maps the codes.
-import type { RefusedToken } from './refused-token.ts';
-
 /** The three counts that keep a group from being deleted under BLOCK. */
 export type NotEmptyCounts = { members: number; children: number; nestedGroups: number };
 /** One breach of an input rule. `path` locates it inside the input, e.g. `["users", "0", "email"]`. */
@@ -56,6 +54,16 @@ export function isDirectoryError<Code extends ErrorCode>(
 ): error is DirectoryError<Code> {
   return error instanceof DirectoryError && (code === undefined || error.code === code);
 }
+
+/** Why a token was refused, and its own claims that help to find out. Logged only; never the token or a part of it. */
+export type RefusedToken = {
+  reason: string;
+  issuer?: unknown;
+  audience?: unknown;
+  keyId?: unknown;
+  algorithm?: unknown;
+  expires?: unknown;
+};
 
 export const refuse = {
   validation: (fields: FieldFault[]) =>

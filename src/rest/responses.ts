@@ -1,4 +1,4 @@
-// Rows of the domain as bodies of the reference. Counts come from loaders: a list needs one statement for all of its.
+// Converts rows of the domain into response bodies of the reference. Counts are batched: one statement serves a whole list.
 
 import type { z } from '@hono/zod-openapi';
 import { type Directory, endUser } from '../domain/directory.ts';
@@ -21,29 +21,29 @@ import type {
 export const INCLUDES = ['members', 'nested_groups', 'effective_member_count'] as const;
 export type Include = (typeof INCLUDES)[number];
 
-/** What a plain user is told of a group, whatever it asked for; null for other callers. */
+/** The fields of a group that an end user may see; null for other callers. */
 export function visibleGroup(directory: Directory, group: GroupRow): z.infer<typeof VisibleGroup> | null {
   const { id, name, type } = group;
   return endUser(directory) ? { id, name, group_type: type } : null;
 }
 
-/** A group in full. Only for callers who are no plain users: of them see `visibleGroup`. */
+/** The full representation of a group. Not for end users: they get `visibleGroup`. */
 export async function groupResponse(
   directory: Directory,
   group: GroupRow,
   include: readonly Include[] = [],
 ): Promise<z.infer<typeof GroupResponse>> {
   const { id } = group;
-  const wanted = <Value>(name: Include, load: () => Promise<Value>) =>
+  const included = <Value>(name: Include, load: () => Promise<Value>) =>
     include.includes(name) ? load() : null;
   const [path, memberCount, nestedGroupCount, effectiveMemberCount, members, nestedGroups] =
     await Promise.all([
       groupPath(directory, id),
       countMembers(directory, id),
       countNestedGroups(directory, id),
-      wanted('effective_member_count', () => countEffectiveMembers(directory, id)),
-      wanted('members', () => listAllMembers(directory, id)),
-      wanted('nested_groups', () => listAllNestedGroups(directory, id)),
+      included('effective_member_count', () => countEffectiveMembers(directory, id)),
+      included('members', () => listAllMembers(directory, id)),
+      included('nested_groups', () => listAllNestedGroups(directory, id)),
     ]);
   return {
     name: group.name,
@@ -63,7 +63,7 @@ export async function groupResponse(
   };
 }
 
-/** A group in full, as the admin endpoints show it. */
+/** The full representation of a group on the admin endpoints, with its tenant. */
 export async function adminGroupResponse(
   directory: Directory,
   group: GroupRow,
@@ -71,7 +71,7 @@ export async function adminGroupResponse(
   return { ...(await groupResponse(directory, group)), tenant_id: group.tenantId };
 }
 
-/** Groups of a list, in its order; for a plain user no more than `visibleGroup`. */
+/** Items of a list of groups, in the list's order. An end user gets `visibleGroup` for each. */
 export async function groupListItems(
   directory: Directory,
   groups: readonly GroupRow[],
@@ -92,16 +92,16 @@ export async function groupListItems(
   );
 }
 
-/** Groups of a list, as the admin endpoints show them. */
+/** Items of a list of groups on the admin endpoints, with their tenants. */
 export async function adminGroupListItems(
   directory: Directory,
   groups: readonly GroupRow[],
 ): Promise<z.infer<typeof AdminGroupListItem>[]> {
   const items = await groupListItems(directory, groups);
-  return items.map((item, at) => ({ ...item, tenant_id: groups[at]!.tenantId }));
+  return items.map((item, index) => ({ ...item, tenant_id: groups[index]!.tenantId }));
 }
 
-/** Groups at the other end of a nesting, in the list's order. */
+/** Nested groups or parent groups, in the list's order. */
 export async function nestedGroupInfos(
   directory: Directory,
   groups: readonly GroupRow[],
@@ -115,12 +115,12 @@ export async function nestedGroupInfos(
   );
 }
 
-/** As it was read with the group, or read now where the group's row is older than a change. */
+/** The count from the group's row; loaded if the row has none, because the group changed after it was read. */
 async function memberCount(directory: Directory, group: GroupRow): Promise<number> {
   return group.memberCount ?? (await countMembers(directory, group.id)) ?? 0;
 }
 
-/** A direct or effective member. */
+/** A direct or effective member of a group. */
 export const memberInfo = ({ userId, email, displayName, membershipType }: MemberRow) =>
   ({
     user_id: userId,

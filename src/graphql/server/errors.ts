@@ -1,7 +1,7 @@
 // Errors as GraphQL clients get them: refusals with their code, everything else masked and logged whole.
 import { GraphQLError } from 'graphql';
+import { bearerChallenge } from '../../model/bearer-challenge.ts';
 import { type DirectoryError, type ErrorCode, isDirectoryError, refuse } from '../../model/errors.ts';
-import { bearerChallenge } from '../../model/refused-token.ts';
 import type { RequestLog } from '../../model/request-log.ts';
 
 /** HTTP status of a request that is refused as a whole; refusals of single fields leave it at 200. */

@@ -1,7 +1,7 @@
 // The short way of plain operations: JSON in, JSON out, the same guards as on Yoga's way and none of its requests.
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import type { Directory } from '../../domain/directory.ts';
-import type { Caller } from '../../model/caller.ts';
+import type { Authenticate, Caller } from '../../model/caller.ts';
 import { parseJson } from '../../model/json.ts';
 import type { RequestLog } from '../../model/request-log.ts';
 import { maskError, mayPass, RETRY_AFTER } from './errors.ts';
@@ -22,7 +22,7 @@ export type FastPathOptions = {
   schema: GraphQLSchema;
   /** Parsing and validation with all plugins of the server. */
   steps: () => Steps;
-  authenticate: (authorization: string | null) => Promise<Caller>;
+  authenticate: Authenticate;
   openDirectory: (caller: Caller) => Directory;
   limits: Limits;
 };
