@@ -79,7 +79,7 @@ async function withMigrationAdapter<Result>(
   }
 }
 
-/** Sends a script as one statement. The package splits scripts at each `;`, even inside comments and strings. */
+/** Sends a script as one query. The package splits scripts at each `;`, even inside comments and strings. */
 class ServerMigrationAdapter extends PrismaPg {
   readonly #url: string;
 
