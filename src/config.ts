@@ -68,7 +68,8 @@ export function readConfig(variables: NodeJS.ProcessEnv = process.env) {
   const production = env.NODE_ENV === 'production';
   const faults: string[] = [];
   for (const issuer of env.AUTH_ISSUER ?? []) {
-    if (issuer.split('*').length > 2) faults.push(`AUTH_ISSUER: ${issuer} may contain only one *, for the tenant`);
+    if (issuer.split('*').length > 2)
+      faults.push(`AUTH_ISSUER: ${issuer} may contain only one *, for the tenant`);
   }
   if (env.AUTH_ISSUER) {
     if (!env.AUTH_AUDIENCE) faults.push('AUTH_AUDIENCE: required together with AUTH_ISSUER');

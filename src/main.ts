@@ -19,9 +19,7 @@ async function start(): Promise<void> {
     ? productionLogger(config.logLevel)
     : createLogger({ level: quiet(config.logLevel) });
   // An unhandled rejection belongs to one request and must not end the others.
-  process.on('unhandledRejection', (error) =>
-    logger.error({ err: error }, 'unhandled rejection'),
-  );
+  process.on('unhandledRejection', (error) => logger.error({ err: error }, 'unhandled rejection'));
   const { databaseUrl: url, dataDir, poolSize } = config;
   const database = await openDatabase({
     url,

@@ -25,7 +25,9 @@ export async function lockDirectory(dataDir: string): Promise<() => Promise<void
     if (holder || attempt === ATTEMPTS - 1) await takeAway(path);
     else await sleep(PAUSE_MS);
   }
-  throw new Error(`The embedded database in ${dataDir} could not be locked: ${path} is recreated each time it is removed.`);
+  throw new Error(
+    `The embedded database in ${dataDir} could not be locked: ${path} is recreated each time it is removed.`,
+  );
 }
 
 async function create(path: string): Promise<boolean> {

@@ -34,7 +34,11 @@ const LOST_TEXT =
 
 /** The SQLSTATE or system code of a driver's error, also if Prisma has wrapped it; null if it has none. */
 export function driverCode(error: unknown): string | null {
-  for (let inner: unknown = error, depth = 0; typeof inner === 'object' && inner !== null && depth < 8; depth += 1) {
+  for (
+    let inner: unknown = error, depth = 0;
+    typeof inner === 'object' && inner !== null && depth < 8;
+    depth += 1
+  ) {
     const { code, originalCode, cause, meta } = inner as Record<string, unknown>;
     if (code === 'P2034') return '40001';
     if (typeof originalCode === 'string') return originalCode;

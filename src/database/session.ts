@@ -50,5 +50,7 @@ export async function assertSession(client: Pick<pg.ClientBase, 'query'>): Promi
     .filter(({ name, value }) => value !== REQUIRED[name])
     .map(({ name, value }) => `${name} is ${value}, and must be ${REQUIRED[name]}`);
   if (wrongSettings.length === 0) return;
-  throw Object.assign(new Error(`The database has wrong settings: ${wrongSettings.join('; ')}`), { code: CANNOT_CONNECT });
+  throw Object.assign(new Error(`The database has wrong settings: ${wrongSettings.join('; ')}`), {
+    code: CANNOT_CONNECT,
+  });
 }

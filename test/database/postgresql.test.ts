@@ -78,7 +78,9 @@ describe('a session', () => {
     ],
   ])('of a database with %s ends the start, before anything is changed', async (_case, made, fault) => {
     const { url, drop } = await createDatabase(made);
-    await expect(openDatabase({ url, dataDir: '' })).rejects.toThrow(`The database has wrong settings: ${fault}`);
+    await expect(openDatabase({ url, dataDir: '' })).rejects.toThrow(
+      `The database has wrong settings: ${fault}`,
+    );
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     expect((await client.query("select 1 from pg_tables where schemaname = 'public'")).rows).toEqual([]);
