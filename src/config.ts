@@ -66,20 +66,20 @@ export function readConfig(variables: NodeJS.ProcessEnv = process.env) {
   const { data: env, error } = environment.safeParse(given);
   if (!env) throw misconfigured(error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`));
   const production = env.NODE_ENV === 'production';
-  const faults: string[] = [];
+  const problems: string[] = [];
   for (const issuer of env.AUTH_ISSUER ?? []) {
     if (issuer.split('*').length > 2)
-      faults.push(`AUTH_ISSUER: ${issuer} may contain only one *, for the tenant`);
+      problems.push(`AUTH_ISSUER: ${issuer} may contain only one *, for the tenant`);
   }
   if (env.AUTH_ISSUER) {
-    if (!env.AUTH_AUDIENCE) faults.push('AUTH_AUDIENCE: required together with AUTH_ISSUER');
-    if (!env.AUTH_JWKS_URL) faults.push('AUTH_JWKS_URL: required together with AUTH_ISSUER');
+    if (!env.AUTH_AUDIENCE) problems.push('AUTH_AUDIENCE: required together with AUTH_ISSUER');
+    if (!env.AUTH_JWKS_URL) problems.push('AUTH_JWKS_URL: required together with AUTH_ISSUER');
   } else if (production) {
-    faults.push('AUTH_ISSUER: required in production, where the server must not sign its own tokens');
+    problems.push('AUTH_ISSUER: required in production, where the server must not sign its own tokens');
   } else if (!LOOPBACK.has(env.HOST)) {
-    faults.push('HOST: must be a loopback address unless AUTH_ISSUER is set');
+    problems.push('HOST: must be a loopback address unless AUTH_ISSUER is set');
   }
-  if (faults.length > 0) throw misconfigured(faults);
+  if (problems.length > 0) throw misconfigured(problems);
   return {
     production,
     host: env.HOST,
@@ -121,6 +121,6 @@ export function readConfig(variables: NodeJS.ProcessEnv = process.env) {
   };
 }
 
-function misconfigured(faults: string[]): Error {
-  return new Error(`The configuration is invalid:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+function misconfigured(problems: string[]): Error {
+  return new Error(`The configuration is invalid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
 }

@@ -156,11 +156,11 @@ const holder = (group: Sql, key: Sql): Sql => Prisma.sql`
 /** Stores new keys, except for users whose texts have changed since they were read: that change has stored their keys. */
 const updateUsers = (tenantId: string, rows: Stale[]): Sql => Prisma.sql`
   with updated as (
-    update users u set search_key = w.search_key
+    update users u set search_key = k.search_key
     from unnest(${rows.map(({ id }) => id)}::text[], ${rows.map((row) => row.first)}::text[],
-      ${rows.map((row) => row.second)}::text[], ${rows.map((row) => row.searchKey)}::text[]) w(id, email, display_name, search_key)
-    where u.tenant_id = ${tenantId} and u.id = w.id
-      and (u.email, u.display_name) is not distinct from (w.email, w.display_name)
+      ${rows.map((row) => row.second)}::text[], ${rows.map((row) => row.searchKey)}::text[]) k(id, email, display_name, search_key)
+    where u.tenant_id = ${tenantId} and u.id = k.id
+      and (u.email, u.display_name) is not distinct from (k.email, k.display_name)
     returning u.id),
   seen as (update tenants set user_version = user_version + 1 where id = ${tenantId})
   select id from updated`;

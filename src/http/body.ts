@@ -36,7 +36,7 @@ export async function withLimitedBody(
   return new Request(url, { method, headers, signal, body: Buffer.concat(chunks) });
 }
 
-/** RFC 9110, section 15.5.16. A small compressed body may expand beyond the limit, and bodies of this size need no compression. */
+/** RFC 9110, section 15.5.16. A compressed body may expand beyond the limit, and bodies of this size need no compression. */
 const ENCODED: Problem = {
   status: 415,
   code: 'UNSUPPORTED_MEDIA_TYPE',

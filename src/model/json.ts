@@ -63,12 +63,12 @@ export class RepeatedKey extends SyntaxError {
   readonly path: readonly (string | number)[];
 
   constructor(path: readonly (string | number)[]) {
-    super(`${path.join('.')} ${RepeatedKey.fault}`);
+    super(`${path.join('.')} ${RepeatedKey.reason}`);
     this.path = path;
   }
 
   /** The message, without the path. */
-  static readonly fault = 'is given twice';
+  static readonly reason = 'is given twice';
 }
 
 /**

@@ -35,7 +35,7 @@ export const jsonBody = createMiddleware<RestEnv>(async (c, next) => {
     if (cause instanceof RepeatedKey) {
       const repeatedKey: ValidationError = {
         loc: ['body', ...cause.path],
-        msg: RepeatedKey.fault,
+        msg: RepeatedKey.reason,
         type: 'value_error',
       };
       return c.json({ detail: [repeatedKey] }, 422);
