@@ -1,7 +1,7 @@
-// Wires the rooms: from configuration and database to something that answers requests. It does not listen.
+// Builds the application from its configuration and database. It does not listen.
 import type { RequestListener } from 'node:http';
 import type { Logger } from 'pino';
-import { type Authenticate, authenticateDevelopment, authenticateIssued } from './auth/caller.ts';
+import { authenticateDevelopment, authenticateIssued } from './auth/caller.ts';
 import { developmentKey, signDevelopmentToken } from './auth/development-key.ts';
 import type { Config } from './config.ts';
 import type { Database } from './database/database.ts';
@@ -12,15 +12,15 @@ import { readTrustedDocuments } from './graphql/server/trusted-documents.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createListener, type ListenerOptions } from './http/plain.ts';
 import { createRouter, type Router, routeWords } from './http/router.ts';
-import type { Caller } from './model/caller.ts';
+import type { Authenticate, Caller } from './model/caller.ts';
 import { createRestHandler } from './rest/router.ts';
 
 export type App = {
-  /** Answers a request, without a server. */
+  /** Handles a request without a server. */
   fetch: Router;
-  /** The same for node:http, with the short way for plain operations. */
+  /** The same for node:http, with the fast path for plain GraphQL requests. */
   listener: RequestListener;
-  /** Signs a token for these claims; null when an identity provider issues them. */
+  /** Signs a token with these claims; null if an identity provider issues tokens. */
   signToken: ((claims: Record<string, unknown>) => Promise<string>) | null;
 };
 
@@ -36,15 +36,15 @@ export async function createApp({ config, database, logger }: AppParts): Promise
   database.onStatement(metrics.statementSent);
   const developmentToken =
     signToken && (await signToken({ sub: 'usr_GraphiQL00000000', role: 'super_admin' }));
-  const face = {
+  const apiOptions = {
     authenticate,
     openDirectory: (caller: Caller) => openDirectory(database, caller),
     limits: config.limits,
     trustedDocuments: config.trustedDocuments ? await readTrustedDocuments(config.trustedDocuments) : null,
     developmentToken,
   };
-  const { fetch: graphql, fastPath: plainGraphQL } = createGraphQLHandler(face);
-  const { fetch: rest, paths } = createRestHandler(face);
+  const { fetch: graphql, fastPath: plainGraphQL } = createGraphQLHandler(apiOptions);
+  const { fetch: rest, paths } = createRestHandler(apiOptions);
   const routes: ListenerOptions = {
     graphql,
     plainGraphQL,
@@ -54,7 +54,7 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     restBodyBytes: config.limits.restBodyBytes,
     corsOrigins: config.corsOrigins,
     words: routeWords(paths),
-    // Whoever can have a name of theirs resolve to this machine could else read the token in its pages.
+    // Otherwise a site whose name resolves to this machine could read the token in the pages (DNS rebinding).
     loopbackOnly: config.issuer === null,
     metrics,
     logger,
@@ -66,7 +66,7 @@ async function tokens({ issuer, dataDir }: AppParts['config'], logger: Logger) {
   if (issuer) {
     const onRefresh = (error: unknown) =>
       error === null
-        ? logger.info('The keys that verify tokens can be refreshed again')
+        ? logger.info('The keys that verify tokens are refreshed again')
         : logger.warn({ err: error }, 'The keys that verify tokens cannot be refreshed');
     return { ...authenticateIssued(issuer, onRefresh), signToken: null };
   }

@@ -1,4 +1,4 @@
-// The configuration: the only reader of the environment. Every bad variable is named at once.
+// Reads the configuration from the environment. No other file reads it. All invalid variables are reported at once.
 import { z } from 'zod';
 
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
@@ -10,9 +10,9 @@ const list = z.string().transform((text) =>
     .filter(Boolean),
 );
 
-/** Origins as browsers send them, or any. */
+/** Exact origins as browsers send them, or `*`. */
 const origins = list.refine(
-  (given) => (given.length === 1 && given[0] === '*') || given.every(isOrigin),
+  (parts) => (parts.length === 1 && parts[0] === '*') || parts.every(isOrigin),
   'must be origins such as https://app.example.com, separated by commas, or * alone',
 );
 
@@ -54,31 +54,32 @@ const environment = z.object({
   TIMEOUT_CONNECT_MS: count(2_000),
 });
 
-/** Loopback addresses: the only ones that a server which signs its own tokens may listen on. */
+/** Loopback addresses. A server that signs its own tokens may listen on no other address. */
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 export type Config = ReturnType<typeof readConfig>;
 
-/** The configuration that the variables give; throws one error that lists every fault. */
+/** Parses the variables. Throws one error that lists every invalid variable. */
 export function readConfig(variables: NodeJS.ProcessEnv = process.env) {
-  // An empty variable is one that was not set, as in compose files.
+  // An empty variable counts as unset, because compose files pass unset variables as empty.
   const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
   const { data: env, error } = environment.safeParse(given);
   if (!env) throw misconfigured(error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`));
   const production = env.NODE_ENV === 'production';
-  const faults: string[] = [];
+  const problems: string[] = [];
   for (const issuer of env.AUTH_ISSUER ?? []) {
-    if (issuer.split('*').length > 2) faults.push(`AUTH_ISSUER: ${issuer} may hold one *, for the tenant`);
+    if (issuer.split('*').length > 2)
+      problems.push(`AUTH_ISSUER: ${issuer} may contain only one *, for the tenant`);
   }
   if (env.AUTH_ISSUER) {
-    if (!env.AUTH_AUDIENCE) faults.push('AUTH_AUDIENCE: required together with AUTH_ISSUER');
-    if (!env.AUTH_JWKS_URL) faults.push('AUTH_JWKS_URL: required together with AUTH_ISSUER');
+    if (!env.AUTH_AUDIENCE) problems.push('AUTH_AUDIENCE: required together with AUTH_ISSUER');
+    if (!env.AUTH_JWKS_URL) problems.push('AUTH_JWKS_URL: required together with AUTH_ISSUER');
   } else if (production) {
-    faults.push('AUTH_ISSUER: required in production, where the server must not sign its own tokens');
+    problems.push('AUTH_ISSUER: required in production, where the server must not sign its own tokens');
   } else if (!LOOPBACK.has(env.HOST)) {
-    faults.push('HOST: must be a loopback address as long as no AUTH_ISSUER is set');
+    problems.push('HOST: must be a loopback address unless AUTH_ISSUER is set');
   }
-  if (faults.length > 0) throw misconfigured(faults);
+  if (problems.length > 0) throw misconfigured(problems);
   return {
     production,
     host: env.HOST,
@@ -88,13 +89,13 @@ export function readConfig(variables: NodeJS.ProcessEnv = process.env) {
     dataDir: env.DATA_DIR,
     logLevel: env.LOG_LEVEL,
     seedDemo: env.SEED_DEMO ?? !production,
-    /** Null: the server signs its own tokens, with the key under `dataDir`. */
+    /** Null if the server signs its own tokens, with the key in `dataDir`. */
     issuer: env.AUTH_ISSUER
       ? { issuers: env.AUTH_ISSUER, audiences: env.AUTH_AUDIENCE!, jwksUrl: env.AUTH_JWKS_URL! }
       : null,
-    /** File of the only operations that are answered; null: any operation is. */
+    /** File of the only operations that are executed; null if all are. */
     trustedDocuments: env.TRUSTED_DOCUMENTS ?? null,
-    /** Whose pages may read the answers: exact origins, `*` alone for any, none by default. */
+    /** Origins that may read responses: exact origins, or `*` alone for any; none by default. */
     corsOrigins: env.CORS_ORIGINS,
     limits: {
       bodyBytes: env.LIMIT_BODY_BYTES,
@@ -120,6 +121,6 @@ export function readConfig(variables: NodeJS.ProcessEnv = process.env) {
   };
 }
 
-function misconfigured(faults: string[]): Error {
-  return new Error(`The configuration does not hold:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+function misconfigured(problems: string[]): Error {
+  return new Error(`The configuration is invalid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
 }

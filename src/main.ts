@@ -10,7 +10,7 @@ import { createLogger } from './http/logger.ts';
 import { listen } from './http/server.ts';
 import { isComplete, printReport } from './import/report.ts';
 
-/** How long a stop waits for open requests, in ms: longer than an operation may take. */
+/** Maximum wait of a stop for open requests, in ms: longer than the default timeout of an operation. */
 const DRAIN = 12_000;
 
 async function start(): Promise<void> {
@@ -18,10 +18,8 @@ async function start(): Promise<void> {
   const logger = config.production
     ? productionLogger(config.logLevel)
     : createLogger({ level: quiet(config.logLevel) });
-  // A promise that is left without a catch is the fault of one request, and must not end all others.
-  process.on('unhandledRejection', (error) =>
-    logger.error({ err: error }, 'a rejection that nobody handles'),
-  );
+  // An unhandled rejection belongs to one request and must not end the others.
+  process.on('unhandledRejection', (error) => logger.error({ err: error }, 'unhandled rejection'));
   const { databaseUrl: url, dataDir, poolSize } = config;
   const database = await openDatabase({
     url,
@@ -46,7 +44,7 @@ async function start(): Promise<void> {
 
   const stop = async (signal: string) => {
     logger.info({ signal }, 'stopping');
-    // Requests that outlast the drain are cut off: the process must end before its supervisor kills it.
+    // Requests that outlast the drain are aborted: the process must exit before its supervisor kills it.
     setTimeout(() => process.exit(1), DRAIN).unref();
     await server.stop();
     await database.close();
@@ -56,9 +54,9 @@ async function start(): Promise<void> {
   process.once('SIGINT', stop);
 }
 
-/** Lines are written in blocks of this many bytes: a write a request is a good part of what a small request costs. */
+/** Log lines are written in blocks of this many bytes: one write per request is a large part of a small request's cost. */
 const LOG_BLOCK = 4_096;
-/** But no later than this, in ms. */
+/** Maximum delay of a log line, in ms: short enough to follow the log live. */
 const LOG_DELAY = 500;
 
 function productionLogger(level: Config['logLevel']): pino.Logger {
@@ -68,7 +66,7 @@ function productionLogger(level: Config['logLevel']): pino.Logger {
   return createLogger({ level }, destination);
 }
 
-/** On a developer's terminal a line a request is noise, unless it was asked for. */
+/** Raises the default level in development, where a line per request is noise. */
 const quiet = (level: Config['logLevel']) => (level === 'info' ? 'warn' : level);
 
 async function isEmpty(database: Database): Promise<boolean> {

@@ -218,7 +218,7 @@ describe('with an issuer', () => {
   test('has one place for the tenant in an issuer', () => {
     const AUTH_ISSUER = 'https://*.example.com/*,https://*.example.com';
     expect(faultsOf({ ...ISSUER, AUTH_ISSUER })).toEqual([
-      'AUTH_ISSUER: https://*.example.com/* may hold one *, for the tenant',
+      'AUTH_ISSUER: https://*.example.com/* may contain only one *, for the tenant',
     ]);
   });
 
@@ -274,6 +274,6 @@ test('a message says what a variable must be', () => {
   expect(faultsOf({ PORT: '70000' })[0]).toContain('65535');
   expect(faultsOf({ LIMIT_COST: '0' })[0]).toContain('>=1');
   expect(faultsOf({ HOST: '0.0.0.0' })).toEqual([
-    'HOST: must be a loopback address as long as no AUTH_ISSUER is set',
+    'HOST: must be a loopback address unless AUTH_ISSUER is set',
   ]);
 });

@@ -1,4 +1,4 @@
-// Bearer token → Caller: signature, issuer, audience and time by jose, then the claims.
+// Verifies bearer tokens (signature, issuer, audience, expiry) and turns their claims into a Caller.
 import {
   decodeJwt,
   decodeProtectedHeader,
@@ -8,31 +8,29 @@ import {
   jwtVerify,
 } from 'jose';
 import { LRUCache } from 'lru-cache';
-import type { Caller } from '../model/caller.ts';
-import { isDirectoryError, refuse } from '../model/errors.ts';
-import type { RefusedToken } from '../model/refused-token.ts';
+import type { Authenticate, Caller } from '../model/caller.ts';
+import { isDirectoryError, type RefusedToken, refuse } from '../model/errors.ts';
 import { callerOf } from './claims.ts';
 import { DEVELOPMENT_ISSUER, type DevelopmentKey } from './development-key.ts';
 import { type Keys, localKeys, type RefreshListener, remoteKeys } from './keys.ts';
 
-/** Longer tokens are refused unread: none of the platform's comes near, and verifying costs by length. */
+/** Longer tokens are rejected before verifying: no legitimate token is this large, and verification is linear. */
 const MAX_TOKEN_BYTES = 8 * 1_024;
-/** Difference of clocks that is forgiven, in seconds. */
+/** Clock skew that is tolerated, in seconds. */
 const CLOCK_SKEW = 60;
-/** Most bytes of the cache of verified tokens and their callers: thousands of ordinary tokens. */
+/** Size limit of the cache of verified tokens, in bytes: room for thousands of ordinary tokens. */
 const MAX_BYTES = 16_000_000;
-/** What an entry was found to take beside its texts. */
+/** Measured size of a cache entry without its strings, in bytes. */
 const ENTRY_BYTES = 1_000;
 
 export type Issuer = { issuers: readonly string[]; audiences: readonly string[]; jwksUrl: string };
-export type Authenticate = (authorization: string | null) => Promise<Caller>;
 export type Issued = {
   authenticate: Authenticate;
-  /** Resolves while the keys that verify tokens are valid, or can be fetched; else UNAVAILABLE. */
+  /** Resolves if the keys that verify tokens are valid or can be fetched; rejects with UNAVAILABLE otherwise. */
   assertKeys: () => Promise<void>;
 };
 
-/** Verifies tokens of an identity provider; an issuer may hold `*` for the tenant's part. */
+/** Verifies tokens of an identity provider. An issuer may contain `*` in place of the tenant's id. */
 export function authenticateIssued(
   { issuers, audiences, jwksUrl }: Issuer,
   onRefresh: RefreshListener,
@@ -42,43 +40,43 @@ export function authenticateIssued(
     authenticate: authenticator(issuers.map(issuerPattern), [...audiences], keys),
     assertKeys: () =>
       keys.assertValid().catch((error: unknown) => {
-        throw keysOutOfReach(error);
+        throw keysUnavailable(error);
       }),
   };
 }
 
-const keysOutOfReach = (cause: unknown) =>
+const keysUnavailable = (cause: unknown) =>
   refuse.unavailable('The keys that verify tokens cannot be reached; try again', cause);
 
-/** Verifies tokens that this server signed itself. */
+/** Verifies tokens that this server has signed. */
 export function authenticateDevelopment({ publicJwk }: DevelopmentKey): Authenticate {
   return authenticator([issuerPattern(DEVELOPMENT_ISSUER)], [DEVELOPMENT_ISSUER], localKeys(publicJwk));
 }
 
-/** Rejects with UNAUTHENTICATED for a token that does not hold, UNAVAILABLE when the keys cannot be had. */
+/** Rejects with UNAUTHENTICATED for an invalid token, and with UNAVAILABLE if the keys cannot be fetched. */
 function authenticator(issuers: RegExp[], audience: string[], keys: Keys): Authenticate {
   const cache = new LRUCache<string, Verified>({
     maxSize: MAX_BYTES,
-    // What the caller holds of the token's claims, and its texts take two bytes a character at most.
+    // The token takes two bytes per character at most; the caller's strings are a part of its claims.
     sizeCalculation: (_caller, token) => ENTRY_BYTES + 3 * token.length,
   });
   return async (authorization) => {
     const token = bearerToken(authorization);
-    // Read before the token is verified: a set that comes meanwhile has not verified it.
+    // Read the version before verifying: keys fetched in between have not verified this token.
     const version = keys.version();
-    const known = cache.get(token);
-    if (known && known.version === version && Date.now() < known.until) return known.caller;
+    const cached = cache.get(token);
+    if (cached && cached.version === version && Date.now() < cached.until) return cached.caller;
     cache.delete(token);
     const payload = await verified(token, audience, keys.get);
-    const caller = explained(token, () => callerOf(payload, issuerTenant(payload.iss, issuers)));
+    const caller = withTokenDetails(token, () => callerOf(payload, issuerTenant(payload.iss, issuers)));
     if (version !== null) cache.set(token, { caller, version, until: (payload.exp! + CLOCK_SKEW) * 1_000 });
     return caller;
   };
 }
 
 /**
- * The tenant that the issuer stands for; null for one that is trusted with all. One that matches in both ways stands for
- * its tenant. Refused unless it is one text (RFC 7519, section 4.1.1) and trusted here.
+ * The tenant that the issuer represents; null for an issuer trusted with all tenants. An issuer that matches both kinds of
+ * pattern represents its tenant. UNAUTHENTICATED unless it is a single string (RFC 7519, section 4.1.1) and trusted.
  */
 function issuerTenant(issuer: unknown, trusted: readonly RegExp[]): string | null {
   const matches =
@@ -91,7 +89,7 @@ function issuerTenant(issuer: unknown, trusted: readonly RegExp[]): string | nul
   return matches.map(([, tenant]) => tenant).find((tenant) => tenant !== undefined) ?? null;
 }
 
-/** A token that was verified by this version of the keys; `until` is when it expires, in ms. */
+/** The caller of a token verified by this version of the keys; `until` is the token's expiry, in ms. */
 type Verified = { caller: Caller; version: number; until: number };
 
 function bearerToken(authorization: string | null): string {
@@ -110,8 +108,8 @@ function bearerToken(authorization: string | null): string {
   return token;
 }
 
-/** What `read` makes of a token's claims; its refusals say which token they are about. */
-function explained<Value>(token: string, read: () => Value): Value {
+/** Returns the result of `read`. If it refuses the token's claims, the refusal carries the token's details for the log. */
+function withTokenDetails<Value>(token: string, read: () => Value): Value {
   try {
     return read();
   } catch (error) {
@@ -122,16 +120,16 @@ function explained<Value>(token: string, read: () => Value): Value {
   }
 }
 
-/** Characters of a claim that are logged: a token's sender chooses them. */
+/** Characters of a claim that are logged: the sender of a token controls their number. */
 const MAX_CLAIM = 200;
 
-/** What the log is told of a token. It is not verified: what it says of itself may be anything. */
+/** The details of a token for the log. They are unverified: the sender may have written anything. */
 function refusedToken(token: string, reason: string): RefusedToken {
   const { kid, alg } = readable(() => decodeProtectedHeader(token));
   const { iss, aud, exp } = readable(() => decodeJwt(token));
-  const told = { reason, issuer: iss, audience: aud, keyId: kid, algorithm: alg, expires: exp };
-  const given = Object.entries(told).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given.map(([name, value]) => [name, shortened(value)])) as RefusedToken;
+  const details = { reason, issuer: iss, audience: aud, keyId: kid, algorithm: alg, expires: exp };
+  const present = Object.entries(details).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(present.map(([name, value]) => [name, shortened(value)])) as RefusedToken;
 }
 
 function shortened(value: unknown): unknown {
@@ -139,7 +137,7 @@ function shortened(value: unknown): unknown {
   return (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, MAX_CLAIM);
 }
 
-/** Nothing, where a token cannot be read. */
+/** The result of `read`; empty if the token cannot be decoded. */
 function readable<Value extends object>(read: () => Value): Partial<Value> {
   try {
     return read();
@@ -159,23 +157,23 @@ async function verified(token: string, audience: string[], keys: JWTVerifyGetKey
     if (!isAccessToken(protectedHeader.typ)) throw new errors.JWTInvalid('unexpected "typ"');
     return payload;
   } catch (error) {
-    if (!isAboutToken(error)) throw keysOutOfReach(error);
+    if (!isAboutToken(error)) throw keysUnavailable(error);
     const expired = error instanceof errors.JWTExpired;
     throw refuse.unauthenticated(
-      expired ? 'The token has expired' : 'The token does not hold',
+      expired ? 'The token has expired' : 'The token is invalid',
       refusedToken(token, error.message),
     );
   }
 }
 
 /**
- * Whether a token of this type grants access (RFC 9068, section 4, and RFC 7515, section 4.1.9: media types ignore case).
- * Others that the same keys sign are proofs, logout tokens or security events (RFC 8725, section 3.11).
+ * Whether the type is that of an access token (RFC 9068, section 4; media types ignore case: RFC 7515, section 4.1.9). The
+ * same keys may also sign proofs, logout tokens or security events (RFC 8725, section 3.11).
  */
 const isAccessToken = (type: unknown): boolean =>
   type === undefined || (typeof type === 'string' && /^(?:application\/)?(?:at\+)?jwt$/i.test(type));
 
-/** Whether the token is at fault: what jose throws about keys it could not fetch is not. */
+/** Whether the error is about the token, and not about keys that jose could not fetch. */
 function isAboutToken(error: unknown): error is errors.JOSEError {
   if (!(error instanceof errors.JOSEError)) return false;
   return (
@@ -185,7 +183,7 @@ function isAboutToken(error: unknown): error is errors.JOSEError {
   );
 }
 
-/** Exactly this issuer, with each `*` standing for one path segment, the tenant's. */
+/** A pattern for exactly this issuer, in which `*` captures one path segment, the tenant's id. */
 function issuerPattern(issuer: string): RegExp {
   const parts = issuer.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\/]/g, '\\$&'));
   return new RegExp(`^${parts.join('([A-Za-z0-9_-]+)')}$`);

@@ -1,12 +1,12 @@
-// Claims → Caller: what a verified token lets its bearer see and change.
+// Turns the claims of a verified token into a Caller: what it may see and change.
 import { z } from 'zod';
 import type { Caller, Visibility } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
 import { isIdOf, partnerId, type TenantId, tenantId } from '../model/ids.ts';
 
-/** The claims that decide; all others are ignored (identity platform's token description). */
+/** The claims that are used; all others are ignored (the identity platform's token description). */
 const claims = z.object({
-  // It is written down as the author of changes, and so must be text that can be stored and shown.
+  // The subject is recorded as the author of changes, so it must be text that can be stored and displayed.
   sub: z
     .string()
     .min(1)
@@ -17,33 +17,29 @@ const claims = z.object({
   tenant_id: tenantId.optional(),
   partner_id: partnerId.optional(),
   platform_token: z.boolean().optional(),
-  act: z.unknown().optional(),
 });
 
 /**
- * The caller that the claims describe; `issuerTenant` is the tenant that the issuer's URL names, which is all that its
- * tokens can give sight of: administrators of more are that tenant's, and platform tokens its services. Throws
- * UNAUTHENTICATED for claims that contradict each other or miss what their role needs, FORBIDDEN for machines
- * without a scope.
+ * The caller that the claims describe. `issuerTenant` is the tenant named by the issuer's URL: its tokens are limited to that
+ * tenant, so administrators of more become its administrators, and platform tokens become its services. Throws UNAUTHENTICATED
+ * for claims that contradict each other or lack what their role needs, FORBIDDEN for machines without a scope.
  */
 export function callerOf(payload: object, issuerTenant: string | null): Caller {
   const result = claims.safeParse(payload);
   if (!result.success) {
     const names = result.error.issues.map((issue) => issue.path.join('.'));
-    throw refuse.unauthenticated(`The token's claims do not hold: ${names.join(', ')}`);
+    throw refuse.unauthenticated(`The token has invalid claims: ${names.join(', ')}`);
   }
-  const { sub: subject, scope, role, partner_id, platform_token, act } = result.data;
+  const { sub: subject, scope, role, partner_id, platform_token } = result.data;
   const boundTo = issuerTenant === null ? null : tenantOfIssuer(issuerTenant, result.data.tenant_id);
   const tenant_id = boundTo ?? result.data.tenant_id;
   const scopes = new Set(scope?.split(' '));
-  const actors = delegates(act);
-  const directory = (as: DirectoryRole, visibility: Visibility, mayChange: boolean): Caller =>
+  const directory = (directoryRole: DirectoryRole, visibility: Visibility, mayChange: boolean): Caller =>
     boundTo === null
-      ? { role: as, subject, actors, visibility, mayChange }
+      ? { role: directoryRole, subject, visibility, mayChange }
       : {
-          role: WITHIN_TENANT[as],
+          role: WITHIN_TENANT[directoryRole],
           subject,
-          actors,
           visibility: { kind: 'tenant', tenantId: boundTo },
           mayChange,
         };
@@ -69,7 +65,7 @@ export function callerOf(payload: object, issuerTenant: string | null): Caller {
       throw refuse.unauthenticated(`The token's role is not known: ${role}`);
   }
   if (!tenant_id) throw missing('tenant_id', 'a token without a role');
-  if (isIdOf('user', subject)) return { role: 'USER', subject, actors, userId: subject, tenantId: tenant_id };
+  if (isIdOf('user', subject)) return { role: 'USER', subject, userId: subject, tenantId: tenant_id };
   if (!scopes.has('groups:read') && !scopes.has('groups:write')) {
     throw refuse.forbidden('Service token requires groups:read or groups:write scope');
   }
@@ -78,7 +74,7 @@ export function callerOf(payload: object, issuerTenant: string | null): Caller {
 
 type DirectoryRole = Exclude<Caller['role'], 'USER'>;
 
-/** What each role comes to if its token's issuer stands for one tenant. */
+/** The role that each role is limited to if the token's issuer represents one tenant. */
 const WITHIN_TENANT = {
   SUPER_ADMIN: 'TENANT_ADMIN',
   PARTNER_ADMIN: 'TENANT_ADMIN',
@@ -87,7 +83,7 @@ const WITHIN_TENANT = {
   SERVICE: 'SERVICE',
 } as const satisfies Record<DirectoryRole, DirectoryRole>;
 
-/** The tenant that the issuer stands for, which the claim must not contradict. */
+/** The tenant that the issuer represents. UNAUTHENTICATED if the `tenant_id` claim names another one. */
 function tenantOfIssuer(named: string, claimed: TenantId | undefined): TenantId {
   if (!isIdOf('tenant', named) || (claimed !== undefined && claimed !== named)) {
     throw refuse.unauthenticated("The token's tenant_id is not the tenant of its issuer");
@@ -97,17 +93,3 @@ function tenantOfIssuer(named: string, claimed: TenantId | undefined): TenantId 
 
 const missing = (claim: string, role: string) =>
   refuse.unauthenticated(`The token lacks ${claim}, which ${role} needs`);
-
-/** Delegation chains longer than this are cut: they are only written down. */
-const MAX_DELEGATES = 8;
-
-/** Subjects of the `act` chain (RFC 8693, section 4.1), outermost first. */
-function delegates(act: unknown): string[] {
-  const subjects: string[] = [];
-  for (let at = act; typeof at === 'object' && at !== null && subjects.length < MAX_DELEGATES; ) {
-    const { sub, act: next } = at as { sub?: unknown; act?: unknown };
-    if (typeof sub === 'string') subjects.push(sub);
-    at = next;
-  }
-  return subjects;
-}

@@ -1,4 +1,4 @@
-// The keys that verify tokens: the issuer's, refreshed in the background before they expire, or the development key.
+// The keys that verify tokens: the issuer's keys, refreshed in the background before they expire, or the development key.
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
@@ -8,28 +8,29 @@ import {
   jwksCache,
 } from 'jose';
 
-/** Keys are asked for again at most this often for an unknown key id, in ms: a flood of bad tokens must not become one. */
+/** Minimum interval between fetches for an unknown key id, in ms: bad tokens must not cause a flood of requests. */
 const COOLDOWN = 30_000;
-/** Keys expire after this long, in ms: a withdrawn key must not verify tokens any longer. */
+/** Lifetime of fetched keys, in ms: a revoked key must stop verifying tokens. */
 const MAX_AGE = 60_000;
-/** Keys of this age are refreshed in the background, in ms: the issuer may be out of reach for the other half. */
+/** Age at which keys are refreshed in the background, in ms: the issuer may be unavailable for the other half. */
 const REFRESH_AGE = MAX_AGE / 2;
+/** Timeout of a fetch, in ms: requests with an unknown key id wait for it. */
 const TIMEOUT = 2_000;
-/** A failed refresh is tried again after this long, in ms. */
+/** Delay before a failed refresh is retried, in ms: short, because the keys may expire meanwhile. */
 const RETRY = 1_000;
 
 export type Keys = {
   get: JWTVerifyGetKey;
-  /** Changes with the set of keys, and with it ends what an earlier version verified; null while no set is valid. */
+  /** Version of the key set; it changes with the set and invalidates cached tokens. Null while no set is valid. */
   version(): number | null;
 };
 
 export type RemoteKeys = Keys & {
-  /** Rejects with what keeps the keys from being fetched, if none that are valid are held. */
+  /** Resolves if the keys are valid or can be fetched; rejects with the error of the fetch otherwise. */
   assertValid(): Promise<void>;
 };
 
-/** Told of the first failed refresh of several, and with null of the success that ends them. */
+/** Called with the error of the first failed refresh in a row, and with null when a refresh succeeds again. */
 export type RefreshListener = (error: unknown) => void;
 
 export const localKeys = (key: JWK): Keys => ({
@@ -38,13 +39,13 @@ export const localKeys = (key: JWK): Keys => ({
 });
 
 export function remoteKeys(url: string, onRefresh: RefreshListener): RemoteKeys {
-  /** Written by jose with each fetch: the set as it came, and when. */
-  const held: JWKSCacheInput = {};
+  /** The fetched key set and its time, written by jose. */
+  const fetched: JWKSCacheInput = {};
   const keys = createRemoteJWKSet(new URL(url), {
     cooldownDuration: COOLDOWN,
     cacheMaxAge: MAX_AGE,
     timeoutDuration: TIMEOUT,
-    [jwksCache]: held,
+    [jwksCache]: fetched,
   });
   let failure: { error: unknown; until: number } | null = null;
   let seen: { set: unknown; text: string; version: number } = { set: null, text: '', version: 0 };
@@ -63,7 +64,7 @@ export function remoteKeys(url: string, onRefresh: RefreshListener): RemoteKeys 
   }
 
   function version(): number | null {
-    const { uat, jwks } = held;
+    const { uat, jwks } = fetched;
     if (uat === undefined || !keys.fresh) return null;
     if (Date.now() >= uat + REFRESH_AGE && !keys.reloading) refresh().catch(() => {});
     if (seen.set !== jwks) {

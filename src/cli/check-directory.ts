@@ -1,4 +1,4 @@
-// `npm run check-directory [-- --repair]`: prints each fault of the directory, exits 1 if there is one.
+// `npm run check-directory [-- --repair]`: prints each inconsistency of the directory and exits with 1 if there is one.
 import { parseArgs } from 'node:util';
 import { checkDirectory, repairDirectory } from '../domain/integrity/check.ts';
 import { withDatabase } from './with-database.ts';

@@ -1,4 +1,4 @@
-// `npm run import -- FILE`: loads a directory file, shows how far it is, and reports what it did.
+// `npm run import -- FILE`: imports a directory file, shows its progress and prints a report.
 import { stat } from 'node:fs/promises';
 import { SingleBar } from 'cli-progress';
 import { importDirectory } from '../import/import-directory.ts';

@@ -1,4 +1,4 @@
-// `npm run migrate`: applies what is pending. `npm run migrate -- create NAME`: writes what schema.prisma has changed.
+// `npm run migrate`: applies pending migrations. `npm run migrate -- create NAME`: writes one for changes of schema.prisma.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MIGRATIONS_DIR, schemaDrift } from '../database/migrate.ts';
@@ -9,7 +9,7 @@ import { withDatabase } from './with-database.ts';
 const [command, name] = process.argv.slice(2);
 
 if (command === undefined) {
-  // Opening the database is what migrates it.
+  // Opening the database applies the migrations.
   await withDatabase(async () => {
     process.stdout.write('The database is migrated\n');
   });
@@ -23,7 +23,7 @@ if (command === undefined) {
   process.exitCode = 1;
 }
 
-/** Compares schema.prisma with all migrations, applied to an embedded database that is thrown away. */
+/** Writes the difference between schema.prisma and all migrations, found with a temporary embedded database. */
 async function createMigration(migration: string): Promise<void> {
   const shadow = await openPglite('memory://');
   const script = await schemaDrift(shadow);
@@ -33,8 +33,8 @@ async function createMigration(migration: string): Promise<void> {
     return;
   }
   const stamp = new Date().toISOString().replaceAll(/\D/g, '').slice(0, 14);
-  const directory = join(MIGRATIONS_DIR, `${stamp}_${migration}`);
-  await mkdir(directory);
-  await writeFile(join(directory, 'migration.sql'), `${script}\n`);
-  process.stdout.write(`Wrote ${directory}/migration.sql: read it, and add what Prisma cannot say\n`);
+  const folder = join(MIGRATIONS_DIR, `${stamp}_${migration}`);
+  await mkdir(folder);
+  await writeFile(join(folder, 'migration.sql'), `${script}\n`);
+  process.stdout.write(`Wrote ${folder}/migration.sql: read it, and add what Prisma cannot say\n`);
 }

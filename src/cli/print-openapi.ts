@@ -1,4 +1,4 @@
-// `npm run openapi`: writes openapi.json, the description of the REST API, at the root of the repository.
+// `npm run openapi`: writes openapi.json, the description of the REST API, to the root of the repository.
 import { writeFile } from 'node:fs/promises';
 import { printOpenApi } from '../rest/openapi.ts';
 

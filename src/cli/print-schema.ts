@@ -1,6 +1,6 @@
-// `npm run schema`: writes schema.graphql, the subgraph's SDL, at the root of the repository. With `-- --client`, prints
-// the schema as frontends' tools want it, without federation; with `-- --possible-types`, what Apollo Client's cache
-// needs of it, as JSON: each alone on stdout.
+// `npm run schema`: writes schema.graphql, the subgraph's SDL, to the root of the repository. With `-- --client`, prints the
+// schema without federation to stdout, for tools of frontends; with `-- --possible-types`, prints the possible types as
+// JSON, for Apollo Client's cache.
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { printClientSchema, printPossibleTypes, printSchema } from '../graphql/schema/print.ts';

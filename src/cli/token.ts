@@ -1,4 +1,4 @@
-// `npm run token -- --role …`: prints a token signed by the development key, and nothing else, on stdout.
+// `npm run token -- --role …`: prints a token signed by the development key, and nothing else, to stdout.
 import { parseArgs } from 'node:util';
 import { callerOf } from '../auth/claims.ts';
 import { developmentKey, signDevelopmentToken } from '../auth/development-key.ts';
@@ -9,7 +9,7 @@ const USAGE = `Usage: npm run token -- --role super_admin|partner_admin|tenant_a
 
 const ROLES = ['super_admin', 'partner_admin', 'tenant_admin', 'service', 'user'];
 
-/** Claims of a token for the arguments. Throws with what is missing. */
+/** Builds a token's claims from the arguments. Throws an error that names a missing or invalid argument. */
 export function claimsOf(args: string[]): Record<string, unknown> {
   const { values } = parseArgs({
     args,
@@ -32,7 +32,7 @@ export function claimsOf(args: string[]): Record<string, unknown> {
     ...(partner && { partner_id: partner }),
     ...((scope ?? role === 'service') && { scope: scope ?? 'groups:read groups:write' }),
   };
-  // The server would refuse what this refuses: better told now than by a 401.
+  // Refuse claims here that the server would refuse with a 401.
   callerOf(claims, null);
   return claims;
 }

@@ -1,13 +1,13 @@
-// Runs a command on the configured database, and ends it with a message instead of a stack.
+// Runs a command on the configured database; errors are printed without a stack.
 import { readConfig } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import { openDatabase } from '../database/open.ts';
 import { endProcess } from './end-process.ts';
 
-/** Milliseconds a statement of a command may take: it works on whole tenants, and nobody waits for an answer. */
+/** Timeout of a command's statement, in ms: it may process a whole tenant, and no client waits for it. */
 const STATEMENT = 10 * 60_000;
 
-/** Opens the database for `work`, closes it and ends the process; a failure is printed and makes the exit code 1. */
+/** Opens the database, runs `work`, closes the database and ends the process. On an error, prints it and exits with 1. */
 export async function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
   try {
     const { databaseUrl: url, dataDir } = readConfig();

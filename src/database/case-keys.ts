@@ -1,34 +1,37 @@
-// The stored case keys of groups and users: compared with their texts, and rewritten where the two differ.
+// Finds and rewrites stored case keys of groups and users (`name_key`, `search_key`) that no longer match their texts.
 import { nameKey, searchKey } from '../model/text.ts';
 import { type Database, Prisma, type Query, type Sql } from './database.ts';
 import { isSuffixed, plainKey, suffixedKey, suffixedKeySql, vacateNames } from './name-keys.ts';
 import { awaitingLocks } from './transaction.ts';
 
-/** Rows read, or rewritten, by one statement: well inside its timeout. */
+/** Rows per statement: few enough to stay well inside the statement timeout. */
 const CHUNK = 5_000;
 
 /**
- * The rules that this process makes keys by, as `tenants.key_rules` stores them and PostgreSQL compares them: a number, to be
- * raised with each change of `caseKey`, `nameKey` or `searchKey`; then the version of Unicode that Node.js brings.
+ * The version of the rules by which this process computes keys. `tenants.key_rules` stores it for each tenant, and PostgreSQL
+ * compares it element by element. First a number, to be increased with each change of `caseKey`, `nameKey` or `searchKey`; then
+ * the version of Unicode in Node.js.
  */
 export const KEY_RULES: readonly number[] = [1, ...(process.versions.unicode ?? '0').split('.').map(Number)];
 
+/** The texts of a row and its stored keys: name and description of a group, email and display name of a user. */
 type Keyed = { id: string; first: string; second: string | null; nameKey: string | null; searchKey: string };
+/** A row whose stored keys are stale, with the keys that its texts have now. */
 type Stale = { id: string; first: string; second: string | null; nameKey: string; searchKey: string };
 export type StaleKeys = { table: 'group' | 'user'; id: string };
 
-/** Rows whose keys are not those of their texts, in one tenant or in all. */
+/** Finds rows whose stored keys do not match their texts, in one tenant or in all. */
 export async function findStaleKeys(sql: Query, tenantId: string | null): Promise<StaleKeys[]> {
-  const found: StaleKeys[] = [];
+  const staleKeys: StaleKeys[] = [];
   for (const table of ['group', 'user'] as const) {
     for await (const stale of staleRows(sql, table, tenantId)) {
-      found.push(...stale.map(({ id }) => ({ table, id })));
+      staleKeys.push(...stale.map(({ id }) => ({ table, id })));
     }
   }
-  return found;
+  return staleKeys;
 }
 
-/** Rewrites the stale keys of a tenant's groups and users, whatever rules they follow; returns the number of rows. */
+/** Rewrites the stale keys of a tenant, whichever version of the rules wrote them; returns the number of rows rewritten. */
 export async function rewriteStaleKeys(db: Database, tenantId: string): Promise<number> {
   const groups = await db.transaction(async (sql) => {
     await lockTenant(sql, tenantId);
@@ -41,9 +44,9 @@ export async function rewriteStaleKeys(db: Database, tenantId: string): Promise<
 }
 
 /**
- * Rewrites the keys of tenants whose rules are older than those of this process, and warns of siblings that now have the
- * same name. A tenant is marked last: a start that ends before that is made good by the next one. Tenants of newer rules are
- * left alone, so that two versions never rewrite each other's keys in turn.
+ * Rewrites the keys of tenants with older rules than this process, and warns of siblings whose names are now equal. A tenant's
+ * rules are updated last, so that an interrupted refresh runs again at the next start. Tenants with newer rules are skipped:
+ * otherwise two versions would rewrite each other's keys in turn.
  */
 export async function refreshCaseKeys(db: Database, warn: (message: string) => void): Promise<void> {
   const tenants = await db.sql<{ id: string; isNewer: boolean }>(Prisma.sql`
@@ -54,15 +57,15 @@ export async function refreshCaseKeys(db: Database, warn: (message: string) => v
   const newer = tenants.filter(({ isNewer }) => isNewer).length;
   if (newer > 0)
     warn(
-      `A newer version or Node.js has written the keys for names and search of ${newer} tenants: until this server is ` +
-        'as new, it may miss names with characters that it does not know. To stay with this version, stop the newer servers ' +
-        'and run check-directory --repair',
+      `The keys for names and search of ${newer} tenants were written by a newer version of this server or of Node.js. ` +
+        'Until this server is upgraded, it may miss names with characters that it does not know. To keep this version, ' +
+        'stop the newer servers and run check-directory --repair',
     );
 }
 
 async function refreshTenant(db: Database, tenantId: string, warn: (message: string) => void): Promise<void> {
   const isOlder = await db.transaction(async (sql) => {
-    // Another server may have refreshed the tenant while this one waited for its lock.
+    // Another server may have refreshed the tenant while this one waited for the lock.
     if (!(await lockTenant(sql, tenantId))) return false;
     await rewriteGroups(sql, tenantId);
     return true;
@@ -74,27 +77,27 @@ async function refreshTenant(db: Database, tenantId: string, warn: (message: str
     update tenants set key_rules = ${KEY_RULES}::int[] where id = ${tenantId} and key_rules < ${KEY_RULES}::int[]`);
 }
 
-/** Locks the tenant, so that no name changes and no sibling comes; returns whether its rules are older than this process's. */
+/** Locks the tenant against changes of names and siblings. Returns whether its rules are older than those of this process. */
 async function lockTenant(sql: Query, tenantId: string): Promise<boolean> {
   const [tenant] = await sql<{ isOlder: boolean }>(Prisma.sql`
     select key_rules < ${KEY_RULES}::int[] as "isOlder" from tenants where id = ${tenantId} for no key update`);
   return tenant?.isOlder ?? false;
 }
 
-/** Names in one message; `check-directory` lists all. */
-const SHOWN = 20;
+/** Maximum clashes in one message; `check-directory` lists all. */
+const MAX_SHOWN = 20;
 
 function warnOfClashes(clashes: string[], warn: (message: string) => void): void {
   if (clashes.length === 0) return;
-  const more = clashes.length > SHOWN ? `; and ${clashes.length - SHOWN} more` : '';
+  const more = clashes.length > MAX_SHOWN ? `; and ${clashes.length - MAX_SHOWN} more` : '';
   warn(
-    `Names are compared by new rules of upper and lower case, by which siblings have the same name: ${clashes
-      .slice(0, SHOWN)
-      .join('; ')}${more}. They stay as they are; rename them (npm run check-directory lists them)`,
+    `Names are now compared by new rules for upper and lower case, and these siblings have equal names: ${clashes
+      .slice(0, MAX_SHOWN)
+      .join('; ')}${more}. Their names were left unchanged; rename them (npm run check-directory lists them)`,
   );
 }
 
-/** Live siblings with the same name, ignoring case: a line for each name. */
+/** Describes live siblings with equal names, ignoring case: one line for each name. */
 export async function findClashes(sql: Query, tenantId: string | null): Promise<string[]> {
   const rows = await sql<{ clash: string }>(Prisma.sql`
     select string_agg(id, ', ' order by id) || ' share a name under ' || coalesce(parent_group_id, 'the root') as clash
@@ -103,13 +106,14 @@ export async function findClashes(sql: Query, tenantId: string | null): Promise<
   return rows.map(({ clash }) => clash);
 }
 
-/** Must run under the tenant's lock. */
+/** Rewrites the stale keys of a tenant's groups. The caller must hold the tenant's lock. */
 async function rewriteGroups(sql: Query, tenantId: string): Promise<number> {
   const stale: Stale[] = [];
   for await (const rows of staleRows(sql, 'group', tenantId)) stale.push(...rows);
   const chunks = Array.from({ length: Math.ceil(stale.length / CHUNK) }, (_, index) =>
     stale.slice(index * CHUNK, (index + 1) * CHUNK),
   );
+  // First give every group a temporary key, so that new keys cannot collide with old ones of other groups.
   for (const chunk of chunks) {
     const ids = chunk.map(({ id }) => id);
     await sql(vacateNames(tenantId, ids));
@@ -118,6 +122,7 @@ async function rewriteGroups(sql: Query, tenantId: string): Promise<number> {
   return stale.length;
 }
 
+/** Rewrites the stale keys of a tenant's users, one transaction per chunk, without a lock. */
 async function rewriteUsers(db: Database, tenantId: string): Promise<number> {
   let users = 0;
   for await (const stale of staleRows(db.sql, 'user', tenantId)) {
@@ -126,36 +131,41 @@ async function rewriteUsers(db: Database, tenantId: string): Promise<number> {
   return users;
 }
 
+/** Stores new keys. A group gets the suffixed key if a sibling stores the plain one, or is earlier in this statement. */
 const updateGroups = (tenantId: string, rows: Stale[]): Sql => Prisma.sql`
-  with wanted as (
-    select g.id, g.parent_group_id, g.deletion_id, w.name_key, w.search_key,
-      row_number() over (partition by g.parent_group_id, g.deletion_id, w.name_key order by g.id) as place
+  with renewed as (
+    select g.id, g.parent_group_id, g.deletion_id, k.name_key, k.search_key,
+      row_number() over (partition by g.parent_group_id, g.deletion_id, k.name_key order by g.id) as rank
     from groups g join unnest(${rows.map(({ id }) => id)}::text[], ${rows.map((row) => row.nameKey)}::text[],
-      ${rows.map((row) => row.searchKey)}::text[]) w(id, name_key, search_key) on w.id = g.id
+      ${rows.map((row) => row.searchKey)}::text[]) k(id, name_key, search_key) on k.id = g.id
     where g.tenant_id = ${tenantId})
-  update groups g set search_key = w.search_key, name_key = case
-    when w.place > 1 or exists (${holder(Prisma.sql`w`, Prisma.sql`w.name_key`)})
-    then ${suffixedKeySql(Prisma.sql`w.name_key`, Prisma.sql`g.id`)} else w.name_key end
-  from wanted w where g.tenant_id = ${tenantId} and g.id = w.id`;
+  update groups g set search_key = r.search_key, name_key = case
+    when r.rank > 1 or exists (${holder(Prisma.sql`r`, Prisma.sql`r.name_key`)})
+    then ${suffixedKeySql(Prisma.sql`r.name_key`, Prisma.sql`g.id`)} else r.name_key end
+  from renewed r where g.tenant_id = ${tenantId} and g.id = r.id`;
 
-/** Who stores the plain key beside the row `group`: live ones of a live one, and of a deleted one those of the same deletion. */
+/**
+ * Subquery: another group that stores `key` as a sibling of `group`. Siblings of a live group are live; siblings of a deleted
+ * group were deleted with it.
+ */
 const holder = (group: Sql, key: Sql): Sql => Prisma.sql`
   select from groups s where s.name_key = ${key} and s.id <> g.id and s.tenant_id = g.tenant_id
     and s.parent_group_id is not distinct from ${group}.parent_group_id
     and s.deletion_id is not distinct from ${group}.deletion_id`;
 
-/** Without a lock: users whose texts have changed meanwhile have got keys with them. */
+/** Stores new keys, except for users whose texts have changed since they were read: that change has stored their keys. */
 const updateUsers = (tenantId: string, rows: Stale[]): Sql => Prisma.sql`
   with updated as (
-    update users u set search_key = w.search_key
+    update users u set search_key = k.search_key
     from unnest(${rows.map(({ id }) => id)}::text[], ${rows.map((row) => row.first)}::text[],
-      ${rows.map((row) => row.second)}::text[], ${rows.map((row) => row.searchKey)}::text[]) w(id, email, display_name, search_key)
-    where u.tenant_id = ${tenantId} and u.id = w.id
-      and (u.email, u.display_name) is not distinct from (w.email, w.display_name)
+      ${rows.map((row) => row.second)}::text[], ${rows.map((row) => row.searchKey)}::text[]) k(id, email, display_name, search_key)
+    where u.tenant_id = ${tenantId} and u.id = k.id
+      and (u.email, u.display_name) is not distinct from (k.email, k.display_name)
     returning u.id),
   seen as (update tenants set user_version = user_version + 1 where id = ${tenantId})
   select id from updated`;
 
+/** Yields the stale rows of each chunk of a table, in the order of ids. */
 async function* staleRows(
   sql: Query,
   table: 'group' | 'user',

@@ -1,19 +1,19 @@
-// Keeps a second process from the data directory: PGlite has no lock of its own, and two would lose each other's rows.
+// Locks the data folder of PGlite, which has no lock itself: two processes would overwrite each other's rows.
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const LOCK_FILE = 'coterie.pid';
-/** How often the lock is tried, and how long apart in ms: time for a process that has just created it to sign it. */
+/** Attempts to take the lock, and the pause between them in ms: time for a process that has just created it to write its pid. */
 const ATTEMPTS = 10;
-const PAUSE = 50;
+const PAUSE_MS = 50;
 
-/** A process: its pid, and when it started (in the kernel's ticks; empty where the system does not say). */
+/** The process that holds the lock: its pid and its start time (in the kernel's ticks; empty if the system has none). */
 type Holder = { pid: number; started: string };
 
 /**
- * Locks the directory and gives the function that unlocks it. A lock whose process is gone is taken over; throws when
- * its process lives. Processes that do not see each other (two containers, two hosts) cannot be told apart.
+ * Locks the folder and returns the function that unlocks it. Throws if a live process holds the lock; the lock of a dead one
+ * is taken over. It cannot protect against processes in other containers or on other hosts, whose pids it cannot see.
  */
 export async function lockDirectory(dataDir: string): Promise<() => Promise<void>> {
   const path = join(dataDir, LOCK_FILE);
@@ -21,11 +21,13 @@ export async function lockDirectory(dataDir: string): Promise<() => Promise<void
     if (await create(path)) return () => rm(path, { force: true });
     const holder = await read(path);
     if (holder && (await isAlive(holder))) throw inUse(dataDir, holder);
-    // An unsigned lock is being signed at this moment, or its process was killed between two system calls.
+    // A lock without a pid is just being written, or its process was killed between two system calls.
     if (holder || attempt === ATTEMPTS - 1) await takeAway(path);
-    else await sleep(PAUSE);
+    else await sleep(PAUSE_MS);
   }
-  throw new Error(`The embedded database in ${dataDir} could not be locked: ${path} keeps coming back.`);
+  throw new Error(
+    `The embedded database in ${dataDir} could not be locked: ${path} is recreated each time it is removed.`,
+  );
 }
 
 async function create(path: string): Promise<boolean> {
@@ -46,7 +48,7 @@ async function read(path: string): Promise<Holder | null> {
   return pid ? { pid: Number(pid), started } : null;
 }
 
-/** Removes a stale lock, but not one that another process has put in its place since it was read. */
+/** Removes a stale lock, but not a lock that another process has created in its place since it was read. */
 async function takeAway(path: string): Promise<void> {
   const aside = `${path}.${process.pid}`;
   try {
@@ -60,7 +62,7 @@ async function takeAway(path: string): Promise<void> {
   else await rm(aside, { force: true });
 }
 
-/** A pid is given out again, in a restarted container even at once: the start tells its processes apart. */
+/** Whether the holder still runs. Pids are reused, in a restarted container even at once, so start times are compared too. */
 async function isAlive({ pid, started }: Holder): Promise<boolean> {
   if (!Number.isInteger(pid) || pid <= 0) return false;
   try {
@@ -72,7 +74,7 @@ async function isAlive({ pid, started }: Holder): Promise<boolean> {
   return now === '' || started === '' || now === started;
 }
 
-/** Field 22 of proc(5)'s stat: when the process started. Its second field, a name in brackets, may hold spaces. */
+/** The start time of a process: field 22 of proc(5)'s stat. Field 2, a name in parentheses, may contain spaces. */
 async function startOf(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';

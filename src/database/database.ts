@@ -1,30 +1,27 @@
-// What the rest of the code may ask of a database: Prisma, SQL, and transactions of SQL, over one pool.
-
-import type { PrismaClient } from './generated/client/client.ts';
+// The interface of a database: statements, transactions and a listener for each statement.
 import type { Sql } from './generated/client/internal/prismaNamespace.ts';
 
 export { Prisma } from './generated/client/client.ts';
 export type { Sql };
 
-/** Runs one statement and gives its rows. Timestamps are Dates; write counts as `::int`. */
+/** Runs one statement and returns its rows. Timestamps are Dates; counts need `::int`, because bigints are not read as numbers. */
 export type Query = <Row extends object>(statement: Sql) => Promise<Row[]>;
 
-/** A statement that was sent: its text, for counting and for the test that no tenant goes unnamed. */
+/** Called with the text of each statement sent, for metrics and tests. */
 export type StatementListener = (text: string) => void;
 
 export type Database = {
   readonly kind: 'postgresql' | 'pglite';
-  readonly prisma: PrismaClient;
   /** Runs a statement outside any transaction, as a named prepared statement on a server. */
   readonly sql: Query;
-  /** Runs one statement that is a transaction of its own, again under the same rule as `transaction`. */
+  /** Runs one statement as its own transaction, with the retries of `transaction`. */
   readonly change: Query;
   /**
-   * Runs `work` in one READ COMMITTED transaction, again from its start (up to 5 times, with jitter) when the
-   * database ends it with 40001 or 40P01. `work` must therefore have no other effect than its statements.
+   * Runs `work` in one READ COMMITTED transaction. If the database aborts it with 40001 or 40P01, it is retried from its
+   * start (5 attempts in all, with jitter), so `work` must have no effects besides its statements.
    */
   transaction<Result>(work: (sql: Query) => Promise<Result>): Promise<Result>;
-  /** Calls the listener with each statement of Prisma and of `sql` alike; gives a function that stops it. */
+  /** Calls the listener with each statement; returns a function that stops it. */
   onStatement(listener: StatementListener): () => void;
   close(): Promise<void>;
 };

@@ -1,4 +1,4 @@
-// Prisma migrations without the native engine: the same engine as WebAssembly, over the driver adapters.
+// Applies Prisma migrations with the WebAssembly build of Prisma's engine, over the driver adapters.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -15,12 +15,12 @@ const NO_FILTERS = { externalTables: [], externalEnums: [] };
 
 export type MigrationAdapter = SqlMigrationAwareDriverAdapterFactory;
 
-/** What a database offers to be migrated: statements, and an adapter of Prisma's for as long as it is used. */
+/** A database that can be migrated: it runs statements, and provides a Prisma adapter while `use` runs. */
 export type Migratable = Pick<Database, 'sql'> & {
   withMigrationAdapter<Result>(use: (adapter: MigrationAdapter) => Promise<Result>): Promise<Result>;
 };
 
-/** Applies what is pending and gives its names. Servers that start at once wait for each other. */
+/** Applies the pending migrations and returns their names. Servers that start at once wait for each other. */
 export async function applyMigrations(database: Migratable): Promise<string[]> {
   const migrationsList = await readMigrations();
   const applied = await appliedNames(database);
@@ -31,7 +31,7 @@ export async function applyMigrations(database: Migratable): Promise<string[]> {
   });
 }
 
-/** SQL that would make the migrated database what schema.prisma says; empty when they agree. */
+/** The SQL that would change the migrated schema to schema.prisma; empty if they agree. */
 export async function schemaDrift(database: Migratable): Promise<string> {
   const schema = await readFile(SCHEMA_PATH, 'utf8');
   const migrations = await readMigrations();

@@ -1,32 +1,33 @@
-// How `groups.name_key` stores the key of a name, and how siblings are found by it.
+// The format of `groups.name_key`, the key by which siblings are compared, and the predicate that finds siblings by it.
 import { nameKey } from '../model/text.ts';
 import { Prisma, type Query, type Sql } from './database.ts';
 
 /**
- * Siblings cannot have the same `name_key`: a unique index refuses it. When the rules for keys change, two names may get the
- * same key. Then one group keeps the plain key; the others store the key, this separator and their own id. No name contains
- * the separator, a control character.
+ * A unique index prevents equal `name_key`s of siblings. After a change of the rules for keys, two names may have the same key.
+ * Then one group stores the plain key, and each other group stores a suffixed key: the key, this separator and the group's id.
+ * Names cannot contain the separator, because it is a control character.
  */
 const SEPARATOR = '\x1f';
 const SEPARATOR_SQL = Prisma.sql`chr(31)`;
-/** No character of a key is less: between a key and the key with this behind it are only suffixed ones. */
+/** The next code point. No character of a key sorts before it, so only suffixed keys sort between a key and key || this. */
 const AFTER_SEPARATOR = Prisma.sql`chr(32)`;
 
-/** The key of a group's name with the group's id behind it. */
+/** The key of a group's name, suffixed with the group's id. */
 export const suffixedKey = (key: string, id: string): string => `${key}${SEPARATOR}${id}`;
 export const suffixedKeySql = (key: Sql, id: Sql): Sql => Prisma.sql`${key} || ${SEPARATOR_SQL} || ${id}`;
 
-/** The key of the name alone, whatever follows it in the stored key. */
+/** The key of the name, without a suffix. */
 export const plainKey = (stored: Sql): Sql => Prisma.sql`split_part(${stored}, ${SEPARATOR_SQL}, 1)`;
 
 export const isSuffixed = (stored: Sql): Sql => Prisma.sql`strpos(${stored}, ${SEPARATOR_SQL}) > 0`;
 
+/** Where a name must be unique: the siblings under one parent, or the roots of a tenant. Values or SQL expressions. */
 type Place = { tenantId: Sql | string; parentGroupId: Sql | string | null; key: Sql | string };
 
 /**
  * Predicate on `alias`, a row of `groups`: a live group under that parent whose name has that key, stored plain or suffixed.
- * A range of the unique index of siblings, in whose terms it is written. Where the key is that of another row, it belongs in a
- * subquery that stays one (`offset 0`, `limit 1`): joined, it may be compared with all siblings instead.
+ * It is a range of the unique index of siblings and uses the index's expressions. If the key is a column of another table, put
+ * the predicate into a subquery with `offset 0` or `limit 1`: flattened into a join, it may be evaluated for all siblings.
  */
 export const hasNameAt = (alias: Sql, { tenantId, parentGroupId, key }: Place): Sql => Prisma.sql`(
   ${alias}.tenant_id = ${tenantId} and ${alias}.deleted_at is null
@@ -36,10 +37,13 @@ export const hasNameAt = (alias: Sql, { tenantId, parentGroupId, key }: Place): 
 const typed = (value: Sql | string | null): Sql =>
   typeof value === 'string' || value === null ? Prisma.sql`${value}::text` : value;
 
-/** A name, and the parent under which a group has or had it. */
+/** A name of a current or former child of that parent. */
 export type NamedPlace = { parentGroupId: string | null; name: string };
 
-/** Stores the plain key for the first group of each name at its place: to be called when a group has left the place. */
+/**
+ * Stores the plain key for the first group of each name under its parent. Must be called after a group has left a parent or
+ * changed its name, because the group may have held the plain key.
+ */
 export async function dropSuffixes(
   sql: Query,
   tenantId: string,
@@ -55,7 +59,7 @@ export async function dropSuffixes(
     where g.tenant_id = ${tenantId} and g.id = f.id and g.name_key <> f.key`);
 }
 
-/** Frees the names of groups that are about to get others, so that names can change hands between siblings. */
+/** Gives groups a temporary key before they get new ones, so that siblings can exchange names. */
 export const vacateNames = (tenantId: string, ids: readonly string[]): Sql => Prisma.sql`
   update groups set name_key = ${suffixedKeySql(Prisma.sql`''`, Prisma.sql`id`)}
   where tenant_id = ${tenantId} and id = any(${ids}::text[])`;

@@ -1,4 +1,4 @@
-// Opens the directory's database, embedded or on a server, with its migrations applied.
+// Opens the database, embedded or on a server, and applies migrations and backfills.
 import { runBackfills } from './backfills.ts';
 import { refreshCaseKeys } from './case-keys.ts';
 import { type Database, Prisma } from './database.ts';
@@ -7,17 +7,17 @@ import { openPostgresql, type Timeouts } from './postgresql.ts';
 import { awaitingLocks } from './transaction.ts';
 
 export type DatabaseOptions = {
-  /** `postgresql://…`; without it the embedded database is opened. */
+  /** `postgresql://…`; the embedded database if undefined. */
   url?: string | undefined;
-  /** Directory of the embedded database, or `memory://`. */
+  /** Folder of the embedded database, or `memory://`. */
   dataDir: string;
   poolSize?: number | undefined;
   timeouts?: Partial<Timeouts> | undefined;
-  /** Told what an operator should know; standard error without it. */
+  /** Receives warnings for operators; writes to standard error by default. */
   warn?: ((message: string) => void) | undefined;
 };
 
-/** Throws if the server cannot be reached, the directory is in use, or a migration fails. */
+/** Opens and migrates the database. Throws if the server is unavailable, the data folder is in use, or a migration fails. */
 export async function openDatabase({
   url,
   dataDir,
@@ -29,7 +29,7 @@ export async function openDatabase({
     url === undefined ? await openEmbedded(dataDir) : openPostgresql({ url, poolSize, timeouts });
   try {
     await applyMigrations(database);
-    await awaitingLocks(() => disownTransactions(database));
+    await awaitingLocks(() => resetForeignTransactions(database));
     await runBackfills(database);
     await refreshCaseKeys(database, warn);
     return database;
@@ -39,14 +39,14 @@ export async function openDatabase({
   }
 }
 
-/** Rows that one statement changes at the start: well inside its timeout. */
+/** Rows per statement: few enough to stay well inside the statement timeout. */
 const CHUNK = 10_000;
 
 /**
- * Events that a dump brought bear transactions of another server, which this one would come to as if they were its own.
- * Those are ahead of all that it has given, and found by each tenant's index.
+ * Resets transaction ids of events that were restored from a dump of another server. Those ids are ahead of this server's,
+ * which would later assign them to its own transactions. They are found by an index per tenant.
  */
-async function disownTransactions({ sql }: Pick<Database, 'sql'>): Promise<void> {
+async function resetForeignTransactions({ sql }: Pick<Database, 'sql'>): Promise<void> {
   const isAhead = Prisma.sql`e.transaction_id >= pg_snapshot_xmax(pg_current_snapshot())`;
   for (let changed = CHUNK; changed === CHUNK; ) {
     const rows = await sql(Prisma.sql`
@@ -59,7 +59,7 @@ async function disownTransactions({ sql }: Pick<Database, 'sql'>): Promise<void>
   }
 }
 
-/** Loaded on demand: a server's database needs none of the embedded one's megabytes. */
+/** Imports PGlite on demand: with a PostgreSQL server, its megabytes are not loaded. */
 async function openEmbedded(dataDir: string) {
   const { openPglite } = await import('./pglite.ts');
   return openPglite(dataDir);

@@ -1,4 +1,4 @@
-// The embedded PostgreSQL (PGlite): in this process, under a directory or in memory.
+// The embedded PostgreSQL (PGlite): runs in this process, stored in a folder or in memory.
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PGlite, type Transaction } from '@electric-sql/pglite';
@@ -7,15 +7,14 @@ import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { lockDirectory } from './data-dir-lock.ts';
 import type { Database, Query, Sql } from './database.ts';
-import { PrismaClient } from './generated/client/client.ts';
 import type { Migratable } from './migrate.ts';
 import { statements } from './statements.ts';
 import { withRetries } from './transaction.ts';
 
-/** As data directory: a database that is gone when it is closed. */
+/** Prefix of a data folder in memory: the database is lost when it is closed. */
 export const IN_MEMORY = 'memory://';
 
-/** Opens the database under `dataDir`, which it locks against a second process. */
+/** Opens the database in `dataDir`, and locks the folder against other processes. */
 export async function openPglite(dataDir: string): Promise<Database & Migratable & { engine: PGlite }> {
   const inMemory = dataDir.startsWith(IN_MEMORY);
   if (!inMemory) await makePrivate(dataDir);
@@ -27,9 +26,6 @@ export async function openPglite(dataDir: string): Promise<Database & Migratable
     throw error;
   });
   const { sent, listen } = statements();
-  const adapter = new EmbeddedAdapter(engine);
-  const prisma = new PrismaClient({ adapter, log: [{ emit: 'event', level: 'query' }] });
-  prisma.$on('query', (event) => sent(event.query));
 
   const queryOn =
     (client: PGlite | Transaction): Query =>
@@ -42,21 +38,19 @@ export async function openPglite(dataDir: string): Promise<Database & Migratable
   return {
     kind: 'pglite',
     engine,
-    prisma,
     sql: queryOn(engine),
     change: (statement) => withRetries(() => queryOn(engine)(statement)),
     onStatement: listen,
     transaction: (work) => withRetries(() => engine.transaction((tx) => work(queryOn(tx)))),
-    withMigrationAdapter: (use) => use(adapter),
+    withMigrationAdapter: (use) => use(new EmbeddedAdapter(engine)),
     async close() {
-      await prisma.$disconnect();
       if (!engine.closed) await engine.close();
       await unlock();
     },
   };
 }
 
-/** PGlite writes files that everybody may read, so that nobody else may come to them. A directory that is there stays as it is. */
+/** PGlite's files are readable by all users, so its folder is made private. An existing `dataDir` keeps its mode. */
 async function makePrivate(dataDir: string): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const files = join(dataDir, 'pglite');
@@ -64,7 +58,7 @@ async function makePrivate(dataDir: string): Promise<void> {
   await chmod(files, 0o700);
 }
 
-/** The adapter as migrations need it: scripts are awaited, and the shadow database has the extension too. */
+/** The Prisma adapter for migrations: scripts are awaited, and the shadow database has the same extensions. */
 class EmbeddedAdapter extends PrismaPGlite {
   readonly #engine: PGlite;
 

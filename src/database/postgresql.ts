@@ -1,14 +1,13 @@
-// A PostgreSQL server: one pool for Prisma and for SQL, with prepared statements and timeouts.
+// A PostgreSQL server: a connection pool with prepared statements and timeouts.
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import type { Database, Query, Sql } from './database.ts';
-import { PrismaClient } from './generated/client/client.ts';
 import type { Migratable, MigrationAdapter } from './migrate.ts';
 import { assertSession, withSessionOptions } from './session.ts';
 import { NAMES_LIFETIME, statementNames, statements } from './statements.ts';
 import { inTransaction, withRetries } from './transaction.ts';
 
-/** Milliseconds. `connect` and `query` together free a client from a server that has stalled. */
+/** Timeouts in milliseconds. `connect` and `query` are the driver's: they end requests to a server that has stalled. */
 export type Timeouts = { connect: number; statement: number; lock: number; query: number };
 export const DEFAULT_TIMEOUTS: Timeouts = { connect: 2_000, statement: 5_000, lock: 2_000, query: 6_000 };
 
@@ -18,10 +17,10 @@ export type ServerOptions = {
   timeouts?: Partial<Timeouts> | undefined;
 };
 
-/** How a pool's connections open: one whose session is not as it must be is closed, and its user told why. */
+/** Options of each connection: its session is checked on opening, and a connection with wrong settings is refused. */
 const session = (url: string) => ({ connectionString: withSessionOptions(url), onConnect: assertSession });
 
-/** Opens a server's database; nothing is sent before the first statement. */
+/** Opens a database on a server. No connection is made before the first statement. */
 export function openPostgresql({ url, poolSize = 10, timeouts }: ServerOptions): Database & Migratable {
   const { connect, statement, lock, query } = { ...DEFAULT_TIMEOUTS, ...timeouts };
   const pool = new pg.Pool({
@@ -33,12 +32,10 @@ export function openPostgresql({ url, poolSize = 10, timeouts }: ServerOptions):
     lock_timeout: lock,
     query_timeout: query,
   });
-  // An idle connection that breaks is replaced by the pool; without a listener the event would end the process.
+  // The pool replaces an idle connection that breaks. Without a listener, the event would end the process.
   pool.on('error', () => {});
   const nameOf = statementNames();
   const { sent, listen } = statements();
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool), log: [{ emit: 'event', level: 'query' }] });
-  prisma.$on('query', (event) => sent(event.query));
 
   const queryOn =
     (client: Pick<pg.Pool, 'query'>): Query =>
@@ -52,29 +49,28 @@ export function openPostgresql({ url, poolSize = 10, timeouts }: ServerOptions):
 
   return {
     kind: 'postgresql',
-    prisma,
     sql: queryOn(pool),
     change: (statement) => withRetries(() => queryOn(pool)(statement)),
     onStatement: listen,
     transaction: (work) => withRetries(() => inTransaction(pool, (client) => work(queryOn(client)))),
     withMigrationAdapter: (use) => withMigrationAdapter(url, use),
     async close() {
-      await prisma.$disconnect();
       if (!pool.ended) await pool.end();
     },
   };
 }
 
 /**
- * Lends an adapter over connections of its own. The engine holds a session's advisory lock while it works, so that
- * servers that start at once wait for each other: without the timeouts of requests, and gone with the connection.
+ * Provides an adapter with a separate connection. Prisma's engine holds an advisory lock of the session while it migrates, so
+ * that servers that start at once wait for each other. The connection has none of the timeouts of requests, and closing it
+ * releases the lock.
  */
 async function withMigrationAdapter<Result>(
   url: string,
   use: (adapter: MigrationAdapter) => Promise<Result>,
 ): Promise<Result> {
   const pool = new pg.Pool({ ...session(url), max: 1 });
-  // The end of a connection that nobody is using is an event, and without a listener it would end the process.
+  // Without a listener, the loss of the idle connection would end the process.
   pool.on('error', () => {});
   try {
     return await use(new ServerMigrationAdapter(pool, url));
@@ -83,7 +79,7 @@ async function withMigrationAdapter<Result>(
   }
 }
 
-/** Sends a script whole: the package's own way splits it at each `;`, be it in a comment or a string. */
+/** Sends a script as one query. The package splits scripts at each `;`, even inside comments and strings. */
 class ServerMigrationAdapter extends PrismaPg {
   readonly #url: string;
 

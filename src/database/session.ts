@@ -1,54 +1,56 @@
-// What a session of a server must be, whatever server, database, role and URL prefer: set, and checked as it opens.
+// The settings that every session needs, whatever the server, database, role and URL set: requested and checked on opening.
 import type pg from 'pg';
 
-/** Settings that the startup packet asks for: of those that the code relies on, what PgBouncer passes on too. */
-const ASKED_FOR: Record<string, string> = {
-  // The driver reads ISO dates alone, and Prisma's adapter drops the offset of a timestamp that it reads.
+/** Settings requested in the startup packet: those that the code needs and that PgBouncer forwards. */
+const REQUESTED: Record<string, string> = {
+  // The driver only parses ISO dates, and Prisma's adapter, which migrates, ignores the offset of a timestamp.
   DateStyle: 'ISO,MDY',
   TimeZone: 'UTC',
   standard_conforming_strings: 'on',
 };
 
-/** Settings that must be there already, as they are unless somebody changed them. */
-const GIVEN: Record<string, string> = {
-  // Any text can be stored.
+/** Settings that are only checked: their defaults are right, unless an operator changed them. */
+const EXPECTED: Record<string, string> = {
+  // All text can be stored.
   server_encoding: 'UTF8',
   client_encoding: 'UTF8',
-  // Foreign keys are kept.
+  // Foreign keys are enforced.
   session_replication_role: 'origin',
-  // Lists are sent as arrays, nulls included.
+  // Arrays are sent as text, in which NULL must be a null. Comparisons with null must be null.
   array_nulls: 'on',
   transform_null_equals: 'off',
-  // A search finds all rows.
+  // A search returns all matching rows.
   gin_fuzzy_search_limit: '0',
 };
 
-const REQUIRED = { ...ASKED_FOR, ...GIVEN };
+const REQUIRED = { ...REQUESTED, ...EXPECTED };
 
-/** The startup options as the query of a URL holds them. */
-const OPTIONS = Object.entries(ASKED_FOR)
+/** The startup options, encoded for the query of a URL. */
+const OPTIONS = Object.entries(REQUESTED)
   .map(([name, value]) => `-c+${name}=${value}`)
   .join('+');
 
-/** The URL with the startup options behind its own: of two options with one name the later one holds. */
+/** Appends the startup options to the URL's own options: the last option with a name wins. */
 export function withSessionOptions(url: string): string {
   const own = /[?&]options=([^&#]*)/.exec(url)?.[1];
   return `${url}${url.includes('?') ? '&' : '?'}options=${own ? `${own}+` : ''}${OPTIONS}`;
 }
 
-/** SQLSTATE of a client that cannot establish the session that it needs. */
-const UNFIT = '08001';
+/** SQLSTATE of a client that cannot establish its session; `errors.ts` treats it as a lost connection. */
+const CANNOT_CONNECT = '08001';
 
-/** Rejects, with each setting that is another, unless the session is as the code needs it. */
+/** Rejects with an error that lists each wrong setting of the session. */
 export async function assertSession(client: Pick<pg.ClientBase, 'query'>): Promise<void> {
   const names = Object.keys(REQUIRED);
   const { rows } = await client.query<{ name: string; value: string }>(
     `select name, replace(current_setting(name), ', ', ',') as value from unnest($1::text[]) name`,
     [names],
   );
-  const faults = rows
+  const wrongSettings = rows
     .filter(({ name, value }) => value !== REQUIRED[name])
     .map(({ name, value }) => `${name} is ${value}, and must be ${REQUIRED[name]}`);
-  if (faults.length === 0) return;
-  throw Object.assign(new Error(`The database does not fit: ${faults.join('; ')}`), { code: UNFIT });
+  if (wrongSettings.length === 0) return;
+  throw Object.assign(new Error(`The database has wrong settings: ${wrongSettings.join('; ')}`), {
+    code: CANNOT_CONNECT,
+  });
 }

@@ -1,11 +1,11 @@
-// Statements as they pass: who listens to them, and the names under which a server keeps them prepared.
+// Statement listeners, and the names of prepared statements.
 import { createHash } from 'node:crypto';
 import type { StatementListener } from './database.ts';
 
 export type Statements = {
-  /** Tells the listeners. */
+  /** Calls the listeners. */
   sent(text: string): void;
-  /** Calls the listener with each statement; gives a function that stops it. */
+  /** Calls the listener with each statement; returns a function that stops it. */
   listen(listener: StatementListener): () => void;
 };
 
@@ -23,27 +23,27 @@ export function statements(): Statements {
 }
 
 /**
- * Characters of all texts that have a name at once, and of one: each connection keeps what it has prepared until it
- * closes, and a server was found to take up to a hundred bytes a character. A caller decides how many lists are read
- * together, and the longest statement of a single list has 2,900 characters.
+ * Maximum characters of all named statements together, and of one. Each connection keeps its prepared statements until it
+ * closes, and a server was measured to use up to a hundred bytes per character. The longest statement of a single list has
+ * 2,900 characters, but a request decides how many lists are read together.
  */
 const MAX_CHARACTERS = 128 * 1_024;
 const MAX_TEXT_LENGTH = 4_096;
 
-/** Seconds after which connections are replaced and names are assigned from the start: an unusual set of statements stays no longer. */
+/** Seconds after which connections are replaced and names are reset, so that a rare set of statements does not fill the limit. */
 export const NAMES_LIFETIME = 1_800;
 
 /**
- * Gives a statement's text its name: the same for the same text, undefined for one that would exceed the bounds. A
- * connection that lives no longer than names do has prepared at most what two such sets hold.
+ * Returns a function that names statements: equal texts get equal names, and a text that would exceed the limits gets none.
+ * A connection lives no longer than a set of names, so it prepares the statements of at most two sets.
  */
 export function statementNames(now = () => performance.now()): (text: string) => string | undefined {
   const names = new Map<string, string>();
   let characters = 0;
   let begun = now();
   return (text) => {
-    const known = names.get(text);
-    if (known !== undefined) return known;
+    const assigned = names.get(text);
+    if (assigned !== undefined) return assigned;
     if (now() - begun > NAMES_LIFETIME * 1_000) {
       names.clear();
       characters = 0;

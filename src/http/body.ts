@@ -1,15 +1,15 @@
-// Bodies up to a limit, and as they are: read whole, so that nothing behind this ever meets another one.
+// Reads request bodies whole, up to a size limit, and rejects encoded ones before any handler sees them.
 import { type Asked, type Problem, problemResponse } from './problem.ts';
 
 /**
- * How many times the limit is still read and thrown away: who is cut off while sending never sees the 413, since node
- * closes the connection of a body that is left half read.
+ * An oversized body is read and discarded up to this many times the limit. Node closes the connection of a body that is
+ * left half read, and a client that is cut off while sending never sees the 413.
  */
-const DRAINED = 8;
+const DRAIN_FACTOR = 8;
 
 /**
- * The request with its body read, or a refusal in the form of the API that was asked: 415 if the body is encoded, 413
- * if more than `limit` bytes are announced or have come, 400 if it broke off.
+ * Returns the request with its body read, or an error in the format of the requested API: 415 if the body is encoded, 413
+ * if more than `limit` bytes are announced or received, 400 if the body ends early.
  */
 export async function withLimitedBody(
   request: Request,
@@ -26,25 +26,25 @@ export async function withLimitedBody(
     for await (const chunk of request.body) {
       size += chunk.byteLength;
       if (size <= limit) chunks.push(chunk);
-      else if (size > limit * DRAINED) break;
+      else if (size > limit * DRAIN_FACTOR) break;
     }
   } catch {
-    return problemResponse(asked, BROKEN_OFF);
+    return problemResponse(asked, INCOMPLETE);
   }
   if (size > limit) return tooLarge(limit, asked);
   const { url, method, headers, signal } = request;
   return new Request(url, { method, headers, signal, body: Buffer.concat(chunks) });
 }
 
-/** RFC 9110, section 15.5.16. What is small when compressed may be large, and no client needs it for bodies of this size. */
+/** RFC 9110, section 15.5.16. A compressed body may expand beyond the limit, and bodies of this size need no compression. */
 const ENCODED: Problem = {
   status: 415,
   code: 'UNSUPPORTED_MEDIA_TYPE',
-  message: 'Bodies are read without a content encoding only',
+  message: 'Request bodies must not have a content encoding',
   headers: { 'accept-encoding': 'identity' },
 };
 
-const BROKEN_OFF: Problem = { status: 400, code: 'BAD_REQUEST', message: 'The body broke off' };
+const INCOMPLETE: Problem = { status: 400, code: 'BAD_REQUEST', message: 'The request body is incomplete' };
 
 const tooLarge = (limit: number, asked: Asked): Response =>
   problemResponse(asked, {

@@ -1,13 +1,13 @@
-// Compression of answers: br or gzip, for clients that ask for it, where it saves more than it costs.
+// Compresses responses with br or gzip for clients that accept it, where it saves more than it costs.
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import { parseAccept } from 'hono/utils/accept';
 import { COMPRESSIBLE_CONTENT_TYPE_REGEX } from 'hono/utils/compress';
 
-/** Smaller bodies fit into a packet anyway, in bytes. */
+/** Bodies up to this many bytes are sent as they are: they fit into one packet anyway. */
 const THRESHOLD = 1_024;
 
-/** Brotli's own default takes a hundred times as long, for answers that are read once. */
+/** Brotli's quality. Its default (11) takes a hundred times as long, too long for responses that are read once. */
 const QUALITY = 4;
 
 const [brotliAsync, gzipAsync] = [promisify(brotliCompress), promisify(gzip)];
@@ -20,31 +20,32 @@ const ENCODERS = {
 type Encoding = keyof typeof ENCODERS;
 
 /**
- * Compressed pages by encoding and entity tag, of those who ask at once too: as many as the server has pages, which are the
- * same for everybody. Answers to bearers are never put by: they are personal, and each is read once.
+ * Compressed pages by encoding and entity tag. The cache holds promises, so that concurrent requests share one compression.
+ * It is bounded by the number of pages, which are the same for all clients. Responses to authenticated requests are never
+ * cached: they are personal, and each is read once.
  */
 const pages = new Map<string, Promise<Buffer>>();
 
 async function compressPage(body: string | Buffer, encoding: Encoding, tag: string): Promise<Buffer> {
   const key = `${encoding} ${tag}`;
-  const known = pages.get(key);
-  if (known) return known;
+  const cached = pages.get(key);
+  if (cached) return cached;
   const compressed = ENCODERS[encoding](body);
   pages.set(key, compressed);
-  // A failure is not put by.
+  // Failures are not cached.
   compressed.catch(() => pages.delete(key));
   return compressed;
 }
 
-/** Whether answers of this media type may be compressed; streams of events are not, which must not wait for a block. */
+/** Whether responses of this media type may be compressed. Event streams are not: events must not wait for a full block. */
 export const isCompressible = (contentType: string): boolean =>
   COMPRESSIBLE_CONTENT_TYPE_REGEX.test(contentType);
 
 export type Encoded = { body: string | Buffer; headers: Record<string, string> };
 
 /**
- * A compressible body as the client asked for it, with the headers that tell how it is encoded. `page` is the strong entity
- * tag of a page: that of its compressed form is another (RFC 9110, section 8.8.3.3).
+ * Encodes a body as the client prefers and returns it with the headers of that encoding. `page` is the strong entity tag of a
+ * page; the compressed form gets a tag of its own (RFC 9110, section 8.8.3.3).
  */
 export async function encode(
   body: string | Buffer,
@@ -59,7 +60,7 @@ export async function encode(
   return { body: await compressPage(body, encoding, page), headers: { ...headers, etag } };
 }
 
-/** RFC 9110, section 12.5.3: of the encodings that are acceptable the one that is liked best, br before gzip. */
+/** The acceptable encoding with the highest quality value, br before gzip (RFC 9110, section 12.5.3). */
 function preferredEncoding(accepted: string | undefined): Encoding | null {
   if (accepted === undefined) return null;
   const asked = parseAccept(accepted);

@@ -1,8 +1,8 @@
-// The logger of a server: the one place that decides how errors are written.
+// Creates the server's logger and decides how errors are serialized.
 import pino from 'pino';
 import { loggedError } from '../model/logged-error.ts';
 
-/** Writes lines of this level and above, to standard output without a destination. */
+/** Logs to `destination`, by default standard output. */
 export const createLogger = (
   options: pino.LoggerOptions,
   destination?: pino.DestinationStream,

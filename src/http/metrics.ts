@@ -1,4 +1,4 @@
-// What operators watch, in Prometheus' text format: requests by route and status, their duration, statements.
+// Metrics in Prometheus' text format: request durations by route and status, statements, and the process.
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 
 export type Metrics = {
@@ -26,12 +26,12 @@ export function createMetrics(): Metrics {
   return {
     requestDone(route, status, seconds) {
       const key = `${route} ${status}`;
-      let known = durations.get(key);
-      if (!known) {
-        known = duration.labels({ route, status: String(status) });
-        durations.set(key, known);
+      let series = durations.get(key);
+      if (!series) {
+        series = duration.labels({ route, status: String(status) });
+        durations.set(key, series);
       }
-      known.observe(seconds);
+      series.observe(seconds);
     },
     statementSent: () => statements.inc(),
     response: async () =>

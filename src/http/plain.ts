@@ -1,4 +1,4 @@
-// The listener: judges what a request is addressed to, and answers plain ones to GraphQL without a Request and a Response.
+// The HTTP listener: checks the request's target, and serves plain GraphQL requests without a Request and a Response.
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createServerAdapter, sendNodeResponse } from '@whatwg-node/server';
 import { RequestLog } from '../model/request-log.ts';
@@ -16,11 +16,11 @@ import {
 import { AUTHORITY, isLoopback, isUnambiguous, pathOf, readTarget, type Target } from './target.ts';
 
 export type ListenerOptions = RouterOptions & {
-  /** Whether only this machine's own names are answered to. */
+  /** Whether to refuse requests whose Host is not localhost or a loopback address. */
   loopbackOnly: boolean;
 };
 
-/** The router for a server: plain requests take the short way, and the router's where that has no answer. */
+/** Creates the listener for node:http. Plain GraphQL requests take the fast path and fall back to the router. */
 export function createListener(options: ListenerOptions): RequestListener {
   const router = createRouter(options);
   const adapter = createServerAdapter(router);
@@ -31,7 +31,7 @@ export function createListener(options: ListenerOptions): RequestListener {
       log.noteError(error);
       const { method = '', url = '' } = request;
       logDone({ log, method, path: pathOf(url), status: 500, started }, options);
-      // An answer that is under way cannot be taken back: its reader must see that it is not whole.
+      // A response that has begun cannot be replaced: break the connection, so that the client sees it is incomplete.
       if (response.headersSent) return response.destroy();
       const headers = commonHeaders(options, log, request.headers.origin);
       return response.writeHead(500, { ...headers, 'content-length': 0 }).end();
@@ -42,7 +42,7 @@ export function createListener(options: ListenerOptions): RequestListener {
     const target = readTarget(request);
     const refusal = refusalOf(request, target, options);
     if (refusal) return refuse(request, response, refusal);
-    // The rest of the server sees the target in origin-form, and one name for this server, whatever it was called.
+    // Handlers see the target in origin-form and one fixed Host.
     request.url = target!.url;
     request.headers.host = AUTHORITY;
     if (isPlain(request, options.bodyBytes)) return answerPlain(request, response);
@@ -52,23 +52,23 @@ export function createListener(options: ListenerOptions): RequestListener {
   async function answerPlain(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const started = performance.now();
     const body = await readBody(request).catch(() => null);
-    // Its sender is gone: there is nobody to answer.
+    // The client has disconnected.
     if (body === null) return;
     const log = logOf(request);
     const { authorization = null, accept = null } = request.headers;
     const plain = { body: body.toString('utf8'), authorization, accept, log };
-    const found = await options
+    const fast = await options
       .plainGraphQL(plain)
       .catch((error: unknown) => unexpected(error, { log, path: GRAPHQL_PATH, accept }));
-    if (found === null) return send(request, response, await router(toRequest(request, body, log.requestId)));
+    if (fast === null) return send(request, response, await router(toRequest(request, body, log.requestId)));
     const headers = commonHeaders(options, log, request.headers.origin);
-    if (found instanceof Response) await send(request, response, withHeaders(found, headers));
-    else await write(request, response, { status: 200, headers, page: null, ...found });
-    const { status } = found instanceof Response ? found : { status: 200 };
+    if (fast instanceof Response) await send(request, response, withHeaders(fast, headers));
+    else await write(request, response, { status: 200, headers, page: null, ...fast });
+    const { status } = fast instanceof Response ? fast : { status: 200 };
     reportDone({ log, method: 'POST', path: GRAPHQL_PATH, route: GRAPHQL_PATH, status, started }, options);
   }
 
-  /** Answers what no route is asked about. */
+  /** Answers a request that is refused before routing. */
   async function refuse(request: IncomingMessage, response: ServerResponse, problem: Problem): Promise<void> {
     const started = performance.now();
     const path = pathOf(request.url ?? '');
@@ -90,13 +90,13 @@ const MALFORMED: Problem = {
   code: 'BAD_REQUEST',
   message: 'The Host or the request target is malformed',
 };
-/** RFC 9110, section 15.5.20. A page whose own name was made to resolve to this machine would else be of our origin. */
+/** RFC 9110, section 15.5.20. Prevents DNS rebinding: a site whose name resolves to this machine would share our origin. */
 const MISDIRECTED: Problem = {
   status: 421,
   code: 'MISDIRECTED_REQUEST',
   message: 'Without an AUTH_ISSUER this server answers to localhost and loopback addresses only',
 };
-/** A `Request` cannot be made for TRACE, and no route has any use for another method. */
+/** A `Request` cannot be created for TRACE, and no route supports other methods. */
 const UNKNOWN_METHOD: Problem = {
   status: 405,
   code: 'METHOD_NOT_ALLOWED',
@@ -113,12 +113,12 @@ function refusalOf(
   if (target === null) return MALFORMED;
   if (loopbackOnly && target.hostname !== null && !isLoopback(target.hostname)) return MISDIRECTED;
   if (!METHODS.includes(method)) return UNKNOWN_METHOD;
-  // A preflight is of no path: the page must be able to read what its request is told.
-  const followed = method === 'OPTIONS' || target.path === GRAPHQL_PATH || isUnambiguous(target.path);
-  return followed ? null : AMBIGUOUS;
+  // Preflights pass on every path, so that the page can read the error of its actual request.
+  const allowed = method === 'OPTIONS' || target.path === GRAPHQL_PATH || isUnambiguous(target.path);
+  return allowed ? null : AMBIGUOUS;
 }
 
-/** Bearers of a token who announce a JSON body within the limit; everything else is the router's, also to refuse. */
+/** Whether this is a GraphQL POST with a token and a JSON body within the limit. The router handles all other requests. */
 function isPlain({ method, url, headers }: IncomingMessage, bodyBytes: number): boolean {
   return (
     method === 'POST' &&
@@ -131,7 +131,7 @@ function isPlain({ method, url, headers }: IncomingMessage, bodyBytes: number): 
   );
 }
 
-/** The whole body; node:http lets no more come than was announced. Rejects when the connection breaks. */
+/** Reads the whole body; node:http bounds it by Content-Length. Rejects if the connection breaks. */
 async function readBody(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -143,12 +143,12 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
 }
 
 function toRequest({ headers, url }: IncomingMessage, body: Buffer, requestId: string): Request {
-  const given = Object.entries(headers).flatMap(([name, value]) =>
+  const entries = Object.entries(headers).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, String(value)] as [string, string]],
   );
   return new Request(`http://${AUTHORITY}${url}`, {
     method: 'POST',
-    headers: [...given.filter(([name]) => name !== REQUEST_ID_HEADER), [REQUEST_ID_HEADER, requestId]],
+    headers: [...entries.filter(([name]) => name !== REQUEST_ID_HEADER), [REQUEST_ID_HEADER, requestId]],
     body: new Uint8Array(body),
   });
 }
@@ -158,10 +158,10 @@ function withHeaders(response: Response, headers: Record<string, string>): Respo
   return response;
 }
 
-/** Compressible answers of any size vary by it, and so does the 304 that stands for one (RFC 9110, section 15.4.5). */
+/** Vary of compressible responses of any size, and of the 304 in place of one (RFC 9110, section 15.4.5). */
 const VARY = 'Accept-Encoding';
 
-/** Sends an answer: whole and compressed if it can be, else as it comes. */
+/** Sends a response: buffered and compressed if its type is compressible, otherwise streamed. */
 async function send(request: IncomingMessage, response: ServerResponse, answer: Response): Promise<void> {
   const contentType = answer.headers.get('content-type') ?? '';
   if (answer.status === 304) answer.headers.append('vary', VARY);
@@ -181,7 +181,7 @@ type Written = {
   headers: Record<string, string>;
   contentType: string;
   body: string | Buffer;
-  /** The entity tag of a page that is the same for everybody; null for any other answer. */
+  /** The entity tag of a page that is the same for all clients; null for any other response. */
   page: string | null;
 };
 
@@ -194,6 +194,6 @@ async function write(request: IncomingMessage, response: ServerResponse, answer:
     'content-type': answer.contentType,
     'content-length': Buffer.byteLength(body),
   });
-  // A text, which node:http sends together with the headers: a buffer would be a second write.
+  // node:http sends a string together with the headers; a buffer would be a second write.
   response.end(body);
 }

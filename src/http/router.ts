@@ -1,4 +1,4 @@
-// From a request to the face that answers it, and the last exit of errors.
+// Routes requests to the APIs and probes, and answers every unexpected error.
 import type { Logger } from 'pino';
 import { isDirectoryError, refuse } from '../model/errors.ts';
 import type { FastPath } from '../model/plain-request.ts';
@@ -14,13 +14,13 @@ export type RouterOptions = {
   rest: (request: Request, log: RequestLog) => Promise<Response>;
   /** The fast path of GraphQL; `graphql` answers the requests for which it returns null. */
   plainGraphQL: FastPath;
-  /** Resolves while the database and the keys of tokens are there. */
+  /** Resolves if the database and the token keys are available. */
   ready: () => Promise<unknown>;
   bodyBytes: number;
   restBodyBytes: number;
-  /** Whose pages may read the answers. */
+  /** Origins that may read responses. */
   corsOrigins: CorsOrigins;
-  /** Segments of paths that may be logged. */
+  /** Path segments that may be logged. */
   words: ReadonlySet<string>;
   metrics: Metrics;
   logger: Logger;
@@ -28,7 +28,7 @@ export type RouterOptions = {
 
 export type Router = (request: Request) => Promise<Response>;
 
-/** Answers every request; whatever fails below becomes a 500 that names the request and nothing else. */
+/** Creates the router. Any error that a route throws becomes a 500 that contains only the request id. */
 export function createRouter(options: RouterOptions): Router {
   const routes: Record<string, Route> = { ...ROUTES, [READY_PATH]: readiness(options) };
   return async (request) => {
@@ -41,7 +41,7 @@ export function createRouter(options: RouterOptions): Router {
     const route = name === undefined ? notFound : (routes[name] ?? rest);
     let response: Response;
     try {
-      // Before anybody asks for a token, which a preflight never has.
+      // Preflights have no token, so they are answered before authentication.
       response = isPreflight(request)
         ? preflightResponse(request, options.corsOrigins)
         : await route(request, { ...options, ...asked, log });
@@ -60,7 +60,7 @@ export function createRouter(options: RouterOptions): Router {
   };
 }
 
-/** Headers of every answer, refusals too, whichever way a request takes. */
+/** Headers of every response, errors included, on the fast path and in the router. */
 export const commonHeaders = (
   { corsOrigins }: RouterOptions,
   { requestId }: RequestLog,
@@ -79,13 +79,13 @@ type Done = {
   started: number;
 };
 
-/** Counts and logs a request that has its answer. */
+/** Counts and logs an answered request. */
 export function reportDone({ route, ...request }: Done & { route: string }, options: RouterOptions): void {
   const seconds = logDone(request, options);
   options.metrics.requestDone(route, request.status, seconds);
 }
 
-/** Writes the one line that a request has in the log; gives the seconds that it took. */
+/** Writes the request's log line; returns its duration in seconds. */
 export function logDone({ log, path, started, ...request }: Done, { logger, words }: RouterOptions): number {
   const seconds = (performance.now() - started) / 1_000;
   const { level, message, fields } = log.line;
@@ -93,7 +93,7 @@ export function logDone({ log, path, started, ...request }: Done, { logger, word
   return seconds;
 }
 
-/** The constant segments of the routes here and of these paths; any other segment may be an id, an address or a token. */
+/** The constant segments of all routes. Any other segment may be an id, an address or a token, and is masked in logs. */
 export function routeWords(paths: readonly string[]): ReadonlySet<string> {
   const segments = [READY_PATH, ...Object.keys(ROUTES), ...paths].flatMap((path) => path.split('/'));
   return new Set(segments.filter((segment) => !/[:*]/.test(segment)));
@@ -105,7 +105,7 @@ const withoutIds = (path: string, words: ReadonlySet<string>): string =>
     .map((segment) => (words.has(segment) ? segment : '*'))
     .join('/');
 
-/** The last exit of errors: logged whole, answered with nothing but the request's id. */
+/** Logs an unexpected error in full and answers 500 with only the request's id. */
 export function unexpected(error: unknown, { log, ...asked }: Asked & { log: RequestLog }): Response {
   log.noteError(error);
   return problemResponse(asked, {
@@ -118,7 +118,7 @@ export function unexpected(error: unknown, { log, ...asked }: Asked & { log: Req
 
 type Route = (request: Request, context: RouterOptions & Asked & { log: RequestLog }) => Promise<Response>;
 
-/** A route that is only read. */
+/** A route that accepts only GET and HEAD. */
 const read =
   (answer: Route): Route =>
   async (request, context) => {
@@ -133,7 +133,7 @@ const read =
 
 const READY_PATH = '/readyz';
 
-/** Probes come every few seconds: why the server is not ready is logged when it changes, not with each of them. */
+/** The readiness probe. Probes come every few seconds, so a reason is logged only when it changes. */
 function readiness({ ready }: RouterOptions): Route {
   let logged: string | null = null;
   return read(async (_request, { log }) =>
@@ -143,13 +143,13 @@ function readiness({ ready }: RouterOptions): Route {
         return Response.json({ status: 'ready' });
       },
       (error) => {
-        const known = isDirectoryError(error)
+        const refusal = isDirectoryError(error)
           ? error
           : refuse.unavailable('The database does not answer', error);
-        if (known.message !== logged) log.noteError(known);
-        logged = known.message;
+        if (refusal.message !== logged) log.noteError(refusal);
+        logged = refusal.message;
         return Response.json(
-          { status: 'unavailable', reason: known.message },
+          { status: 'unavailable', reason: refusal.message },
           { status: 503, headers: { 'retry-after': '1' } },
         );
       },
@@ -176,5 +176,5 @@ const notFound: Route = async (_request, asked) =>
   problemResponse(asked, {
     status: 404,
     code: 'NOT_FOUND',
-    message: 'Nothing answers here; GraphQL is at /graphql, the reference of REST at /docs',
+    message: 'Not Found: GraphQL is at /graphql, the REST reference at /docs',
   });

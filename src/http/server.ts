@@ -1,4 +1,4 @@
-// The listening server: node:http, with timeouts, and a stop that lets requests finish.
+// The listening HTTP server: timeouts, answers to broken requests, and a graceful stop.
 import {
   createServer,
   type RequestListener,
@@ -13,16 +13,16 @@ import { type CorsOrigins, corsHeaders } from './cors.ts';
 export type ListenOptions = {
   host: string;
   port: number;
-  /** Milliseconds until a client must have sent its request, and its headers. */
+  /** Milliseconds within which a client must send the whole request, and its headers. */
   timeouts: { request: number; headers: number };
-  /** Whose pages may read what is answered to requests that break off; none by default. */
+  /** Origins that may read the responses to broken requests; none by default. */
   corsOrigins?: CorsOrigins;
 };
 
-/** How often connections are held to the timeouts, in ms: node's own half a minute would add to each of them. */
+/** Interval of node's timeout check, in ms. Its default of 30 seconds would be added to each timeout. */
 const TIMEOUT_CHECK = 100;
 
-/** How often a stop looks for connections that have turned idle, in ms: far below what anyone waits for. */
+/** Interval at which a stop closes idle connections, in ms: short enough not to delay the stop noticeably. */
 const IDLE_CHECK = 50;
 
 export type Listening = { url: string; server: Server; stop(): Promise<void> };
@@ -47,7 +47,7 @@ export async function listen(
     server,
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      // A connection that is kept alive turns idle only when its request is answered.
+      // A keep-alive connection becomes idle only after its request is answered.
       const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK);
       await closed;
       clearInterval(idle);
@@ -55,7 +55,7 @@ export async function listen(
   };
 }
 
-/** What node answers to a request that breaks off, by the code of the error; 400 for all others. */
+/** Node's statuses for broken requests, by error code; 400 for all other codes. */
 const STATUS: Record<string, number> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
@@ -63,8 +63,8 @@ const STATUS: Record<string, number> = {
 };
 
 /**
- * Answers what is no whole request as node does, with CORS headers beside. The origin is known once all headers have come;
- * before that a page can read the answer only where any origin may.
+ * Answers malformed or incomplete requests as node does, but with CORS headers. The origin is known once all headers have
+ * arrived; before that, a page can read the response only if all origins are allowed.
  */
 function answerBroken(server: Server, origins: CorsOrigins): void {
   const latest = new WeakMap<Duplex, ServerResponse>();
@@ -72,7 +72,7 @@ function answerBroken(server: Server, origins: CorsOrigins): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const response = latest.get(socket);
     const open = response && !response.writableFinished ? response : null;
-    // An answer that is under way cannot be followed by another.
+    // A response has begun, so no other can be sent.
     if (!socket.writable || open?.headersSent) return socket.destroy(error);
     const status = STATUS[error.code ?? ''] ?? 400;
     const headers = { connection: 'close', ...corsHeaders(origins, open?.req.headers.origin) };

@@ -1,7 +1,7 @@
-// Who is calling: what the token said, reduced to what access decides on.
+// The caller of a request: the parts of its token that access control uses.
 import type { PartnerId, TenantId, UserId } from './ids.ts';
 
-/** Tenants in sight: all, those of one partner, or one. */
+/** The tenants that a caller can see: all, those of one partner, or one. */
 export type Visibility =
   | { readonly kind: 'all' }
   | { readonly kind: 'partner'; readonly partnerId: PartnerId }
@@ -10,21 +10,19 @@ export type Visibility =
 export type CallerRole = 'SUPER_ADMIN' | 'PLATFORM' | 'PARTNER_ADMIN' | 'TENANT_ADMIN' | 'SERVICE' | 'USER';
 
 type CallerBase = {
-  /** The token's `sub`: a user id, or a client id for services. Written into history and events. */
+  /** The token's `sub`: a user id, or a client id for services. Recorded in history and events. */
   readonly subject: string;
-  /** Subjects acting for `subject`, innermost last (RFC 8693 `act`). */
-  readonly actors: readonly string[];
 };
 
-/** Administers or reads every group of the tenants in sight. */
+/** A caller that administers or reads every group of the tenants it can see. */
 export type DirectoryCaller = CallerBase & {
   readonly role: Exclude<CallerRole, 'USER'>;
   readonly visibility: Visibility;
-  /** Whether what is seen may also be changed. */
+  /** Whether the caller may change what it can see. */
   readonly mayChange: boolean;
 };
 
-/** Sees itself, and id, name and type of the groups it is an effective member of. Changes nothing. */
+/** An end user: sees itself, and id, name and type of the groups it is an effective member of. Changes nothing. */
 export type UserCaller = CallerBase & {
   readonly role: 'USER';
   readonly userId: UserId;
@@ -33,5 +31,8 @@ export type UserCaller = CallerBase & {
 
 export type Caller = DirectoryCaller | UserCaller;
 
-/** Whether the caller is a plain user, who sees only itself and its groups. */
+/** Resolves to the caller that an Authorization header names; rejects with UNAUTHENTICATED, FORBIDDEN or UNAVAILABLE. */
+export type Authenticate = (authorization: string | null) => Promise<Caller>;
+
+/** Whether the caller is an end user, who sees only itself and its groups. */
 export const isUserCaller = (caller: Caller): caller is UserCaller => caller.role === 'USER';

@@ -1,19 +1,17 @@
-// Every way an operation can be refused: codes and what each carries. No HTTP here: each face maps the codes.
-import type { RefusedToken } from './refused-token.ts';
-
-/** The three counts that keep a group from being deleted under BLOCK. */
+// Error codes of all operations, and the details of each. They know nothing of HTTP: each API maps them to its responses.
+/** The counts that prevent the deletion of a group under BLOCK. */
 export type NotEmptyCounts = { members: number; children: number; nestedGroups: number };
-/** One breach of an input rule. `path` locates it inside the input, e.g. `["users", "0", "email"]`. */
+/** One validation error. `path` locates it inside the input, e.g. `["users", "0", "email"]`. */
 export type FieldFault = { path: string[]; message: string };
-/** A step of a cycle: the first and the last are the same group. */
+/** One group of a cycle. The first and last groups of a cycle are the same. */
 export type CycleStep = { id: string; name: string };
 
 export type ErrorDetails = {
-  /** An input breaks a rule; every breach is listed. */
+  /** The input is invalid; every validation error is listed. */
   VALIDATION_FAILED: { fields: FieldFault[] };
-  /** The id is not one the caller can see; the same answer as for an id never issued. */
+  /** The id does not exist or is not visible to the caller: both get the same answer. */
   NOT_FOUND: { id: string };
-  /** A live sibling has that name, ignoring case. `names` lists each clash. */
+  /** Live siblings already have these names, ignoring case. */
   NAME_TAKEN: { names: string[] };
   /** BLOCK: the group still has members, children or nested groups. */
   GROUP_NOT_EMPTY: { counts: NotEmptyCounts };
@@ -21,22 +19,22 @@ export type ErrorDetails = {
   CYCLE: { path: CycleStep[] };
   /** Users that do not exist in the group's tenant. */
   UNKNOWN_USERS: { userIds: string[] };
-  /** Both ends are visible to the caller, but in different tenants. */
+  /** Both ends are visible to the caller, but belong to different tenants. */
   OTHER_TENANT: { id: string };
-  /** `expectedVersion` is stale. */
+  /** The group has changed since `expectedVersion`. */
   VERSION_CONFLICT: { currentVersion: number };
-  /** A bound of the domain or of the server is exceeded. */
+  /** A limit of the domain or of the server is exceeded. */
   LIMIT_EXCEEDED: { limit: number };
-  /** Visible to the caller, but not for it to change. */
+  /** The caller can see the object but may not change it, or its token grants nothing here. */
   FORBIDDEN: Record<never, never>;
-  /** No token, or one that does not hold. */
+  /** The token is missing, invalid or expired. */
   UNAUTHENTICATED: Record<never, never>;
-  /** The database or the keys cannot be reached, or took too long; trying again may help. */
+  /** The database or the token keys are unavailable or too slow; a retry may succeed. */
   UNAVAILABLE: Record<never, never>;
 };
 export type ErrorCode = keyof ErrorDetails;
 
-/** A refusal that callers may see whole: message and details hold nothing hidden from them. */
+/** An error that callers may see in full: its message and details reveal nothing that is hidden from them. */
 export class DirectoryError<Code extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'DirectoryError';
   readonly code: Code;
@@ -49,13 +47,23 @@ export class DirectoryError<Code extends ErrorCode = ErrorCode> extends Error {
   }
 }
 
-/** Whether the error is a refusal, and, if a code is given, that one. */
+/** Whether the error is a DirectoryError, with this code if one is given. */
 export function isDirectoryError<Code extends ErrorCode>(
   error: unknown,
   code?: Code,
 ): error is DirectoryError<Code> {
   return error instanceof DirectoryError && (code === undefined || error.code === code);
 }
+
+/** Why a token was refused, and unverified claims that help to diagnose it. Only logged. Never holds the token itself. */
+export type RefusedToken = {
+  reason: string;
+  issuer?: unknown;
+  audience?: unknown;
+  keyId?: unknown;
+  algorithm?: unknown;
+  expires?: unknown;
+};
 
 export const refuse = {
   validation: (fields: FieldFault[]) =>
@@ -91,10 +99,10 @@ export const refuse = {
       currentVersion,
     }),
   limit: (limit: number, message: string) => new DirectoryError('LIMIT_EXCEEDED', message, { limit }),
-  /** `token` is of one that lets its bearer do nothing here: for the log alone. */
+  /** `token` describes a token that grants nothing here; it is only logged. */
   forbidden: (message = 'You may see this, but not change it', token?: RefusedToken) =>
     new DirectoryError('FORBIDDEN', message, {}, token && { cause: token }),
-  /** `token` says why a token that was given is refused: for the log alone. */
+  /** `token` says why the token that was sent is refused; it is only logged. */
   unauthenticated: (message: string, token?: RefusedToken) =>
     new DirectoryError('UNAUTHENTICATED', message, {}, token && { cause: token }),
   unavailable: (message: string, cause?: unknown) =>

@@ -1,4 +1,4 @@
-// Groups: the rules of their fields, and the input of the operations that create, change and list them.
+// Groups: the rules of their fields, and the inputs of the operations that create, change and list them.
 import { z } from 'zod';
 import { groupId, partnerId, tenantId, userId } from './ids.ts';
 import { jsonObject } from './json.ts';
@@ -7,10 +7,11 @@ import { freeText, nameLine, searchText } from './text.ts';
 export const GROUP_TYPES = ['SECURITY', 'DISTRIBUTION'] as const;
 export type GroupType = (typeof GROUP_TYPES)[number];
 
-/** Levels of the hierarchy, and groups on a path of the nesting: deeper structures are mistakes, and cost every read. */
+/** Maximum levels of the hierarchy, and groups on a path of nestings: deeper structures are mistakes and slow every read. */
 export const MAX_DEPTH = 32;
-/** Ids in one call: the largest batch that stays well inside the statement timeout. */
+/** Maximum ids per call: a batch of this size stays well inside the statement timeout. */
 export const MAX_IDS_PER_CALL = 1_000;
+/** Maximum characters of a description: a page of text. */
 export const MAX_DESCRIPTION = 4_096;
 
 const name = nameLine(z.string('must be text, and cannot be cleared'));
@@ -31,7 +32,7 @@ export const createGroupInput = z.object({
 });
 export type CreateGroupInput = z.input<typeof createGroupInput>;
 
-/** Input of updateGroup: absent leaves a field as it is, null clears it; a null name is refused. */
+/** Input of updateGroup. Omitted fields are left unchanged; null clears a field. A null name is refused. */
 export const updateGroupInput = z.object({
   id: groupId,
   name: name.optional(),
@@ -53,14 +54,14 @@ export const deleteGroupInput = z.object({
 });
 export type DeleteGroupInput = z.input<typeof deleteGroupInput>;
 
-/** A deleted group can be restored for this long. */
+/** Days during which a deleted group can be restored. */
 export const RESTORE_DAYS = 30;
 
 /** Input of restoreGroup. */
 export const restoreGroupInput = z.object({ id: groupId, includeDescendants: z.boolean().nullish() });
 export type RestoreGroupInput = z.input<typeof restoreGroupInput>;
 
-/** Filter of a list of groups; `parentGroupId: null` asks for roots. */
+/** Filter of a list of groups; `parentGroupId: null` selects roots. */
 export const groupFilter = z.object({
   search: searchText.nullish(),
   tenantId: tenantId.nullish(),

@@ -1,4 +1,4 @@
-// Ids: a prefix that tells the type, an underscore, and a random part. One id serves every face.
+// Ids: a prefix that names the type, an underscore and a random part. All APIs use the same ids.
 import { customAlphabet } from 'nanoid';
 import { z } from 'zod';
 
@@ -11,7 +11,7 @@ export type UserId = Id<'user'>;
 export type GroupId = Id<'group'>;
 export type DeletionId = Id<'deletion'>;
 
-/** Prefix of each kind of id. `del_` names one deletion and is not part of the API. */
+/** Prefix of each kind of id. `del_` identifies a deletion and is not part of the API. */
 export const ID_PREFIXES = {
   partner: 'prt',
   tenant: 'tnt',
@@ -22,23 +22,23 @@ export const ID_PREFIXES = {
 export type IdKind = keyof typeof ID_PREFIXES;
 type IdOf = { partner: PartnerId; tenant: TenantId; user: UserId; group: GroupId; deletion: DeletionId };
 
-/** 16 of 62 characters: 95 random bits, so ids cannot be guessed and need no coordination to be unique. */
+/** 16 of 62 characters: 95 random bits, so that ids cannot be guessed and are unique without coordination. */
 const randomPart = customAlphabet('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789', 16);
 
-/** Ids that came from elsewhere are kept, so the random part may be any URL-safe text of at most this length. */
+/** Maximum length of the random part. Imported ids are preserved, so it may be any URL-safe text up to this length. */
 const MAX_RANDOM_PART = 64;
 
-/** A fresh id of the given kind. */
+/** Generates an id of this kind. */
 export function newId<Kind extends IdKind>(kind: Kind): IdOf[Kind] {
   return `${ID_PREFIXES[kind]}_${randomPart()}` as IdOf[Kind];
 }
 
-/** Whether the text has the form of an id of that kind; says nothing about existence. */
+/** Whether the text has the format of an id of this kind; the id need not exist. */
 export function isIdOf<Kind extends IdKind>(kind: Kind, text: string): text is IdOf[Kind] {
   return idPatterns[kind].test(text);
 }
 
-/** The kind that an id's prefix names, or null if the text is no id. */
+/** The kind of an id, by its prefix; null if the text is not an id. */
 export function kindOfId(text: string): IdKind | null {
   return (Object.keys(ID_PREFIXES) as IdKind[]).find((kind) => isIdOf(kind, text)) ?? null;
 }

@@ -1,8 +1,8 @@
-// Reads an operation's input through its zod schema, turning every fault into one refusal.
+// Validates an operation's input by its zod schema.
 import type { z } from 'zod';
 import { refuse } from './errors.ts';
 
-/** The input as its schema gives it back; refused with each fault of it, not only the first. */
+/** Returns the parsed input. Throws one VALIDATION_FAILED that lists every validation error. */
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;

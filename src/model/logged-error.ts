@@ -1,14 +1,14 @@
-// An error as logs may hold it: what went wrong and where, and none of the data that it went wrong with.
+// Serializes errors for logs: what failed and where, without the data involved.
 
-/** Logged fields, beside type, message, stack and causes. Others, such as pg's `detail`, may hold rows and parameters. */
+/** Further fields that are logged. Others, such as pg's `detail`, may contain rows and parameters. */
 const FIELDS = ['code', 'severity', 'schema', 'table', 'column', 'constraint'];
 
-/** Causes of causes that are logged. */
+/** Maximum depth of logged causes: a chain of causes may be circular. */
 const MAX_CAUSES = 8;
 
 export type LoggedError = { type: string; message: string; [field: string]: unknown };
 
-/** For the `err` of all log lines. */
+/** The serialized error for the `err` field of log lines. */
 export function loggedError(error: unknown, depth = 0): LoggedError {
   const message = loggedMessage(error);
   if (!(error instanceof Error)) return { type: typeof error, message };
@@ -23,31 +23,31 @@ export function loggedError(error: unknown, depth = 0): LoggedError {
     ),
     stack: `${error.name}: ${message}${framesOf(error)}`,
     ...(cause !== undefined && depth < MAX_CAUSES && { cause: deeper(cause) }),
-    // Of a connection that failed on each address of a host.
+    // AggregateError: for example a connection that failed on each address of a host.
     ...(Array.isArray(errors) && depth < MAX_CAUSES && { errors: errors.map(deeper) }),
   };
 }
 
-/** SQLSTATEs of class 22, data exceptions: their messages quote the value. All others quote names of the schema. */
+/** SQLSTATEs of class 22 (data exceptions): their messages quote values. Messages of other classes quote schema names. */
 const DATA_EXCEPTION = /^22...$/;
 
-/** The message of an error, with a value that it quotes masked. */
+/** The error's message, with a quoted value masked. */
 export function loggedMessage(error: unknown): string {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : `a thrown ${typeof error}`;
   return quotesValue(error) ? error.message.replace(/".*"/s, '"…"') : error.message;
 }
 
-/** Whether the error, or a cause that its message may repeat, is about a value: of a statement, or of a JSON text. */
+/** Whether the message may quote a value: the error or one of its causes is a data exception or a JSON syntax error. */
 function quotesValue(error: Error): boolean {
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < MAX_CAUSES; depth += 1) {
-    const { code } = at as { code?: unknown };
-    if (at instanceof SyntaxError || (typeof code === 'string' && DATA_EXCEPTION.test(code))) return true;
-    at = at.cause;
+  for (let inner: unknown = error, depth = 0; inner instanceof Error && depth < MAX_CAUSES; depth += 1) {
+    const { code } = inner as { code?: unknown };
+    if (inner instanceof SyntaxError || (typeof code === 'string' && DATA_EXCEPTION.test(code))) return true;
+    inner = inner.cause;
   }
   return false;
 }
 
-/** The lines of the stack below its message, which they repeat. */
+/** The stack's frames, without the message that precedes them. */
 function framesOf({ stack = '', message }: Error): string {
   const after = stack.indexOf(message) + message.length;
   const frames = stack.slice(stack.includes(message) ? after : 0);

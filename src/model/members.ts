@@ -1,4 +1,4 @@
-// Direct and effective members: the input of the operations that list and change them.
+// Direct and effective members: the inputs of the operations that list and change them.
 import { z } from 'zod';
 import { groupId, userId } from './ids.ts';
 

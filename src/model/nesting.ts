@@ -1,8 +1,8 @@
-// Nesting: the input of the operations that nest groups in a group.
+// Nesting: the inputs of the operations that add and remove nested groups.
 import { z } from 'zod';
 import { groupId } from './ids.ts';
 
-/** Children in one call: each costs a walk of what it reaches. */
+/** Maximum children per call: each requires a traversal of all groups nested in it. */
 export const MAX_CHILDREN_PER_CALL = 100;
 
 /** Input of addNestedGroups. */

@@ -1,4 +1,4 @@
-// Pages of a list: what may be asked for, and what comes back (Relay Cursor Connections Specification, or numbered).
+// Pages of a list: arguments and results, by cursor (Relay Cursor Connections Specification) or by page number.
 import { refuse } from './errors.ts';
 
 /** Page size without an argument. */
@@ -6,7 +6,7 @@ export const DEFAULT_PAGE_SIZE = 20;
 /** The largest page: enough for any screen, small enough to stay one cheap statement. */
 export const MAX_PAGE_SIZE = 100;
 
-/** The last page that may be asked for by number: beyond any list, and its offset is still exact in JSON and SQL. */
+/** The largest page number: beyond the end of any list, while its offset is still exact in JSON and SQL. */
 export const MAX_PAGE_NUMBER = 1_000_000_000;
 
 export type PageArgs = {
@@ -14,13 +14,13 @@ export type PageArgs = {
   after?: string | null | undefined;
   last?: number | null | undefined;
   before?: string | null | undefined;
-  /** Rows to pass over first, for lists that are read by page number. What is passed over is read: cursors are cheaper. */
+  /** Rows to skip, for lists read by page number. The database reads skipped rows, so cursors are cheaper. */
   offset?: number | undefined;
-  /** Whether there are pages before and after will not be asked; the page may then say that there are none. */
+  /** Whether pageInfo is not selected. The page may then report that no other page exists. */
   skipPageInfo?: boolean;
 };
 
-/** A validated page request: `size` rows counted from the front or from the back, between the two cursors. */
+/** A validated page request: the first or, if `backward`, the last `size` rows between the two cursors. */
 export type PageRequest = {
   readonly size: number;
   readonly backward: boolean;
@@ -30,7 +30,7 @@ export type PageRequest = {
   readonly skipPageInfo: boolean;
 };
 
-/** Rows in the list's order, whichever end they were counted from. */
+/** A page of rows, in the list's order also if `backward`. */
 export type Page<Row> = {
   readonly rows: readonly Row[];
   readonly cursors: readonly string[];
@@ -38,16 +38,16 @@ export type Page<Row> = {
   readonly hasPreviousPage: boolean;
 };
 
-/** The page of a list without rows. */
+/** The page of an empty list. */
 export const EMPTY_PAGE: Page<never> = { rows: [], cursors: [], hasNextPage: false, hasPreviousPage: false };
 
-/** The arguments of the page with that number, the first being 1. */
+/** The arguments of a page by its number, starting at 1. */
 export const numberedPage = (page: number, perPage: number): PageArgs => ({
   first: perPage,
   offset: (page - 1) * perPage,
 });
 
-/** Checks the four Relay arguments; refuses `first` with `last`, and sizes outside 0–100. A page of none has its total still. */
+/** Validates the Relay arguments. Refuses `first` with `last`, and sizes outside 0–100; 0 is useful with totalCount. */
 export function pageRequest({
   first,
   after,

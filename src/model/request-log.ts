@@ -1,11 +1,11 @@
-// What the log is to say of one request: collected while it is answered, written as one line when it is.
+// The log entry of one request: collected while the request is handled, written as one line afterwards.
 import type { Caller } from './caller.ts';
 import { isDirectoryError } from './errors.ts';
 import { loggedMessage } from './logged-error.ts';
 
-/** Other errors of an answer that are named beside the first: enough to tell two faults apart. */
+/** Maximum further errors that are logged by message: enough to tell different failures apart. */
 const MAX_OTHERS = 5;
-/** Characters of each: the first error has its stack, the others need only be told apart. */
+/** Characters of each further message: enough to tell messages apart. Only the logged error has a stack. */
 const MAX_MESSAGE = 200;
 
 const SEVERITY = { info: 0, warn: 1, error: 2 } as const;
@@ -14,8 +14,8 @@ export type LogLevel = keyof typeof SEVERITY;
 type Noted = { level: LogLevel; message: string; fields: Record<string, unknown> };
 
 /**
- * One request's entry. However many fields of an answer fail, it holds the first of the gravest errors whole, how many
- * there were, and the distinct messages of a few more.
+ * The log entry of one request. However many fields of a response fail, it holds the first error of the highest level in
+ * full, the number of errors, and the distinct messages of a few more.
  */
 export class RequestLog {
   readonly requestId: string;
@@ -28,12 +28,12 @@ export class RequestLog {
     this.requestId = requestId;
   }
 
-  /** Notes who asks. */
+  /** Records the caller. */
   noteCaller(caller: Caller): void {
     this.#caller = caller;
   }
 
-  /** Notes what went wrong; refusals that say all there is to know to the caller are left out. */
+  /** Records an error. Refusals that tell the caller everything are not logged. */
   noteError(error: unknown): void {
     const noted = notedOf(error);
     if (!noted) return;
@@ -44,7 +44,7 @@ export class RequestLog {
     if (!this.#gravest || SEVERITY[noted.level] > SEVERITY[this.#gravest.level]) this.#gravest = noted;
   }
 
-  /** The line: how grave it is, its words, and its fields beside those of the request itself. */
+  /** The log line: its level, message and fields, without the fields of the HTTP request. */
   get line(): Noted {
     const { level, message, fields } = this.#gravest ?? { level: 'info', message: 'request', fields: {} };
     const first = loggedMessage(fields.err).slice(0, MAX_MESSAGE);
@@ -63,19 +63,19 @@ export class RequestLog {
   }
 }
 
-/** What an error is to the log: null for refusals, which are answers like any other. */
+/** The log line of an error; null for refusals, which are ordinary responses. */
 function notedOf(error: unknown): Noted | null {
   if (!isDirectoryError(error))
     return { level: 'error', message: 'unexpected error', fields: { err: error } };
   const { code, message, cause } = error;
   if (code === 'UNAVAILABLE') return { level: 'warn', message, fields: { err: cause ?? error } };
-  // A request without a token is none of the operator's business; a token that is refused may be.
+  // A missing token is not worth a log line; a refused token may be.
   if ((code === 'UNAUTHENTICATED' || code === 'FORBIDDEN') && cause)
     return { level: 'warn', message, fields: { token: cause } };
   return null;
 }
 
-/** By whom, and for which tenant or partner; who sees everything asks for none. */
+/** The caller's subject, and its tenant or partner if it is limited to one. */
 function callerFields(caller: Caller): Record<string, string> {
   const { subject } = caller;
   if (caller.role === 'USER') return { subject, tenantId: caller.tenantId };

@@ -1,31 +1,31 @@
-// Text: what may be stored, and by which keys two texts are the same and one is found in another.
+// Text: which texts may be stored, and the keys that compare and search them without case.
 import { z } from 'zod';
 
-/** The longest name, in characters, without the blanks around it. */
+/** Maximum characters of a name, not counting blanks around it. */
 export const MAX_LINE = 255;
-/** With them: blanks are stored too, and pages of names must stay small. */
+/** Maximum characters including blanks around it: blanks are stored too, and pages of names must stay small. */
 const MAX_PADDED_LINE = 1_024;
-/** The longest search text; longer ones match nothing sensible. */
+/** Maximum characters of a search text, as for a name. */
 const MAX_SEARCH = 255;
 
 const count = (text: string) => [...text].length;
 const atMost = (max: number) => `must have at most ${max} characters`;
 
-// C0 and C1 controls, lone surrogates and the line separators: none can be shown in a list, some cannot be stored.
+/** C0 and C1 controls, lone surrogates and line separators: none can be displayed in a list, some cannot be stored. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
-/** What PostgreSQL cannot store. */
+/** Characters that PostgreSQL cannot store. */
 const UNSTORABLE = /[\0\p{Cs}]/u;
-/** The other controls; tabs and line breaks are part of a text of several lines. */
+/** Control characters, except tabs and line breaks, which multi-line text may contain. */
 const CONTROL = /(?![\0\t\n\r])\p{Cc}/u;
-/** Anything that leaves a mark: not blanks, format characters or fillers, nor the braille pattern without dots. */
+/** A visible character: not a blank, format character or filler, nor the blank braille pattern. */
 const VISIBLE = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\u2800]/u;
 
-/** Whether a line can be shown in a list. */
+/** Whether the text can be displayed on one line of a list. */
 export const isPrintable = (text: string) => !UNPRINTABLE.test(text);
-/** Whether the text can be stored as it is. */
+/** Whether PostgreSQL can store the text. */
 export const isStorable = (text: string) => !UNSTORABLE.test(text);
 
-/** A line of at most 255 characters, the blanks around it not counted. It is stored as it came. */
+/** One line of at most 255 characters, not counting blanks around it. It is stored unchanged. */
 export const line = (schema: z.ZodString = z.string()) =>
   schema
     .refine((text) => count(text.trim()) <= MAX_LINE, atMost(MAX_LINE))
@@ -35,29 +35,29 @@ export const line = (schema: z.ZodString = z.string()) =>
     )
     .refine(isPrintable, 'must not contain control characters');
 
-/** A line with at least one character that can be seen. */
+/** One line with at least one visible character. */
 export const nameLine = (schema?: z.ZodString) =>
   line(schema)
     .refine((text) => text.trim() !== '', 'must not be empty')
     .refine((text) => text.trim() === '' || VISIBLE.test(text), 'must have a visible character');
 
-/** A text of several lines: tabs and line breaks are part of it. */
+/** Multi-line text: tabs and line breaks are allowed. */
 const lines = (schema: z.ZodString) =>
   schema
-    .refine(isStorable, 'must not contain NUL or half characters')
+    .refine(isStorable, 'must not contain NUL or lone surrogates')
     .refine((text) => !CONTROL.test(text), 'must not contain control characters but tabs and line breaks');
 
-/** A text of several lines, of at most so many characters. It is stored as it came. */
+/** Multi-line text of at most `max` characters. It is stored unchanged. */
 export const freeText = (max: number) => lines(z.string()).refine((text) => count(text) <= max, atMost(max));
 
-/** What a search looks for. */
+/** The text of a search. */
 export const searchText = lines(z.string().max(MAX_SEARCH, atMost(MAX_SEARCH)));
 
 /**
- * The text without case and normalisation: texts that differ only by upper, lower or title case, or by how their letters are
- * composed, have the same key. Lower case of upper case, as `ß` and `SS` differ in lower case alone; then what depends on the
- * place in a word (`σ`, `ς`) or on a language (`İ`, `i`) is made alike. Decomposed throughout, since upper case has no composed
- * form of some letters (`ΐ`).
+ * The text folded for case and normalization: texts that differ only in upper, lower or title case, or in how their letters
+ * are composed, have the same key. Text is lower-cased after upper-casing, because `ß` and `SS` differ in lower case only. Then
+ * forms that depend on the position in a word (`σ`, `ς`) or on the language (`İ`, `i`) are unified. Text is decomposed meanwhile,
+ * because some letters (`ΐ`) have no composed upper case.
  */
 export const caseKey = (text: string): string =>
   text
@@ -70,17 +70,17 @@ export const caseKey = (text: string): string =>
     .replaceAll(/i\p{M}+/gu, (dotted) => dotted.replaceAll('\u0307', ''))
     .normalize('NFC');
 
-/** By which siblings are compared and sorted: blanks around a name tell nobody two groups apart. */
+/** The key by which siblings are compared and sorted. Blanks around a name are ignored. */
 export const nameKey = (name: string): string => caseKey(name.trim());
 
-/** A line break inside a text, as search keys hold it: texts have no vertical tabs, and a line break ends a part of the key. */
+/** Replaces line breaks inside a part of a search key, where a line break separates parts. No text has a vertical tab. */
 const LINE_BREAK = '\v';
 const searched = (text: string): string => caseKey(text).replaceAll('\n', LINE_BREAK);
 
-/** What a substring search looks for: found in a `searchKey` within one part. */
+/** The term of a substring search. It matches within one part of a `searchKey`. */
 export const searchTerm = (text: string): string => searched(text.trim());
 
-/** What a substring search looks in: the key of each part, one a line. */
+/** The text that a substring search looks in: the folded parts, one per line. */
 export const searchKey = (...parts: (string | null | undefined)[]): string =>
   parts
     .filter((part) => part != null && part !== '')

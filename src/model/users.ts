@@ -1,8 +1,9 @@
-// Users, mirrored from the identity provider: the input of the operations that keep the mirror.
+// Users, mirrored from the identity provider: the inputs of the operations that update the mirror.
 import { z } from 'zod';
 import { tenantId, userId } from './ids.ts';
 import { isPrintable, line } from './text.ts';
 
+/** Maximum characters of an address: 64 before the @ and 255 behind it (RFC 5321, section 4.5.3.1). */
 const MAX_EMAIL = 320;
 
 const email = z

@@ -1,4 +1,4 @@
-// Groups of every tenant in sight: listed, created, read, updated and deleted.
+// Admin endpoints that list, create, read, update and delete groups of all visible tenants.
 
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { createGroup } from '../domain/commands/create-group.ts';
@@ -118,7 +118,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
         body: jsonRequest(GroupUpdate, BODIES.updateGroup),
       },
       responses: {
-        200: { ...json('The group as it is now.', AdminGroupEnvelope), headers: etags.etagHeaders },
+        200: { ...json('The updated group.', AdminGroupEnvelope), headers: etags.etagHeaders },
         ...changeRefusals,
       },
     }),
@@ -141,7 +141,7 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       description: [
         'Soft delete a group.',
         '',
-        'Child groups move to its parent and nested groups into the groups that it was nested in, as by the',
+        'Child groups move to its parent, and nested groups move into the groups that it was nested in: the',
         'strategy ORPHAN.',
       ].join('\n'),
       tags,

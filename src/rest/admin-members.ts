@@ -1,4 +1,4 @@
-// Members of a group in sight: direct and effective ones listed, direct ones added and removed.
+// Admin endpoints that list direct and effective members of a visible group, and add or remove direct members.
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { addGroupMembers } from '../domain/commands/add-members.ts';
 import { removeGroupMembers } from '../domain/commands/change-members.ts';
@@ -56,7 +56,10 @@ export function adminMembers(api: OpenAPIHono<RestEnv>): void {
       middleware: [jsonBody] as const,
       request: { params: groupPath, body: jsonRequest(UserIds, BODIES.addMembers) },
       responses: {
-        200: json('Who was added.', apiResponse('GroupMembersAdded', GroupMembersAdded)),
+        200: json(
+          'The users that were added, and those left unchanged.',
+          apiResponse('GroupMembersAdded', GroupMembersAdded),
+        ),
         ...changeRefusals,
       },
     }),
@@ -74,7 +77,7 @@ export function adminMembers(api: OpenAPIHono<RestEnv>): void {
       path: `${ONE}/members/{user_id}`,
       operationId: 'adminRemoveGroupMember',
       summary: 'Remove Group Member',
-      description: 'Remove a member from a group. Removing a user who is no member of it changes nothing.',
+      description: 'Remove a member from a group. Removing a user who is not a member changes nothing.',
       tags,
       request: { params: memberPath },
       responses: { 204: { description: 'Successful Response' }, ...readRefusals },
@@ -82,7 +85,7 @@ export function adminMembers(api: OpenAPIHono<RestEnv>): void {
     async (c) => {
       const { group_id: groupId, user_id: userId } = c.req.valid('param');
       await removeGroupMembers(c.var.directory, { groupId, userIds: [userId] }).catch((error) => {
-        // The user stands in the path: unknown means not found there, as for everything else in a path.
+        // The user id is part of the path, so an unknown user is 404, like any other unknown id in a path.
         throw isDirectoryError(error, 'UNKNOWN_USERS') ? refuse.notFound(userId) : error;
       });
       return c.body(null, 204);

@@ -1,4 +1,4 @@
-// Nesting around a group in sight: what is nested in it, what it is nested in, and changes of the former.
+// Admin endpoints that list a visible group's nested groups and parent groups, and add or remove nested groups.
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { addNestedGroups, removeNestedGroup } from '../domain/commands/nest-groups.ts';
 import { requireGroup } from '../domain/queries/groups.ts';
@@ -58,7 +58,10 @@ export function adminNesting(api: OpenAPIHono<RestEnv>): void {
       middleware: [jsonBody] as const,
       request: { params: groupPath, body: jsonRequest(GroupIds, BODIES.nestGroups) },
       responses: {
-        200: json('What was nested.', apiResponse('NestedGroupsAdded', NestedGroupsAdded)),
+        200: json(
+          'The groups that were nested, and those left unchanged.',
+          apiResponse('NestedGroupsAdded', NestedGroupsAdded),
+        ),
         ...changeRefusals,
       },
     }),

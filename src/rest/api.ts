@@ -1,6 +1,5 @@
-// The 19 operations on one Hono app, and how a request that breaks their schemas is answered: with every fault.
+// Builds the Hono app of the 19 operations. A request that breaks an operation's schemas is answered with all its errors.
 import { type Hook, OpenAPIHono, type RouteConfig, type z } from '@hono/zod-openapi';
-import { routePath } from 'hono/route';
 import { getPath } from 'hono/utils/url';
 import { adminGroups } from './admin-groups.ts';
 import { adminMembers } from './admin-members.ts';
@@ -8,33 +7,29 @@ import { adminNesting } from './admin-nesting.ts';
 import type { RestContext, RestEnv } from './context.ts';
 import { GroupType } from './group-schemas.ts';
 import { tenantGroups } from './tenant-groups.ts';
-import { faultsOf, type Part, type ValidationError, wording } from './validation-errors.ts';
+import { type Part, type ValidationError, validationErrors, wording } from './validation-errors.ts';
 
 export type Api = OpenAPIHono<RestEnv>;
 
-/** An app without operations. The two list paths answer with and without their trailing slash. */
+/** Creates an app without operations. Both list paths are served with and without a trailing slash. */
 export function createApi(): Api {
-  const api: Api = new OpenAPIHono<RestEnv>({
-    getPath: (request) => canonicalPath(getPath(request)),
-    defaultHook: ((result, c) => (result.success ? undefined : everyFault(api, c))) as Hook<
-      unknown,
-      RestEnv,
-      string,
-      unknown
-    >,
-  });
+  const api: Api = new OpenAPIHono<RestEnv>({ getPath: (request) => canonicalPath(getPath(request)) });
+  const { openapi } = api;
+  // Every operation gets a hook bound to its own request schemas. No route declares the type of the hook's answer.
+  api.openapi = ((route, handler) =>
+    openapi(route, handler, allErrorsHook(route) as never)) as Api['openapi'];
   api.openAPIRegistry.registerComponent('securitySchemes', 'bearerAuth', {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'JWT',
     description: 'A token of the identity platform.',
   });
-  // Before any use with a default of its own, which the generator would else write into the component.
+  // Register the component before a schema uses it with a default: the generator would write that default into it.
   api.openAPIRegistry.register('GroupType', GroupType);
   return api;
 }
 
-/** Adds the operations of the reference, in its order. */
+/** Registers the operations in the order of the reference. */
 export function addOperations(api: Api): void {
   adminGroups(api);
   adminMembers(api);
@@ -42,40 +37,34 @@ export function addOperations(api: Api): void {
   tenantGroups(api);
 }
 
-/** The list paths as the reference writes them: the admin's ends in a slash, the tenant's does not. */
+/** Maps a list path to the reference's spelling: the admin path ends in a slash, the tenant path does not. */
 function canonicalPath(path: string): string {
   if (path === '/api/v1/admin/groups') return `${path}/`;
   return /^\/api\/v1\/tenants\/[^/]+\/groups\/$/.test(path) ? path.slice(0, -1) : path;
 }
 
-/** The faults of path, query, headers and body together: hono's validators run one by one and stop at the first part. */
-async function everyFault(api: Api, c: RestContext): Promise<Response> {
-  const { params, query, headers, body } = requestOf(api, c);
-  const parts: [Part, unknown, () => unknown][] = [
-    ['path', params, () => c.req.param()],
-    ['query', query, () => queryOf(c)],
-    ['header', headers, () => c.req.header()],
-    ['body', bodySchema(body), () => c.req.json()],
-  ];
-  const faults: ValidationError[] = [];
-  for (const [part, schema, read] of parts) {
-    if (!schema) continue;
-    const value = await read();
-    const { error } = (schema as z.ZodType).safeParse(value, { error: wording });
-    faults.push(...faultsOf(part, error?.issues ?? [], value));
-  }
-  return c.json({ detail: faults }, 422);
-}
+type OperationHook = Hook<unknown, RestEnv, string, unknown>;
 
-function requestOf(api: Api, c: RestContext): NonNullable<RouteConfig['request']> {
-  const [method, path] = [c.req.method === 'HEAD' ? 'GET' : c.req.method, routePath(c)];
-  for (const definition of api.openAPIRegistry.definitions) {
-    if (definition.type !== 'route') continue;
-    const { route } = definition;
-    const sameMethod = route.method === method.toLowerCase();
-    if (sameMethod && route.path.replaceAll(/\{(.+?)\}/g, ':$1') === path) return route.request ?? {};
-  }
-  throw new Error(`No operation is registered at ${method} ${path}`);
+/** Answers a request that one validator rejects with the errors of all parts: hono's validators stop at the first part. */
+function allErrorsHook({ request = {} }: RouteConfig): OperationHook {
+  const { params, query, headers, body } = request;
+  const parts: [Part, unknown, (c: RestContext) => unknown][] = [
+    ['path', params, (c) => c.req.param()],
+    ['query', query, queryOf],
+    ['header', headers, (c) => c.req.header()],
+    ['body', bodySchema(body), (c) => c.req.json()],
+  ];
+  return async (result, c) => {
+    if (result.success) return undefined;
+    const errors: ValidationError[] = [];
+    for (const [part, schema, read] of parts) {
+      if (!schema) continue;
+      const value = await read(c);
+      const { error } = (schema as z.ZodType).safeParse(value, { error: wording });
+      errors.push(...validationErrors(part, error?.issues ?? [], value));
+    }
+    return c.json({ detail: errors }, 422);
+  };
 }
 
 type Body = NonNullable<RouteConfig['request']>['body'];
@@ -85,7 +74,7 @@ function bodySchema(body: Body): unknown {
   return media && 'schema' in media ? media.schema : undefined;
 }
 
-/** As hono's validator reads it: a parameter given twice is a list, which no schema here accepts. */
+/** The query as hono's validator reads it: a repeated parameter becomes a list, which every schema here rejects. */
 const queryOf = (c: RestContext) =>
   Object.fromEntries(
     Object.entries(c.req.queries()).map(([name, values]) => [name, values.length === 1 ? values[0] : values]),

@@ -1,4 +1,4 @@
-// What travels with a REST request: its entry of the log, and the directory that the token opened.
+// The Hono context of a REST request: its log entry, and the directory opened for its caller.
 import type { Context } from 'hono';
 import type { Directory } from '../domain/directory.ts';
 import type { RequestLog } from '../model/request-log.ts';

@@ -1,17 +1,17 @@
-// The reference page: Swagger UI from its package, reading /openapi.json. Nothing on it is loaded from elsewhere.
+// Serves the reference page: Swagger UI from its package, reading /openapi.json. The page loads nothing from other hosts.
 import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Api } from './api.ts';
 
-/** Files of the package that the page needs, by their media type. */
+/** The package's files that the page needs, with their media types. */
 const ASSETS: Record<string, string> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
   'favicon-32x32.png': 'image/png',
 };
 
-const SCRIPT = `// Opens the reference; a token given with the page is filled in.
+const SCRIPT = `// Opens the reference, authorized with the page's token if there is one.
 const ui = SwaggerUIBundle({
   dom_id: '#reference',
   url: '/openapi.json',
@@ -25,7 +25,7 @@ const ui = SwaggerUIBundle({
 });
 `;
 
-/** Scripts and calls go to this server alone; the styles that Swagger UI writes into elements are let through. */
+/** Content security policy: scripts and requests use this server only. Swagger UI needs inline styles. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -38,9 +38,9 @@ const POLICY = [
 ].join('; ');
 
 /**
- * Adds the page and its files to the app. In development a token is filled in, so that a call can be tried at once;
- * it stands in the page, and not in a script, which other sites could load. Where other origins may read answers
- * (`CORS_ORIGINS`), their browsers send an Origin, and the page has no token.
+ * Adds the page and its files to the app. In development the page holds a token, so that operations can be tried at once.
+ * The token is in the page rather than in a script, because other sites could load the script. A request with an Origin
+ * gets the page without a token, because `CORS_ORIGINS` may let that origin read the response.
  */
 export function addDocs(api: Api, developmentToken: string | null): void {
   const [withToken, withoutToken] = [page(developmentToken), page(null)];
@@ -70,7 +70,7 @@ async function asset(name: string) {
   return { bytes, etag: pageTag(bytes) };
 }
 
-/** The strong entity tag of a page that is the same for everybody, by which it is compressed once. */
+/** The strong entity tag of a page that is the same for all clients. It is also the key of the page's compressed form. */
 export const pageTag = (page: string | Buffer): string => `"${hash('sha256', page, 'base64url')}"`;
 
 const page = (developmentToken: string | null) => `<!doctype html>

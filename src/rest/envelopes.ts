@@ -1,4 +1,4 @@
-// The envelopes of the reference: one thing as `{data, meta}`, a page of things as `{data, pagination, meta}`.
+// The response envelopes of the reference: `{data, meta}` for one resource, `{data, pagination, meta}` for a page.
 import { z } from '@hono/zod-openapi';
 import {
   DEFAULT_PAGE_SIZE,
@@ -12,41 +12,41 @@ import type { RestContext } from './context.ts';
 const MetaResponse = z
   .object({
     request_id: z.string().nullish().openapi({ description: 'The id of the request, as in `X-Request-ID`.' }),
-    timestamp: z.iso.datetime().optional().openapi({ description: 'When it was answered.' }),
+    timestamp: z.iso.datetime().optional().openapi({ description: 'Time of the response.' }),
   })
   .openapi('MetaResponse', { description: 'Metadata included in API responses.' });
 
 const PaginationMeta = z
   .object({
-    page: z.int().openapi({ minimum: 1, description: 'This page.' }),
-    per_page: z.int().openapi({ minimum: 1, description: 'Items on a full page.' }),
-    total_items: z.int().openapi({ minimum: 0, description: 'Items on all pages.' }),
-    total_pages: z.int().openapi({ minimum: 0, description: 'Pages with items.' }),
+    page: z.int().openapi({ minimum: 1, description: 'Number of this page.' }),
+    per_page: z.int().openapi({ minimum: 1, description: 'Maximum number of items per page.' }),
+    total_items: z.int().openapi({ minimum: 0, description: 'Number of items on all pages.' }),
+    total_pages: z.int().openapi({ minimum: 0, description: 'Number of pages that have items.' }),
   })
   .openapi('PaginationMeta', { description: 'Pagination metadata.' });
 
-/** The envelope of one thing, named as in the reference. */
+/** The envelope schema of one resource, named as in the reference. */
 export const apiResponse = <Data extends z.ZodType>(name: string, data: Data) =>
   z
     .object({ data, meta: MetaResponse.optional() })
     .openapi(`ApiResponse_${name}_`, { description: `One ${name}.` });
 
-/** The envelope of a page of things, named as in the reference. */
+/** The envelope schema of a page, named as in the reference. */
 export const paginatedResponse = <Item extends z.ZodType>(name: string, item: Item) =>
   z
     .object({ data: z.array(item), pagination: PaginationMeta, meta: MetaResponse.optional() })
     .openapi(`PaginatedResponse_${name}_`, { description: `A page of ${name}.` });
 
-/** A number as it is written: decimal digits, without an exponent, another base, spaces, leading zeros or a plus. */
+/** An integer in canonical form: decimal digits without exponent, other base, spaces, leading zeros or plus sign. */
 const DIGITS = /^(?:0|-?[1-9]\d*)$/;
 
-const wholeNumber = (most: number) =>
+const wholeNumber = (max: number) =>
   z.preprocess(
     (text) => (typeof text === 'string' && DIGITS.test(text) ? Number(text) : text),
-    z.number().int().min(1).max(most),
+    z.number().int().min(1).max(max),
   );
 
-/** How the document describes such a number: of a schema that reads text, it would tell nothing. */
+/** The OpenAPI description of a `wholeNumber`. The generator cannot derive it from a schema that preprocesses text. */
 const numberOf = (fallback: number, maximum: number, description: string) => ({
   type: 'integer' as const,
   minimum: 1,
@@ -56,29 +56,29 @@ const numberOf = (fallback: number, maximum: number, description: string) => ({
   param: { example: fallback },
 });
 
-/** `page` and `per_page`, to be spread into the query of a list. */
+/** The query parameters `page` and `per_page` of every list. */
 export const pageQuery = {
   page: wholeNumber(MAX_PAGE_NUMBER)
     .default(1)
-    .openapi(numberOf(1, MAX_PAGE_NUMBER, 'Which page, the first being 1.')),
+    .openapi(numberOf(1, MAX_PAGE_NUMBER, 'Page number, starting at 1.')),
   per_page: wholeNumber(MAX_PAGE_SIZE)
     .default(DEFAULT_PAGE_SIZE)
-    .openapi(numberOf(DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, 'How many items a page holds.')),
+    .openapi(numberOf(DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, 'Number of items per page.')),
 };
 
-/** What is told with every answer. */
+/** The metadata of every response. */
 export const meta = (c: RestContext) => ({
   request_id: c.env.log.requestId,
   timestamp: new Date().toISOString(),
 });
 
-/** One thing in its envelope. */
+/** Wraps one resource in its envelope. */
 export const enveloped = <Data>(c: RestContext, data: Data) => ({ data, meta: meta(c) });
 
 type Numbered = { page: number; per_page: number };
 type Source<Item> = { list(page: PageArgs): Promise<readonly Item[]>; count(): Promise<number> };
 
-/** The page with that number in its envelope; a page beyond the last one is empty. */
+/** Loads the page and the total in parallel and wraps them. A page beyond the last one is empty. */
 export async function pageOf<Item>(
   c: RestContext,
   { page, per_page }: Numbered,

@@ -1,9 +1,9 @@
-// Refusals as REST clients get them: a status for each code, and bodies that FastAPI's clients parse.
+// Maps error codes to REST responses: a status per code, and bodies in FastAPI's format.
 import { z } from '@hono/zod-openapi';
+import { bearerChallenge } from '../model/bearer-challenge.ts';
 import type { DirectoryError, ErrorCode, ErrorDetails } from '../model/errors.ts';
-import { bearerChallenge } from '../model/refused-token.ts';
 import { json } from './json.ts';
-import { faultsOfFields, HTTPValidationError } from './validation-errors.ts';
+import { fieldValidationErrors, HTTPValidationError } from './validation-errors.ts';
 
 export const STATUS = {
   VALIDATION_FAILED: 422,
@@ -20,7 +20,7 @@ export const STATUS = {
   UNAVAILABLE: 503,
 } as const satisfies Record<ErrorCode, number>;
 
-/** Codes whose details are told beside the message; the others answer with the message alone. */
+/** Codes whose body holds `message`, `code` and details. For other codes `detail` is the message. */
 const STRUCTURED = {
   NAME_TAKEN: ({ names }) => ({ names }),
   GROUP_NOT_EMPTY: ({ counts: { members, children, nestedGroups } }) => ({
@@ -33,7 +33,7 @@ const STRUCTURED = {
   LIMIT_EXCEEDED: ({ limit }) => ({ limit }),
 } satisfies { [Code in ErrorCode]?: (details: ErrorDetails[Code]) => object };
 
-/** The answer to a refused request. */
+/** The response to a refused request. */
 export function refusedResponse(error: DirectoryError): Response {
   const { code, message, details } = error;
   const headers = new Headers();
@@ -45,15 +45,15 @@ export function refusedResponse(error: DirectoryError): Response {
 
 function detailOf(code: ErrorCode, message: string, details: object): unknown {
   if (code === 'VALIDATION_FAILED') {
-    return faultsOfFields((details as ErrorDetails['VALIDATION_FAILED']).fields);
+    return fieldValidationErrors((details as ErrorDetails['VALIDATION_FAILED']).fields);
   }
   const more = STRUCTURED[code as keyof typeof STRUCTURED] as ((details: object) => object) | undefined;
   return more ? { message, code, ...more(details) } : message;
 }
 
 const HTTPError = z
-  .object({ detail: z.string().openapi({ description: 'The refusal in words.' }) })
-  .openapi('HTTPError', { description: 'A refusal in words.' });
+  .object({ detail: z.string().openapi({ description: 'The error message.' }) })
+  .openapi('HTTPError', { description: 'An error with a message only.' });
 
 const conflict = <Code extends ErrorCode, Shape extends z.ZodRawShape>(code: Code, shape: Shape) =>
   z.object({ message: z.string(), code: z.literal(code), ...shape });
@@ -62,66 +62,70 @@ const HTTPConflict = z
   .object({
     detail: z.union([
       conflict('NAME_TAKEN', { names: z.array(z.string()) }).openapi('NameTaken', {
-        description: 'Siblings have the name already, ignoring case: each name that clashes.',
+        description: 'Siblings already have these names, ignoring case.',
       }),
       conflict('GROUP_NOT_EMPTY', {
         counts: z.object({ members: z.int(), children: z.int(), nested_groups: z.int() }),
-      }).openapi('GroupNotEmpty', { description: '`BLOCK`: what the group still holds.' }),
+      }).openapi('GroupNotEmpty', {
+        description: '`BLOCK`: the group still has members, children or nested groups.',
+      }),
       conflict('CYCLE', { path: z.array(z.object({ id: z.string(), name: z.string() })) }).openapi('Cycle', {
-        description:
-          'The group would come to be above itself: the way round, the first and last being the same.',
+        description: 'The edge would close a cycle. `path` walks it; its first and last groups are the same.',
       }),
       conflict('UNKNOWN_USERS', { user_ids: z.array(z.string()) }).openapi('UnknownUsers', {
-        description: "Not users of the group's tenant: each such id.",
+        description: "Ids that are not users of the group's tenant.",
       }),
       conflict('OTHER_TENANT', { id: z.string() }).openapi('OtherTenant', {
-        description: 'Both ends are visible to you, but in different tenants.',
+        description: 'Both groups are visible to you, but they belong to different tenants.',
       }),
       conflict('VERSION_CONFLICT', { current_version: z.int() }).openapi('VersionConflict', {
-        description: 'The group is no longer at the version that `If-Match` names.',
+        description: 'The group has changed since the version in `If-Match`.',
       }),
     ]),
   })
   .openapi('HTTPConflict', {
-    description: 'The write conflicts with the present state; nothing was changed.',
+    description: 'The request conflicts with the current state; nothing was changed.',
   });
 
 const HTTPLimit = z
   .object({ detail: conflict('LIMIT_EXCEEDED', { limit: z.int() }) })
-  .openapi('HTTPLimit', { description: 'A bound of the directory is exceeded.' });
+  .openapi('HTTPLimit', { description: 'A limit of the directory is exceeded.' });
 
-/** Refusals of every operation. */
+/** Error responses of every operation. */
 const ALWAYS = {
-  401: json('No token, or one that does not hold.', HTTPError),
-  403: json('Seen, but not yours to change; or a service without the scope.', HTTPError),
-  422: json('The request breaks rules: each fault.', HTTPValidationError),
-  503: json('The directory is busy or out of reach; try again.', HTTPError),
+  401: json('The token is missing, invalid or expired.', HTTPError),
+  403: json('You may read this, but not change it; or the token lacks a required scope.', HTTPError),
+  422: json('The request is invalid; every validation error is listed.', HTTPValidationError),
+  503: json('The directory is busy or unavailable; try again.', HTTPError),
 };
 
-const NOT_FOUND = { 404: json('There is no such thing that you can see.', HTTPError) };
+const NOT_FOUND = { 404: json('It does not exist, or is not visible to you.', HTTPError) };
 
-/** Refusals of a list that hangs off nothing. */
+/** Error responses of a list that belongs to no other resource. */
 export const listRefusals = ALWAYS;
-/** Refusals of reading what a path names. */
+/** Error responses of an operation on a resource that its path names. */
 export const readRefusals = { ...ALWAYS, ...NOT_FOUND };
-/** Refusals of reading with `include`, which gives lists whole. */
+/** Error responses of a read with `include`, which returns whole lists. */
 export const includeRefusals = {
   ...readRefusals,
   400: json('A list is too long to be included.', HTTPLimit),
 };
-/** Refusals of a deletion. */
+/** Error responses of a deletion. */
 export const deleteRefusals = {
   ...readRefusals,
   409: json(
-    'It conflicts with the present state: the group is not empty, a name, or the version.',
+    'Conflict with the current state: the group is not empty, a name is taken, or the version has changed.',
     HTTPConflict,
   ),
 };
-/** Refusals of a change with a body. */
+/** Error responses of a change with a body. */
 export const changeRefusals = {
   ...readRefusals,
-  400: json('The body is not JSON, or exceeds a bound of the directory.', z.union([HTTPError, HTTPLimit])),
-  409: json('It conflicts with the present state: a name, a cycle, a version, unknown users.', HTTPConflict),
+  400: json(
+    'The body is not JSON, or a limit of the directory is exceeded.',
+    z.union([HTTPError, HTTPLimit]),
+  ),
+  409: json('Conflict with the current state: a name, a cycle, a version, or unknown users.', HTTPConflict),
   413: json('The body is too large.', HTTPError),
   415: json('The body is not sent as `application/json`.', HTTPError),
 };

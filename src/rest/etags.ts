@@ -1,18 +1,17 @@
-// A group's version and its representation as an entity tag: given out as `ETag`, taken back as `If-Match` to refuse lost
-// updates, and as `If-None-Match` to send nothing that the client has already.
+// Entity tags of groups: sent as `ETag`, accepted as `If-Match` to prevent lost updates and as `If-None-Match` to answer 304.
 
 import { createHash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
 import type { RestEnv } from './context.ts';
 
-/** Characters of a digest: 66 bits, so that two representations of one version do not share a tag. */
+/** Characters of a digest: 66 bits make it unlikely that two representations of one version share a tag. */
 const DIGEST = 11;
 
 /**
- * The header of a conditional change. Only the tag of one group, or `*`, can name a version of it: a list is a fault of the
- * request, so that a precondition is never passed over. The version in a tag is compared, which differs after each change
- * of the group: weak tags are taken too, and those to whose digest a proxy that compresses has added something.
+ * The header of a conditional change: one tag or `*`. A list of tags is a validation error, so that no precondition is
+ * ignored. Only the version in the tag is compared, since every change of the group increases it. Weak tags are therefore
+ * accepted, and so are tags whose digest a compressing proxy has extended.
  */
 export const ifMatch = z.object({
   'if-match': z
@@ -23,31 +22,31 @@ export const ifMatch = z.object({
     )
     .optional()
     .openapi({
-      // Any version: a number would be right for the first change alone.
+      // The example matches any version. A number would match only until the first change.
       param: { example: '*' },
       description:
-        'The `ETag` of the group as you last saw it, or its version alone (`"3"`): the change is refused with 409 if the version has changed since.',
+        'The `ETag` of the group as you last read it, or only its version (`"3"`). The change is refused with 409 if the version has changed since.',
     }),
 });
 
-/** A tag without its mark of weakness. */
+/** The tag without the weakness indicator `W/`. */
 const opaque = (tag: string): string => tag.replace(/^W\//, '');
 
-/** The version that the header asks for; undefined for none and for `*`, which any existing group meets (RFC 9110, 13.1.1). */
+/** The version in the header. Undefined without a header, and for `*`, which any existing group matches (RFC 9110, 13.1.1). */
 export function expectedVersion({ 'if-match': tag }: z.infer<typeof ifMatch>): number | undefined {
   return tag === undefined || tag === '*' ? undefined : Number.parseInt(opaque(tag).slice(1), 10);
 }
 
 /**
- * The header that tells a group's version, and by a digest which representation this is: counts, members and the path
- * change without the group. The tag is weak (RFC 9110, section 8.8.1): `meta` and the encoding vary, which it does not tell.
+ * The `ETag` of a group: its version and a digest of the response's data. The digest is needed because counts, members and
+ * the path change without the version. The tag is weak (RFC 9110, section 8.8.1): it covers neither `meta` nor the encoding.
  */
 export function etag({ version }: { version: number }, data: object): Record<string, string> {
   const digest = createHash('sha256').update(JSON.stringify(data)).digest('base64url').slice(0, DIGEST);
   return { ETag: `W/"${version}-${digest}"` };
 }
 
-/** The header of a read that is to be answered only if there is something new. */
+/** The header of a conditional read. */
 export const ifNoneMatch = z.object({
   'if-none-match': z
     .string()
@@ -55,32 +54,33 @@ export const ifNoneMatch = z.object({
     .openapi({
       param: { example: 'W/"1-kmEbYqY8lMp"' },
       description:
-        'The `ETag` of the answer that you have: it is 304, without a body, as long as it would be the same.',
+        'The `ETag` of the response that you have. If it is still current, the response is 304 without a body.',
     }),
 });
 
-/** How routes declare the answer to that. */
-export const notModifiedResponse = { description: 'What you have is as it would be answered.' };
+/** The declaration of the 304 response. */
+export const notModifiedResponse = { description: 'The response that you have is still current.' };
 
-/** Answers 304 for a representation that the client has (RFC 9110, section 13.1.2: tags compare weakly, `*` is any). */
+/** Replaces a 200 that the client already has by 304 (RFC 9110, section 13.1.2: weak comparison, `*` matches any). */
 export const notModified = createMiddleware<RestEnv>(async (c, next) => {
   await next();
   const tag = c.res.headers.get('etag');
-  const known = c.req.header('if-none-match');
-  if (!['GET', 'HEAD'].includes(c.req.method) || c.res.status !== 200 || tag === null || !known) return;
-  const tags = known.split(',').map((each) => opaque(each.trim()));
-  if (tags.includes(opaque(tag)) || known.trim() === '*') c.res = new Response(null, { status: 304 });
+  const condition = c.req.header('if-none-match');
+  if (!['GET', 'HEAD'].includes(c.req.method) || c.res.status !== 200 || tag === null || !condition) return;
+  const clientTags = condition.split(',').map((clientTag) => opaque(clientTag.trim()));
+  if (clientTags.includes(opaque(tag)) || condition.trim() === '*')
+    c.res = new Response(null, { status: 304 });
 });
 
-/** How answers with a group describe that header. */
+/** The response headers of a group. */
 export const etagHeaders = z.object({
   ETag: z.string().optional().openapi({
     description:
-      "The group's version, a hyphen, and a digest of this answer: for `If-Match` and `If-None-Match`.",
+      "The group's version, a hyphen and a digest of this response. Send it as `If-Match` or `If-None-Match`.",
   }),
 });
 
-/** How the answer to a creation describes its headers. */
+/** The response headers of a new group. */
 export const createdHeaders = etagHeaders.extend({
-  Location: z.string().openapi({ description: 'Where the group is.' }),
+  Location: z.string().openapi({ description: 'Path of the new group.' }),
 });

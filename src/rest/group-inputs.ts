@@ -1,4 +1,4 @@
-// Bodies of the reference as input of the operations, which every face calls with the same words.
+// Converts request bodies of the reference into inputs of the domain's commands.
 import type { z } from '@hono/zod-openapi';
 import type { CreateGroupInput, UpdateGroupInput } from '../model/groups.ts';
 import type { GroupId, TenantId } from '../model/ids.ts';
@@ -16,7 +16,7 @@ export function createInput(tenantId: TenantId, body: z.infer<typeof GroupCreate
   };
 }
 
-/** What the body leaves out stays undefined, which the operation reads as unchanged. */
+/** Fields that the body omits are undefined, which the command leaves unchanged. */
 export function updateInput(
   id: GroupId,
   expectedVersion: number | undefined,

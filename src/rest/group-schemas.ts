@@ -1,4 +1,4 @@
-// Groups as REST shows and takes them: the schemas of the reference, on the rules of the model.
+// Request and response schemas of groups in the reference, with the rules of the model.
 import { z } from '@hono/zod-openapi';
 import {
   createGroupInput,
@@ -17,7 +17,7 @@ export const GroupType = z.enum(GROUP_TYPES).openapi('GroupType', { description:
 const created = createGroupInput.shape;
 const updated = updateGroupInput.shape;
 
-/** The rules of the model alone: a record of zod's would drop the key `__proto__`. */
+/** Custom attributes, checked by the rules of the model. `z.record` is not used because it drops the key `__proto__`. */
 const attributes = (rules: typeof created.customAttributes) =>
   z
     .unknown()
@@ -30,12 +30,13 @@ const attributes = (rules: typeof created.customAttributes) =>
     .openapi({
       type: ['object', 'null'],
       additionalProperties: {},
-      description: 'Free JSON object: at most 16 KiB and 8 levels; its numbers in double precision.',
+      description:
+        'Any JSON object of at most 16 KiB and 8 levels. Numbers must be exact in double precision.',
     });
 
 const isRecord = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const NAME_DESCRIPTION = 'Name, 1 to 255 characters, unique among siblings, ignoring case.';
+const NAME_DESCRIPTION = 'Name of 1 to 255 characters, unique among siblings, ignoring case.';
 const DESCRIPTION_DESCRIPTION = 'Free text, at most 4,096 characters.';
 
 export const GroupCreate = z
@@ -47,11 +48,11 @@ export const GroupCreate = z
     }),
     group_type: GroupType.default('SECURITY').openapi({
       default: 'SECURITY',
-      description: 'What the group is for; fixed at creation.',
+      description: 'Purpose of the group. It cannot be changed.',
     }),
     parent_group_id: groupId
       .nullish()
-      .meta({ description: 'The group to file it under; a root without it.' }),
+      .meta({ description: 'The parent group. Without it, the group is a root.' }),
     initial_members: z
       .array(userId)
       .optional()
@@ -81,11 +82,11 @@ export const GroupUpdate = z
     }),
     parent_group_id: groupId
       .nullish()
-      .meta({ description: 'The group to file it under; null makes it a root.' }),
+      .meta({ description: 'The parent group. Null makes the group a root.' }),
     custom_attributes: attributes(updated.customAttributes),
   })
   .openapi('GroupUpdate', {
-    description: 'Schema for updating a group: absent stays, null clears.',
+    description: 'Schema for updating a group. Omitted fields are left unchanged; null clears a field.',
   });
 
 const userList = z.array(userId).optional();
@@ -98,12 +99,12 @@ export const GroupMembershipUpdate = z
     }),
     users_to_remove: userList.openapi({
       maxItems: MAX_IDS_PER_CALL,
-      description: 'Users whose direct membership is to end.',
+      description: 'Users to remove from the direct members.',
     }),
   })
   .openapi('GroupMembershipUpdate', {
     description:
-      'Schema for updating group membership: at most 1,000 ids in both lists, and no user in both.',
+      'Schema for updating group membership: at most 1,000 ids in total, and no user in both lists.',
   });
 
 export const UserIds = z
@@ -129,7 +130,7 @@ export const GroupMemberInfo = z
     display_name: z.string().nullish(),
     membership_type: z.enum(MEMBERSHIP_TYPES).optional().openapi({
       default: 'DIRECT',
-      description: '`INHERITED` if only by membership of a group nested in this one, at any depth.',
+      description: '`INHERITED` if the user is only a member of a group nested in this one, at any depth.',
     }),
   })
   .openapi('GroupMemberInfo', { description: 'Member info within a group.' });
@@ -149,11 +150,10 @@ export const GroupListItem = z
     name: z.string(),
     group_type: GroupType,
     member_count: memberCount,
-    parent_group_id: z.string().nullish().openapi({ description: 'The group that it is filed under.' }),
+    parent_group_id: z.string().nullish().openapi({ description: 'The parent group.' }),
   })
   .openapi('GroupListItem', {
-    description:
-      'Abbreviated group info for lists. A plain user is told `id`, `name` and `group_type` alone.',
+    description: 'Abbreviated group info for lists. An end user gets `id`, `name` and `group_type` only.',
   });
 
 export const GroupResponse = z
@@ -162,34 +162,34 @@ export const GroupResponse = z
     description: z.string().nullish(),
     group_type: GroupType.optional().openapi({ default: 'SECURITY' }),
     id: z.string(),
-    parent_group_id: z.string().nullish().openapi({ description: 'The group that it is filed under.' }),
+    parent_group_id: z.string().nullish().openapi({ description: 'The parent group.' }),
     parent_group_path: z.string().nullish().openapi({
-      description: 'Names of the groups above it, from the root down, joined by `/`; null at the root.',
+      description: 'Names of its ancestors, from the root down, joined by `/`; null for a root.',
     }),
     member_count: memberCount,
     effective_member_count: z.int().nullish().openapi({
       minimum: 0,
-      description: 'Number of effective members; null unless asked for by `include`.',
+      description: 'Number of effective members; null unless requested by `include`.',
     }),
     nested_group_count: z
       .int()
       .optional()
-      .openapi({ minimum: 0, default: 0, description: 'Number of groups nested in it.' }),
+      .openapi({ minimum: 0, default: 0, description: 'Number of groups nested directly in it.' }),
     members: z
       .array(GroupMemberInfo)
       .nullish()
-      .openapi({ description: 'Null unless asked for by `include`.' }),
+      .openapi({ description: 'Null unless requested by `include`.' }),
     nested_groups: z
       .array(NestedGroupInfo)
       .nullish()
-      .openapi({ description: 'Null unless asked for by `include`.' }),
+      .openapi({ description: 'Null unless requested by `include`.' }),
     custom_attributes: z.record(z.string(), z.unknown()).nullish(),
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime().nullish(),
   })
   .openapi('GroupResponse', { description: 'Full group response.' });
 
-const tenant_id = z.string().openapi({ description: 'The tenant that it belongs to.' });
+const tenant_id = z.string().openapi({ description: 'The tenant that the group belongs to.' });
 
 export const AdminGroupResponse = GroupResponse.extend({ tenant_id }).openapi('AdminGroupResponse', {
   description: 'Full group response, with its tenant.',
@@ -202,23 +202,23 @@ export const AdminGroupListItem = GroupListItem.extend({ tenant_id }).openapi('A
 export const VisibleGroup = z
   .object({ id: z.string(), name: z.string(), group_type: GroupType })
   .openapi('VisibleGroup', {
-    description: 'What a plain user is told of a group that it is an effective member of.',
+    description: 'What an end user sees of a group that they are an effective member of.',
   });
 
 const ids = (description: string) => z.array(z.string()).openapi({ description });
 
 export const GroupMembersAdded = z
-  .object({ added: ids('Users who are members now.'), unchanged: ids('Users who were members before.') })
-  .openapi('GroupMembersAdded', { description: 'What adding members did.' });
+  .object({ added: ids('Users that were added.'), unchanged: ids('Users that were already members.') })
+  .openapi('GroupMembersAdded', { description: 'Result of adding members.' });
 
 export const GroupMembershipChange = z
   .object({
-    added: ids('Users who are members now.'),
-    removed: ids('Users who are members no longer.'),
-    unchanged: ids('Users for whom nothing changed.'),
+    added: ids('Users that were added.'),
+    removed: ids('Users that were removed.'),
+    unchanged: ids('Users whose membership did not change.'),
   })
-  .openapi('GroupMembershipChange', { description: 'What updating the membership did.' });
+  .openapi('GroupMembershipChange', { description: 'Result of updating the membership.' });
 
 export const NestedGroupsAdded = z
-  .object({ added: ids('Groups that are nested now.'), unchanged: ids('Groups that were nested before.') })
-  .openapi('NestedGroupsAdded', { description: 'What nesting groups did.' });
+  .object({ added: ids('Groups that were nested.'), unchanged: ids('Groups that were already nested.') })
+  .openapi('NestedGroupsAdded', { description: 'Result of nesting groups.' });

@@ -1,4 +1,4 @@
-// JSON in and out: how routes declare it, and what is refused before a body is looked at.
+// Declares JSON requests and responses, and rejects bodies that are not valid JSON.
 import type { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
 import { HTTPException } from 'hono/http-exception';
@@ -6,13 +6,13 @@ import { parseJson, RepeatedKey } from '../model/json.ts';
 import type { RestEnv } from './context.ts';
 import type { ValidationError } from './validation-errors.ts';
 
-/** An answer with a body. */
+/** Declares a response with a JSON body. */
 export const json = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
   description,
   content: { 'application/json': { schema } },
 });
 
-/** A request that needs a body, such as this one. */
+/** Declares a required JSON body, with an example. */
 export const jsonRequest = <Schema extends z.ZodType>(schema: Schema, example: object) => ({
   required: true as const,
   content: { 'application/json': { schema, example } },
@@ -21,8 +21,8 @@ export const jsonRequest = <Schema extends z.ZodType>(schema: Schema, example: o
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
 /**
- * Refuses bodies that are not sent as JSON (415), do not parse (400) or give a key twice (422), before any other fault of the
- * request is told. What follows reads the body by the same parser, which keeps numbers exact.
+ * Rejects bodies that are not sent as JSON (415), do not parse (400) or repeat a key (422), before any schema is checked.
+ * Later reads of the body return the value parsed here: `parseJson` never rounds a number.
  */
 export const jsonBody = createMiddleware<RestEnv>(async (c, next) => {
   if (!JSON_TYPE.test(c.req.header('content-type') ?? '')) {
@@ -33,12 +33,12 @@ export const jsonBody = createMiddleware<RestEnv>(async (c, next) => {
     c.req.json = async () => body as never;
   } catch (cause) {
     if (cause instanceof RepeatedKey) {
-      const fault: ValidationError = {
+      const repeatedKey: ValidationError = {
         loc: ['body', ...cause.path],
-        msg: RepeatedKey.fault,
+        msg: RepeatedKey.reason,
         type: 'value_error',
       };
-      return c.json({ detail: [fault] }, 422);
+      return c.json({ detail: [repeatedKey] }, 422);
     }
     throw new HTTPException(400, { message: 'The body is not JSON', cause });
   }

@@ -1,10 +1,10 @@
-// The OpenAPI 3.1 document, generated from the schemas that validate requests and type answers.
+// Generates the OpenAPI 3.1 document from the schemas that validate requests and type responses.
 import packageJson from '../../package.json' with { type: 'json' };
 import { addOperations, createApi } from './api.ts';
 
-/** Group names as tags, with what the reference says of them. */
+/** The tags of the operations, with their descriptions in the reference. */
 const TAGS = [
-  { name: 'Admin groups', description: 'Groups of every tenant in your sight.' },
+  { name: 'Admin groups', description: 'Groups of all tenants visible to you.' },
   { name: 'Groups', description: 'The directory of one tenant.' },
 ];
 
@@ -18,7 +18,7 @@ export function openApiDocument() {
       title: 'Coterie',
       version: packageJson.version,
       description:
-        'A multi-tenant directory of groups, their members, and the groups nested in them. The same operations answer over GraphQL at `/graphql`.',
+        'A multi-tenant directory of groups, their members, and the groups nested in them. The same operations are available over GraphQL at `/graphql`.',
       license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
       contact: { name: 'The maintainers of Coterie' },
     },

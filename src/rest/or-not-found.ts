@@ -1,7 +1,7 @@
-// What the domain hides by null, answered as REST hides things: not found.
+// Turns a list or count that the domain hides from the caller (null) into 404.
 import { refuse } from '../model/errors.ts';
 
-/** The value, unless it is hidden from the caller: an end user sees a group of its own, but none of its lists. */
+/** The value; NOT_FOUND if it is null. An end user sees their groups, but not the lists of a group. */
 export function orNotFound<Value>(groupId: string, value: Value | null): Value {
   if (value === null) throw refuse.notFound(groupId);
   return value;

@@ -1,4 +1,4 @@
-// What stands in paths and queries, with the rules of the model.
+// Schemas of path and query parameters, with the rules of the model.
 import { z } from '@hono/zod-openapi';
 import { DELETE_STRATEGIES } from '../model/groups.ts';
 import { groupId, partnerId, tenantId, userId } from '../model/ids.ts';
@@ -21,11 +21,11 @@ export const memberPath = z.object({
 });
 export const nestedGroupPath = z.object({
   group_id,
-  child_group_id: groupId.meta(described('Id of the group nested in it.', EXAMPLES.nestedGroup)),
+  child_group_id: groupId.meta(described('Id of the nested group.', EXAMPLES.nestedGroup)),
 });
 export const tenantPath = z.object({ tenant_id });
 export const tenantGroupPath = z.object({ tenant_id, group_id });
-/** The same for deletions, whose examples are of groups of their own. */
+/** Paths of deletions: their examples name groups that no other operation uses. */
 export const deletedGroupPath = z.object({ group_id: groupNamed(EXAMPLES.deletedGroups.admin) });
 export const deletedTenantGroupPath = z.object({
   tenant_id,
@@ -54,7 +54,7 @@ export const tenantGroupsQuery = z.object({
   type: GroupType.optional().meta(described('Only groups of this type.', 'SECURITY')),
   parent_group_id: groupId
     .optional()
-    .meta(described('Only groups filed directly under this one.', EXAMPLES.parentGroup)),
+    .meta(described('Only groups whose parent is this group.', EXAMPLES.parentGroup)),
   user_id: userId
     .optional()
     .meta(described('Only groups that this user is a direct member of.', EXAMPLES.member)),
@@ -71,7 +71,7 @@ export const includeQuery = z.object({
       type: 'string',
       param: { example: 'members,effective_member_count' },
       pattern: `^((${INCLUDES.join('|')})(,|$))*$`,
-      description: `What to add, as a comma list of ${INCLUDES.map((name) => `\`${name}\``).join(', ')}. A list above 10,000 entries is refused, not cut.`,
+      description: `Fields to add, separated by commas: ${INCLUDES.map((name) => `\`${name}\``).join(', ')}. A list of more than 10,000 entries is refused, not truncated.`,
     }),
 });
 
@@ -79,5 +79,5 @@ export const strategyQuery = z.object({
   strategy: z
     .enum(DELETE_STRATEGIES)
     .default('BLOCK')
-    .meta(described('What becomes of what the group holds.', 'ORPHAN')),
+    .meta(described("What happens to the group's members, children and nested groups.", 'ORPHAN')),
 });

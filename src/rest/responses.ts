@@ -1,4 +1,4 @@
-// Rows of the domain as bodies of the reference. Counts come from loaders: a list needs one statement for all of its.
+// Converts rows of the domain into response bodies of the reference. Counts are batched: one statement serves a whole list.
 
 import type { z } from '@hono/zod-openapi';
 import type { Directory } from '../domain/directory.ts';
@@ -41,16 +41,16 @@ export async function groupResponse(
   include: readonly Include[] = [],
 ): Promise<z.infer<typeof GroupResponse>> {
   const { id } = group;
-  const wanted = <Value>(name: Include, load: () => Promise<Value>) =>
+  const included = <Value>(name: Include, load: () => Promise<Value>) =>
     include.includes(name) ? load() : null;
   const [path, memberCount, nestedGroupCount, effectiveMemberCount, members, nestedGroups] =
     await Promise.all([
       groupPath(directory, id),
       countMembers(directory, id),
       countNestedGroups(directory, id),
-      wanted('effective_member_count', () => countEffectiveMembers(directory, id)),
-      wanted('members', () => listAllMembers(directory, id)),
-      wanted('nested_groups', () => listAllNestedGroups(directory, id)),
+      included('effective_member_count', () => countEffectiveMembers(directory, id)),
+      included('members', () => listAllMembers(directory, id)),
+      included('nested_groups', () => listAllNestedGroups(directory, id)),
     ]);
   return {
     name: group.name,
@@ -70,7 +70,7 @@ export async function groupResponse(
   };
 }
 
-/** A group in full, as the admin endpoints show it. */
+/** The full representation of a group on the admin endpoints, with its tenant. */
 export async function adminGroupResponse(
   directory: Directory,
   group: Group | GroupWithoutCounts,
@@ -106,7 +106,7 @@ export const nestedGroupInfos = (
 ): z.infer<typeof NestedGroupInfo>[] =>
   groups.map(({ id, name, memberCount }) => ({ group_id: id, name, member_count: memberCount }));
 
-/** A direct or effective member. */
+/** A direct or effective member of a group. */
 export const memberInfo = ({ userId, email, displayName, membershipType }: MemberRow) =>
   ({
     user_id: userId,

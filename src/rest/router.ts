@@ -1,9 +1,9 @@
-// The REST face: authenticate, validate, run the operation for the caller, answer in the reference's form.
+// The REST API: authenticates, validates, runs the operation for the caller and responds in the reference's format.
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { timeout } from 'hono/timeout';
 import type { Directory } from '../domain/directory.ts';
-import type { Caller } from '../model/caller.ts';
+import type { Authenticate, Caller } from '../model/caller.ts';
 import { isDirectoryError, refuse } from '../model/errors.ts';
 import type { RequestLog } from '../model/request-log.ts';
 import { addOperations, createApi } from './api.ts';
@@ -14,20 +14,20 @@ import { notModified } from './etags.ts';
 import { printOpenApi } from './openapi.ts';
 
 export type RestOptions = {
-  authenticate: (authorization: string | null) => Promise<Caller>;
+  authenticate: Authenticate;
   openDirectory: (caller: Caller) => Directory;
   limits: { operationMs: number };
-  /** Filled into the reference page; null outside development. */
+  /** Token for the reference page; null outside development. */
   developmentToken: string | null;
 };
 
 export type RestHandler = {
   fetch: (request: Request, log: RequestLog) => Promise<Response>;
-  /** Of its routes, with `:` before parameters. */
+  /** Paths of all routes, with `:` before parameters. */
   paths: string[];
 };
 
-/** Answers `/api/v1`, `/openapi.json` and `/docs`. Nothing of a call is parsed before its token holds. */
+/** Handles `/api/v1`, `/openapi.json` and `/docs`. Requests are authenticated before anything else in them is parsed. */
 export function createRestHandler(options: RestOptions): RestHandler {
   const { authenticate, openDirectory, limits } = options;
   const api = createApi();
@@ -42,7 +42,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
   );
   api.use(
     '/api/v1/*',
-    timeout(limits.operationMs, () => tooLong(limits.operationMs)),
+    timeout(limits.operationMs, () => timedOut(limits.operationMs)),
   );
   api.use('/api/v1/*', notModified);
   api.use('/api/v1/*', async (c, next) => {
@@ -50,14 +50,14 @@ export function createRestHandler(options: RestOptions): RestHandler {
     c.env.log.noteCaller(caller);
     c.set('directory', openDirectory(caller));
     await next();
-    // Answers depend on the caller, and hold personal data: only the client itself may keep one, for `If-None-Match`.
+    // Responses depend on the caller and hold personal data. A client may still store one itself, for `If-None-Match`.
     c.header('cache-control', 'no-store');
   });
   addOperations(api);
 
   let document: { text: string; etag: string } | undefined;
   api.get('/openapi.json', (c) => {
-    // Generated when first asked for: it takes as long as all the rest of a start.
+    // Generated on first use: it takes as long as the rest of start-up.
     document ??= openApiDocument();
     return c.body(document.text, 200, { 'content-type': 'application/json', etag: document.etag });
   });
@@ -73,10 +73,10 @@ function openApiDocument() {
   return { text, etag: pageTag(text) };
 }
 
-const tooLong = (milliseconds: number) =>
+const timedOut = (milliseconds: number) =>
   new HTTPException(503, { message: `The operation took longer than ${milliseconds} ms` });
 
-/** Refusals with their status; anything else is masked, and noted whole for the log. */
+/** Maps refusals to their status. Any other error is answered with a bare 500 and logged in full. */
 function answerError(error: Error, c: RestContext): Response {
   if (error instanceof HTTPException) {
     if (error.status === 503) {

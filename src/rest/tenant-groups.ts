@@ -1,4 +1,4 @@
-// The groups of one tenant: listed, created, read, updated and deleted, and their members changed.
+// Tenant endpoints that list, create, read, update and delete groups, and change their members.
 
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { updateGroupMembers } from '../domain/commands/change-members.ts';
@@ -136,7 +136,7 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
         body: jsonRequest(GroupUpdate, BODIES.updateGroup),
       },
       responses: {
-        200: { ...json('The group as it is now.', GroupEnvelope), headers: etags.etagHeaders },
+        200: { ...json('The updated group.', GroupEnvelope), headers: etags.etagHeaders },
         ...changeRefusals,
       },
     }),
@@ -194,7 +194,10 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       middleware: [jsonBody] as const,
       request: { params: tenantGroupPath, body: jsonRequest(GroupMembershipUpdate, BODIES.updateMembers) },
       responses: {
-        200: json('What was changed.', apiResponse('GroupMembershipChange', GroupMembershipChange)),
+        200: json(
+          'The users that were added, removed or left unchanged.',
+          apiResponse('GroupMembershipChange', GroupMembershipChange),
+        ),
         ...changeRefusals,
       },
     }),

@@ -1,4 +1,4 @@
-// Faults of a request as FastAPI tells them: where, in words, and as a type that clients switch on.
+// Validation errors in FastAPI's format: location, message, and a type that clients switch on.
 import { z } from '@hono/zod-openapi';
 import type { FieldFault } from '../model/errors.ts';
 
@@ -6,24 +6,24 @@ const Location = z.array(z.union([z.string(), z.int()]));
 
 const ValidationError = z
   .object({
-    loc: Location.openapi({ description: 'Where: the part of the request, then the way into it.' }),
-    msg: z.string().openapi({ description: 'The fault in words.' }),
-    type: z.string().openapi({ description: "The fault's kind, as in pydantic." }),
+    loc: Location.openapi({ description: 'Location: the part of the request, then the path inside it.' }),
+    msg: z.string().openapi({ description: 'The error message.' }),
+    type: z.string().openapi({ description: "The error's type, as in pydantic." }),
   })
-  .openapi('ValidationError', { description: 'One fault of a request.' });
+  .openapi('ValidationError', { description: 'One validation error.' });
 
 export const HTTPValidationError = z
   .object({ detail: z.array(ValidationError).optional() })
-  .openapi('HTTPValidationError', { description: 'Every fault of a request.' });
+  .openapi('HTTPValidationError', { description: 'All validation errors of a request.' });
 
 export type ValidationError = z.infer<typeof ValidationError>;
-/** The part of a request that a fault is in, named as FastAPI does. */
+/** The part of a request, as FastAPI names it. */
 export type Part = 'path' | 'query' | 'header' | 'body';
 
 type Issue = z.core.$ZodIssue;
 
-/** The faults that zod found in one part; `value` is what was sent, to tell a missing field from a wrong one. */
-export function faultsOf(part: Part, issues: readonly Issue[], value: unknown): ValidationError[] {
+/** Converts zod's issues in one part of a request. `value` is that part's input: it tells missing fields from wrong ones. */
+export function validationErrors(part: Part, issues: readonly Issue[], value: unknown): ValidationError[] {
   return issues.map((issue) => {
     const missing = issue.code === 'invalid_type' && valueAt(value, issue.path) === undefined;
     return {
@@ -34,7 +34,7 @@ export function faultsOf(part: Part, issues: readonly Issue[], value: unknown): 
   });
 }
 
-/** FastAPI's words where the schema has none of its own: given to zod as it parses. */
+/** zod error map with FastAPI's messages, for schemas without their own message. */
 export const wording: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
     case 'invalid_type':
@@ -62,8 +62,8 @@ const NOUNS: Record<string, string> = {
   object: 'dictionary',
 };
 
-/** Faults that the domain found, which speaks of its own input: its words in the field names of the reference. */
-export function faultsOfFields(fields: readonly FieldFault[]): ValidationError[] {
+/** Converts validation errors of the domain: its messages stay, its field names become those of the reference. */
+export function fieldValidationErrors(fields: readonly FieldFault[]): ValidationError[] {
   return fields.map(({ path, message }) => ({
     loc: ['body', ...path.map(fieldName)],
     msg: message,
@@ -71,7 +71,7 @@ export function faultsOfFields(fields: readonly FieldFault[]): ValidationError[]
   }));
 }
 
-/** Names that differ by more than their spelling. */
+/** Fields whose name in the reference is not the domain's name in snake case. */
 const FIELD_NAMES: Record<string, string> = { initialMemberIds: 'initial_members', type: 'group_type' };
 
 const fieldName = (step: string): string | number =>
@@ -79,7 +79,7 @@ const fieldName = (step: string): string | number =>
     ? Number(step)
     : (FIELD_NAMES[step] ?? step.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
 
-/** Names of types as pydantic 2 gives them (its documentation, "Validation errors"). */
+/** Type names of pydantic 2 (its documentation, "Validation errors"). */
 const TYPE_ERRORS: Record<string, string> = {
   string: 'string_type',
   int: 'int_type',
@@ -93,7 +93,7 @@ const TYPE_ERRORS: Record<string, string> = {
 function typeOf(issue: Issue, part: Part): string {
   switch (issue.code) {
     case 'invalid_type':
-      // What a URL holds is text: a number in it is parsed, not typed.
+      // Paths and queries hold text, so a wrong number there is a parsing error.
       return part !== 'body' && ['number', 'int'].includes(issue.expected)
         ? 'int_parsing'
         : (TYPE_ERRORS[issue.expected] ?? 'value_error');
@@ -114,7 +114,7 @@ function typeOf(issue: Issue, part: Part): string {
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce(
-    (at, step) => (at == null ? undefined : (at as Record<PropertyKey, unknown>)[step]),
+    (parent, step) => (parent == null ? undefined : (parent as Record<PropertyKey, unknown>)[step]),
     value,
   );
 }

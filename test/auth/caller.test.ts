@@ -12,7 +12,8 @@ import {
   UnsecuredJWT,
 } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Authenticate, authenticateIssued, type Issuer } from '../../src/auth/caller.ts';
+import { authenticateIssued, type Issuer } from '../../src/auth/caller.ts';
+import type { Authenticate } from '../../src/model/caller.ts';
 import { isDirectoryError } from '../../src/model/errors.ts';
 
 const TENANT_ISSUER = 'https://id.example.com/tenants/tnt_A';
@@ -112,7 +113,6 @@ async function token(claims: JWTPayload = {}, { key = ec, header = {} }: Options
 const ADMIN = {
   role: 'TENANT_ADMIN',
   subject: 'usr_A',
-  actors: [],
   visibility: { kind: 'tenant', tenantId: 'tnt_A' },
   mayChange: true,
 };
@@ -270,7 +270,6 @@ describe('claims', () => {
     expect(await authenticate(user)).toEqual({
       role: 'USER',
       subject: 'usr_A',
-      actors: ['helper'],
       userId: 'usr_A',
       tenantId: 'tnt_A',
     });

@@ -71,7 +71,6 @@ test('a token is accepted by its key, its issuer and its audience alone', async 
   const caller = {
     role: 'SUPER_ADMIN',
     subject: 'usr_A',
-    actors: [],
     visibility: { kind: 'all' },
     mayChange: true,
   };

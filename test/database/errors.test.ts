@@ -9,7 +9,7 @@ const coded = (code: string, message = 'fault') => Object.assign(new Error(messa
 const UNAVAILABLE = {
   name: 'DirectoryError',
   code: 'UNAVAILABLE',
-  message: 'The directory is busy or out of reach; try again',
+  message: 'The directory is busy or unavailable; try again',
   details: {},
 };
 

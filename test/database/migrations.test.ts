@@ -168,7 +168,7 @@ describe('both databases', () => {
     }
   });
 
-  test('tell of each statement, of Prisma too, until nobody listens', async () => {
+  test('tell of each statement until nobody listens', async () => {
     for (const db of both()) {
       const heard: string[] = [];
       const stop = db.onStatement((text) => heard.push(text));
@@ -176,11 +176,9 @@ describe('both databases', () => {
       await db.change(Prisma.sql`select ${2}::int as two`);
       await db.transaction((sql) => sql(Prisma.sql`select ${3}::int as three`));
       expect(heard).toEqual(['select $1::int as one', 'select $1::int as two', 'select $1::int as three']);
-      await db.prisma.partner.findMany();
-      await expect.poll(() => heard.slice(3)).toEqual([expect.stringContaining('"partners"')]);
       stop();
       await db.sql(Prisma.sql`select 4`);
-      expect(heard).toHaveLength(4);
+      expect(heard).toHaveLength(3);
     }
   });
 

@@ -70,7 +70,6 @@ afterAll(async () => {
 
 const ROOT: Caller = {
   subject: 'usr_root',
-  actors: [],
   role: 'SUPER_ADMIN',
   visibility: { kind: 'all' },
   mayChange: true,
@@ -1027,7 +1026,7 @@ describe('of a random directory, seen from its users', () => {
     };
     const right = pairs.map(([group, user]) => truth.get(group)!.has(user));
     expect(right).toContain(true);
-    const base = { subject: 'someone', actors: [], mayChange: false };
+    const base = { subject: 'someone', mayChange: false };
     expect(await ask(tenantAdmin(stored.tenantId))).toEqual(right);
     expect(await ask({ ...base, role: 'SUPER_ADMIN', visibility: { kind: 'all' } })).toEqual(right);
     expect(await ask(tenantAdmin(stranger.tenantId))).toEqual(pairs.map(() => false));

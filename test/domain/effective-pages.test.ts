@@ -252,7 +252,7 @@ describe('of a random directory', () => {
 
   test('as each caller sees them', async () => {
     const stranger = await createTenant(database.db, 1);
-    const base = { subject: 'usr_someone', actors: [], mayChange: false };
+    const base = { subject: 'usr_someone', mayChange: false };
     const all: Caller = { ...base, role: 'SUPER_ADMIN', visibility: { kind: 'all' } };
     const partner: Caller = { ...base, role: 'PARTNER_ADMIN', visibility: { kind: 'partner', partnerId } };
     const another: Caller = {

@@ -154,8 +154,8 @@ describe('a list of groups', () => {
 
   test.each<[string, GroupFilter, [string, string]]>([
     ['a text of 256 characters', { search: 'x'.repeat(256) }, ['search', 'must have at most 255 characters']],
-    ['a text with NUL', { search: 'a\0' }, ['search', 'must not contain NUL or half characters']],
-    ['half a character', { search: 'a\ud83d' }, ['search', 'must not contain NUL or half characters']],
+    ['a text with NUL', { search: 'a\0' }, ['search', 'must not contain NUL or lone surrogates']],
+    ['half a character', { search: 'a\ud83d' }, ['search', 'must not contain NUL or lone surrogates']],
     [
       'no tenant id',
       { tenantId: 'x' },

@@ -313,7 +313,7 @@ describe('fields', () => {
   const BYTES = 16 * 1_024;
   const MANY = 'must have at most 16384 bytes as JSON';
   const DEEP = 'must have at most 8 levels';
-  const HALF = 'must not contain NUL or half characters';
+  const HALF = 'must not contain NUL or lone surrogates';
   const NO_OBJECT = 'must be a JSON object';
   const NUMBERS = 'must not contain numbers beyond double precision';
 

@@ -159,18 +159,13 @@ test('an edge across tenants cannot be stored, whoever tries', async () => {
   ).rejects.toMatchObject({ code: '23503' });
 });
 
-/** Who may change a tenant, and how each is written down: by subject, never by who acts for it. */
+/** Who may change a tenant, and how events name each: by its subject. */
 const ACTORS: [string, (tenantId: TenantId, partnerId: PartnerId) => Caller, string][] = [
   ['its administrator', tenantAdmin, 'user usr_administrator'],
   ['the partner', (_tenantId, partnerId) => partnerAdmin(partnerId), 'user usr_partneradmin'],
   ['the administrator of everything', () => superAdmin, 'user usr_root'],
   ['a service', (tenantId) => service(tenantId, true), 'service client'],
   ['a service of the platform', () => platform(true), 'service sync'],
-  [
-    'somebody for whom others act',
-    (tenantId) => ({ ...tenantAdmin(tenantId), actors: ['svc_outer', 'svc_inner'] }),
-    'user usr_administrator',
-  ],
 ];
 
 type Written = {

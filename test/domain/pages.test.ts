@@ -109,7 +109,6 @@ const partner = () =>
   openDirectory(database.db, {
     role: 'PARTNER_ADMIN',
     subject: 'usr_partner',
-    actors: [],
     visibility: { kind: 'partner', partnerId },
     mayChange: true,
   });

@@ -16,7 +16,6 @@ import { RequestLog } from '../../src/model/request-log.ts';
 const CALLER: Caller = {
   role: 'SUPER_ADMIN',
   subject: 'usr_known',
-  actors: [],
   visibility: { kind: 'all' },
   mayChange: true,
 };

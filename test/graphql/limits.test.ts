@@ -411,8 +411,8 @@ describe.each(WAYS)('%s', (way) => {
     ['50,000 levels deep', `{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`, 'must have at most 8 levels'],
     ['9 levels deep', `${'{"a":'.repeat(9)}1${'}'.repeat(9)}`, 'must have at most 8 levels'],
     ['too long', JSON.stringify({ a: 'x'.repeat(16 * 1_024) }), 'must have at most 16384 bytes as JSON'],
-    ['with a NUL', JSON.stringify({ a: ['\0'] }), 'must not contain NUL or half characters'],
-    ['with half a character', '{"\\ud800":1}', 'must not contain NUL or half characters'],
+    ['with a NUL', JSON.stringify({ a: ['\0'] }), 'must not contain NUL or lone surrogates'],
+    ['with half a character', '{"\\ud800":1}', 'must not contain NUL or lone surrogates'],
     ['with a number out of range', '{"a":[1e400]}', 'must not contain numbers beyond double precision'],
   ])('custom attributes %s are refused by name', async (_case, attributes, message) => {
     const response = await post(`{"query":${JSON.stringify(CREATE)},"variables":{"c":${attributes}}}`, {

@@ -1,7 +1,7 @@
 // What the resolvers promise beyond the domain: lazy pages and counts, absent and null told apart, errors typed, entities batched.
 import { type ExecutionResult, execute, parse, validate } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Database } from '../../src/database/database.ts';
+import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { schema } from '../../src/graphql/schema/schema.ts';
@@ -12,12 +12,11 @@ import { superAdmin } from '../support/directories.ts';
 const tenantId = 'tnt_resolvers' as TenantId;
 const admin: Caller = {
   subject: 'admin',
-  actors: [],
   role: 'TENANT_ADMIN',
   visibility: { kind: 'tenant', tenantId },
   mayChange: true,
 };
-const plainUser: Caller = { subject: 'usr_1', actors: [], role: 'USER', userId: 'usr_1' as UserId, tenantId };
+const plainUser: Caller = { subject: 'usr_1', role: 'USER', userId: 'usr_1' as UserId, tenantId };
 
 // biome-ignore lint/suspicious/noExplicitAny: each test says the shape of its answer by what it expects.
 type Data = any;
@@ -49,10 +48,9 @@ let child: string;
 beforeAll(async () => {
   database = await openDatabase({ url: undefined, dataDir: 'memory://' });
   database.onStatement((text) => statements.push(text));
-  await database.prisma.partner.create({ data: { id: 'prt_resolvers', name: 'Partner' } });
-  await database.prisma.tenant.create({
-    data: { id: tenantId, partnerId: 'prt_resolvers', name: 'Tenant', slug: 'tenant' },
-  });
+  await database.sql(Prisma.sql`insert into partners (id, name) values ('prt_resolvers', 'Partner')`);
+  await database.sql(Prisma.sql`
+    insert into tenants (id, partner_id, name, slug) values (${tenantId}, 'prt_resolvers', 'Tenant', 'tenant')`);
   const users = ['usr_1', 'usr_2'].map((id) => ({ id, email: `${id}@example.org` }));
   const input = { tenantId, users };
   await run(

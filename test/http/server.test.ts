@@ -513,7 +513,7 @@ describe('the router', () => {
   });
 
   test('writes one line a request, with who asked, the first error whole and others by name', async () => {
-    const caller = { subject: 'usr_A', actors: [], role: 'USER', userId: 'usr_A', tenantId: 'tnt_A' };
+    const caller = { subject: 'usr_A', role: 'USER', userId: 'usr_A', tenantId: 'tnt_A' };
     const parts = options({
       graphql: async (_request, log) => {
         log.noteCaller(caller as never);

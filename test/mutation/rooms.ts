@@ -130,7 +130,7 @@ export const ROOMS: Room[] = [
     source: [
       'src/http/{compression,cors,logger,metrics,plain,problem,request-id,router,server,target}.ts',
       'src/app.ts',
-      'src/model/{logged-error,plain-request,refused-token,request-log}.ts',
+      'src/model/{bearer-challenge,logged-error,plain-request,request-log}.ts',
     ],
     tests: [
       'test/http/*',

@@ -662,7 +662,7 @@ describe('faults of a request are told as FastAPI tells them', () => {
     [
       `GET ${ADMIN}/?tenant_id=x&partner_id=x&group_type=x&search=%00`,
       undefined,
-      fault(['query', 'search'], 'must not contain NUL or half characters', 'value_error'),
+      fault(['query', 'search'], 'must not contain NUL or lone surrogates', 'value_error'),
       pattern(['query', 'tenant_id'], TENANT_ID),
       pattern(['query', 'partner_id'], mustBe('partner', 'prt')),
       fault(['query', 'group_type'], TYPES, 'enum'),

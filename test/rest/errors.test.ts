@@ -160,7 +160,7 @@ describe('before a request is read', () => {
     const { status, body } = await server.ask(null, `GET ${ADMIN}/`, undefined, {
       authorization: 'Bearer nonsense',
     });
-    expect([status, body.detail]).toEqual([401, 'The token does not hold']);
+    expect([status, body.detail]).toEqual([401, 'The token is invalid']);
   });
 
   test('403 for a machine without a scope, in the words that clients know', async () => {

@@ -30,7 +30,6 @@ export function openAsAdmin(db: Database, tenantId: TenantId): Directory {
 export const tenantAdmin = (tenantId: TenantId): Caller => ({
   role: 'TENANT_ADMIN',
   subject: 'usr_administrator',
-  actors: [],
   visibility: { kind: 'tenant', tenantId },
   mayChange: true,
 });
@@ -38,7 +37,6 @@ export const tenantAdmin = (tenantId: TenantId): Caller => ({
 export const plainUser = (tenantId: TenantId, userId: UserId): Caller => ({
   role: 'USER',
   subject: userId,
-  actors: [],
   tenantId,
   userId,
 });
@@ -47,7 +45,6 @@ export const plainUser = (tenantId: TenantId, userId: UserId): Caller => ({
 export const superAdmin: Caller = {
   role: 'SUPER_ADMIN',
   subject: 'usr_root',
-  actors: [],
   visibility: { kind: 'all' },
   mayChange: true,
 };
@@ -56,7 +53,6 @@ export const superAdmin: Caller = {
 export const platform = (mayChange: boolean): Caller => ({
   role: 'PLATFORM',
   subject: 'sync',
-  actors: [],
   visibility: { kind: 'all' },
   mayChange,
 });
@@ -64,7 +60,6 @@ export const platform = (mayChange: boolean): Caller => ({
 export const partnerAdmin = (partnerId: PartnerId): Caller => ({
   role: 'PARTNER_ADMIN',
   subject: 'usr_partneradmin',
-  actors: [],
   visibility: { kind: 'partner', partnerId },
   mayChange: true,
 });
@@ -73,7 +68,6 @@ export const partnerAdmin = (partnerId: PartnerId): Caller => ({
 export const service = (tenantId: TenantId, mayChange: boolean): Caller => ({
   role: 'SERVICE',
   subject: 'client',
-  actors: [],
   visibility: { kind: 'tenant', tenantId },
   mayChange,
 });

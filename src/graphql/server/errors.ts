@@ -1,7 +1,7 @@
 // Errors as GraphQL clients get them: refusals with their code; any other error is logged in full and masked.
 import { GraphQLError } from 'graphql';
+import { bearerChallenge } from '../../model/bearer-challenge.ts';
 import { type DirectoryError, type ErrorCode, isDirectoryError, refuse } from '../../model/errors.ts';
-import { bearerChallenge } from '../../model/refused-token.ts';
 import type { RequestLog } from '../../model/request-log.ts';
 
 /** HTTP status of a request that is refused as a whole. A refusal of a single field leaves the status at 200. */

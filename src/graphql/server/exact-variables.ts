@@ -33,7 +33,9 @@ function parse(text: string, parentPath: string[] = []): unknown {
   } catch (error) {
     if (!(error instanceof RepeatedKey)) throw error;
     const path = [...parentPath, ...error.path.map(String)];
-    const { message, extensions } = toGraphQLError(refuse.validation([{ path, message: RepeatedKey.fault }]));
+    const { message, extensions } = toGraphQLError(
+      refuse.validation([{ path, message: RepeatedKey.reason }]),
+    );
     throw new GraphQLError(message, { extensions: { ...extensions, http: { status: 400 } } });
   }
 }

@@ -1,7 +1,7 @@
 // The fast path of plain requests: it skips Yoga's Request and Response, and enforces the same limits.
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import type { Directory } from '../../domain/directory.ts';
-import type { Caller } from '../../model/caller.ts';
+import type { Authenticate, Caller } from '../../model/caller.ts';
 import { parseJson } from '../../model/json.ts';
 import type { FastPath } from '../../model/plain-request.ts';
 import { isTransient, maskError, RETRY_AFTER } from './errors.ts';
@@ -12,7 +12,7 @@ export type FastPathOptions = {
   schema: GraphQLSchema;
   /** Yoga's parse and validate with all plugins of the server, so that the limits of documents apply. */
   getEnveloped: () => ParseAndValidate;
-  authenticate: (authorization: string | null) => Promise<Caller>;
+  authenticate: Authenticate;
   openDirectory: (caller: Caller) => Directory;
   limits: Limits;
 };

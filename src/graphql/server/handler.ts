@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { GraphQLError } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Directory } from '../../domain/directory.ts';
-import type { Caller } from '../../model/caller.ts';
+import type { Authenticate, Caller } from '../../model/caller.ts';
 import { isDirectoryError } from '../../model/errors.ts';
 import type { FastPath } from '../../model/plain-request.ts';
 import type { RequestLog } from '../../model/request-log.ts';
@@ -19,7 +19,7 @@ import { DOCUMENT_ID, persistedOperations } from './persisted-operations.ts';
 import type { TrustedDocuments } from './trusted-documents.ts';
 
 export type GraphQLOptions = {
-  authenticate: (authorization: string | null) => Promise<Caller>;
+  authenticate: Authenticate;
   openDirectory: (caller: Caller) => Directory;
   limits: Limits;
   /** The only operations that are accepted; null accepts any operation. */
