@@ -362,7 +362,9 @@ describe('a start', () => {
       await setRules(tenantId, rules);
       const warnings: string[] = [];
       await open({ warn: (text) => warnings.push(text) });
-      expect(warnings).toEqual([expect.stringMatching(/^A newer version.* of 1 tenants.*--repair$/)]);
+      expect(warnings).toEqual([
+        expect.stringMatching(/^The keys for names and search of 1 tenants .*newer version.*--repair$/),
+      ]);
       expect(await rulesOf(tenantId)).toEqual(rules);
       expect(await checkDirectory(db, tenantId)).toMatchObject([{ kind: 'derived-column' }]);
       // The way back for good.
