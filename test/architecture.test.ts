@@ -28,15 +28,7 @@ const ARROWS: Record<string, readonly string[]> = {
     'domain/rows',
     'model',
   ],
-  'domain/commands/rules': [
-    'database',
-    'domain',
-    'domain/log',
-    'domain/queries',
-    'domain/rows',
-    'domain/writes',
-    'model',
-  ],
+  'domain/commands/rules': ['database', 'domain', 'domain/log', 'domain/queries', 'domain/rows', 'model'],
   'domain/commands': [
     'database',
     'domain',

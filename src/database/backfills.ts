@@ -112,7 +112,8 @@ async function markOrphans(sql: Query, pages: Sql): Promise<void> {
   await sql(Prisma.sql`
     update groups c set moved_by = array[d.deletion_id]
     from (select distinct on (c.id) c.id, g.deletion_id, g.deleted_at from ${deletions}
-      join groups c on c.id = move.child and c.tenant_id = g.tenant_id and c.parent_group_id is not distinct from g.parent_group_id
+      join groups c on c.id = move.child and c.tenant_id = g.tenant_id
+        and c.parent_group_id is not distinct from g.parent_group_id
       order by c.id, g.deleted_at desc) d
     where c.id = d.id and not exists (
       select from groups o where o.deletion_id = any(c.moved_by) and o.deleted_at >= d.deleted_at)`);

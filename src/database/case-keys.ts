@@ -158,7 +158,8 @@ const updateUsers = (tenantId: string, rows: Stale[]): Sql => Prisma.sql`
   with updated as (
     update users u set search_key = k.search_key
     from unnest(${rows.map(({ id }) => id)}::text[], ${rows.map((row) => row.first)}::text[],
-      ${rows.map((row) => row.second)}::text[], ${rows.map((row) => row.searchKey)}::text[]) k(id, email, display_name, search_key)
+      ${rows.map((row) => row.second)}::text[], ${rows.map((row) => row.searchKey)}::text[])
+      k(id, email, display_name, search_key)
     where u.tenant_id = ${tenantId} and u.id = k.id
       and (u.email, u.display_name) is not distinct from (k.email, k.display_name)
     returning u.id),

@@ -82,5 +82,5 @@ async function startOf(pid: number): Promise<string> {
 
 const inUse = (dataDir: string, { pid }: Holder) =>
   new Error(
-    `The embedded database in ${dataDir} is in use by process ${pid}. Stop it first, choose another DATA_DIR, or set DATABASE_URL.`,
+    `The embedded database in ${dataDir} is in use by process ${pid}. Stop it, change DATA_DIR, or set DATABASE_URL.`,
   );

@@ -4,7 +4,7 @@ import type { Sql } from './generated/client/internal/prismaNamespace.ts';
 export { Prisma } from './generated/client/client.ts';
 export type { Sql };
 
-/** Runs one statement and returns its rows. Timestamps are Dates; counts need `::int`, because bigints are not read as numbers. */
+/** Runs one statement and returns its rows. Timestamps are Dates; counts need `::int`: bigints are not read as numbers. */
 export type Query = <Row extends object>(statement: Sql) => Promise<Row[]>;
 
 /** Called with the text of each statement sent, for metrics and tests. */

@@ -29,8 +29,17 @@ const TOO_LONG = /^(?:57...|55P03)$/;
 /** Error codes of the operating system: the connection that reports one is broken. */
 const SYSTEM = /^E(?!RR_)[A-Z0-9_]+$/;
 /** Messages of errors that `pg` throws without a code when its own timers expire or a connection breaks. */
-const LOST_TEXT =
-  /timeout exceeded when trying to connect|timeout expired|Query read timeout|Connection terminated|is not queryable|SSL connection|after calling end on the pool/i;
+const LOST_TEXT = new RegExp(
+  [
+    'timeout (?:exceeded when trying to connect|expired)',
+    'Query read timeout',
+    'Connection terminated',
+    'is not queryable',
+    'SSL connection',
+    'after calling end on the pool',
+  ].join('|'),
+  'i',
+);
 
 /** The SQLSTATE or system code of a driver's error, also if Prisma has wrapped it; null if it has none. */
 export function driverCode(error: unknown): string | null {

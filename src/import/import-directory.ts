@@ -85,7 +85,8 @@ async function createAndLockTenant(
   const [partner] = await query(Prisma.sql`select id from partners where id = ${partnerId}`);
   if (!partner) throw new Refused([`tenant ${id}: no such partner ${partnerId}`]);
   await query(Prisma.sql`
-    insert into tenants (id, partner_id, name, slug, key_rules) values (${id}, ${partnerId}, ${name}, ${slug}, ${KEY_RULES}::int[])
+    insert into tenants (id, partner_id, name, slug, key_rules)
+    values (${id}, ${partnerId}, ${name}, ${slug}, ${KEY_RULES}::int[])
     on conflict (id) do nothing`);
   const [stored] = await query<{ partnerId: string }>(Prisma.sql`
     select partner_id as "partnerId" from tenants where id = ${id} for no key update`);

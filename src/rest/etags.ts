@@ -25,7 +25,7 @@ export const ifMatch = z.object({
       // The example matches any version. A number would match only until the first change.
       param: { example: '*' },
       description:
-        'The `ETag` of the group as you last read it, or only its version (`"3"`). The change is refused with 409 if the version has changed since.',
+        'The `ETag` of the group as you last read it, or its version (`"3"`): 409 if the version has changed since.',
     }),
 });
 

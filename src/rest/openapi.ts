@@ -18,7 +18,7 @@ export function openApiDocument() {
       title: 'Coterie',
       version: packageJson.version,
       description:
-        'A multi-tenant directory of groups, their members, and the groups nested in them. The same operations are available over GraphQL at `/graphql`.',
+        'A multi-tenant directory of groups, members and nested groups. The same operations over GraphQL: `/graphql`.',
       license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
       contact: { name: 'The maintainers of Coterie' },
     },

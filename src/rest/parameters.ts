@@ -8,6 +8,8 @@ import { EXAMPLES } from './examples.ts';
 import { GroupType } from './group-schemas.ts';
 import { INCLUDES } from './responses.ts';
 
+const INCLUDE_NAMES = INCLUDES.map((name) => `\`${name}\``).join(', ');
+
 const described = (description: string, example: string) => ({ description, param: { example } });
 
 const groupNamed = (example: string) => groupId.meta(described('Id of the group.', example));
@@ -71,7 +73,7 @@ export const includeQuery = z.object({
       type: 'string',
       param: { example: 'members,effective_member_count' },
       pattern: `^((${INCLUDES.join('|')})(,|$))*$`,
-      description: `Fields to add, separated by commas: ${INCLUDES.map((name) => `\`${name}\``).join(', ')}. A list of more than 10,000 entries is refused, not truncated.`,
+      description: `Fields to add, separated by commas: ${INCLUDE_NAMES}. A list of more than 10,000 entries is refused.`,
     }),
 });
 

@@ -48,11 +48,13 @@ export const wording: z.core.$ZodErrorMap = (issue) => {
         ? `Input should be less than or equal to ${issue.maximum}`
         : undefined;
     case 'invalid_value':
-      return `Input should be ${new Intl.ListFormat('en', { type: 'disjunction' }).format(issue.values.map((value) => `'${String(value)}'`))}`;
+      return `Input should be ${oneOf(issue.values.map((value) => `'${String(value)}'`))}`;
     default:
       return undefined;
   }
 };
+
+const oneOf = (words: readonly string[]) => new Intl.ListFormat('en', { type: 'disjunction' }).format(words);
 
 const NOUNS: Record<string, string> = {
   int: 'integer',

@@ -55,7 +55,7 @@ const KINDS: Record<string, Kind> = {
 };
 
 /** How long a contender may take to answer at first, in ms. */
-const MAX_HOLD_MS = 30_000;
+const MAX_START_MS = 30_000;
 
 /** Starts one; `environment` is added to its own. Throws if it does not answer in time. */
 export async function startContender(
@@ -98,14 +98,14 @@ export async function startContender(
 }
 
 async function untilAnswering(name: string, child: ChildProcess, port: number): Promise<void> {
-  for (const started = performance.now(); performance.now() - started < MAX_HOLD_MS; ) {
+  for (const started = performance.now(); performance.now() - started < MAX_START_MS; ) {
     if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}`);
     const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null);
     if (answer) return;
     await sleep(25);
   }
   child.kill('SIGTERM');
-  throw new Error(`${name} did not answer in ${MAX_HOLD_MS} ms`);
+  throw new Error(`${name} did not answer in ${MAX_START_MS} ms`);
 }
 
 /** Clock ticks a second in /proc/PID/stat: 100 on every Linux that runs Node. */

@@ -88,7 +88,8 @@ async function markDeleted(
 async function assertEmpty({ query, tenantId }: WriteContext, { id }: Group): Promise<void> {
   const [counts] = await query<NotEmptyCounts>(Prisma.sql`
     select (select count(*)::int from memberships where tenant_id = ${tenantId} and group_id = ${id}) as members,
-      (select count(*)::int from groups where tenant_id = ${tenantId} and parent_group_id = ${id} and deleted_at is null) as children,
+      (select count(*)::int from groups
+        where tenant_id = ${tenantId} and parent_group_id = ${id} and deleted_at is null) as children,
       (select count(*)::int from nestings where tenant_id = ${tenantId} and parent_group_id = ${id}) as "nestedGroups"`);
   const { members, children, nestedGroups } = counts!;
   if (members + children + nestedGroups > 0) throw refuse.groupNotEmpty({ members, children, nestedGroups });

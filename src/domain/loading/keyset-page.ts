@@ -15,7 +15,7 @@ export type Ordering = {
 /** Characters of a cursor: more than the longest key needs, a user's email address and name. */
 const MAX_LENGTH = 10_000;
 
-/** Fetches one extra row to compute hasNextPage, unless pageInfo isn't selected. A page of size 0 fetches one too: no limit is 0. */
+/** Fetches one extra row to compute hasNextPage, unless pageInfo isn't selected. No limit is 0: an empty page fetches one. */
 export const rowsToRead = ({ size, skipPageInfo }: PageRequest): number =>
   skipPageInfo && size > 0 ? size : size + 1;
 

@@ -97,18 +97,30 @@ const groups = list({
   order: ({ orderBy }: GroupsArgs) => groupOrdering({ orderBy }),
   from(directory, { filter, visible }) {
     const { search, tenantId, partnerId, type, parentGroupId, memberUserId } = filter;
-    return Prisma.sql`from groups g where g.deleted_at is null and ${directory[visible ? 'scope' : 'within'](Prisma.sql`g.tenant_id`)}
+    const ofTenant = (visible ? directory.scope : directory.within).call(directory, Prisma.sql`g.tenant_id`);
+    return Prisma.sql`from groups g where g.deleted_at is null and ${ofTenant}
       ${visible ? Prisma.sql`and g.id = any(${visible}::text[])` : Prisma.empty}
       ${tenantId ? Prisma.sql`and g.tenant_id = ${tenantId}` : Prisma.empty}
       ${partnerId ? Prisma.sql`and g.tenant_id in (select id from tenants where partner_id = ${partnerId})` : Prisma.empty}
       ${type ? Prisma.sql`and g.type = ${type}::"GroupType"` : Prisma.empty}
-      ${parentGroupId === undefined ? Prisma.empty : parentGroupId === null ? Prisma.sql`and g.parent_group_id is null` : Prisma.sql`and g.parent_group_id = ${parentGroupId}`}
-      ${memberUserId ? Prisma.sql`and exists (select 1 from memberships m where m.user_id = ${memberUserId} and m.group_id = g.id)` : Prisma.empty}
+      ${underParent(parentGroupId)}
+      ${memberUserId ? ofMember(memberUserId) : Prisma.empty}
       ${visible ? matchingName(search) : matching(Prisma.sql`g.search_key`, search)}`;
   },
 });
 
-/** A name key may end in a suffix that is no part of the name: the first condition uses the index, the second drops the suffix. */
+/** `undefined`: any parent; null: the root. */
+const underParent = (parentGroupId: string | null | undefined): Sql => {
+  if (parentGroupId === undefined) return Prisma.empty;
+  return parentGroupId === null
+    ? Prisma.sql`and g.parent_group_id is null`
+    : Prisma.sql`and g.parent_group_id = ${parentGroupId}`;
+};
+
+const ofMember = (userId: string): Sql => Prisma.sql`and exists (
+  select 1 from memberships m where m.user_id = ${userId} and m.group_id = g.id)`;
+
+/** A name key may end in a suffix that is no part of the name: one condition uses the index, the other drops the suffix. */
 const matchingName = (search: string | null): Sql =>
   Prisma.sql`${matching(Prisma.sql`g.name_key`, search)}${matching(plainKey(Prisma.sql`g.name_key`), search)}`;
 

@@ -39,7 +39,8 @@ export async function insertMembershipBatches(
       order by g.id for no key update of g${skipLocked}),
     known as (
       select u.id, u.tenant_id from users u
-      where u.id = any(${userIds}::text[]) and u.tenant_id in (select "tenantId" from live) order by u.id for key share of u${skipLocked}),
+      where u.id = any(${userIds}::text[]) and u.tenant_id in (select "tenantId" from live)
+      order by u.id for key share of u${skipLocked}),
     requested as (
       select r.item, live.id as group_id, live."tenantId" as tenant_id, r.user_id, r.ordinal, k.id is not null as is_known
       from unnest(${itemOrdinals}::int[], ${userIds}::text[]) with ordinality r(item, user_id, ordinal)
@@ -68,7 +69,9 @@ export async function insertMembershipBatches(
       order by i.ordinal)
     select i.ordinal::int, live.*, k.ids as known, added.ids as added
     from items i join live on live.id = i.group_id
-    left join (select item, array_agg(user_id order by ordinal) as ids from requested where is_known group by item) k on k.item = i.ordinal
+    left join (
+      select item, array_agg(user_id order by ordinal) as ids from requested where is_known group by item) k
+      on k.item = i.ordinal
     left join added on added.item = i.ordinal`);
   const outcomes = new Array<Outcome | null>(items.length).fill(null);
   for (const { ordinal, known, added, ...group } of rows) {

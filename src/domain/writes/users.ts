@@ -31,5 +31,6 @@ const inputRows = (users: readonly UserValues[]): Sql => Prisma.sql`(
   select * from unnest(${users.map(({ id }) => id)}::text[], ${users.map(({ email }) => email)}::text[],
     ${users.map(({ displayName }) => displayName !== undefined)}::bool[],
     ${users.map(({ displayName }) => displayName ?? null)}::text[],
-    ${users.map(({ email, displayName }) => searchKey(email, displayName))}::text[]) input(id, email, has_name, display_name, search_key)
+    ${users.map(({ email, displayName }) => searchKey(email, displayName))}::text[])
+    input(id, email, has_name, display_name, search_key)
   order by id)`;

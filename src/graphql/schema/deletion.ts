@@ -15,7 +15,7 @@ const DeleteStrategy = builder.enumType('DeleteStrategy', {
   values: enumValues(DELETE_STRATEGIES, {
     BLOCK: 'Refuse to delete a group that has direct members, children or nested groups.',
     ORPHAN:
-      'Move the children to the parent of the group, and nest its nested groups in each group that it was nested in, so that their members stay effective members there.',
+      'Move children to the parent of the group, and nest its nested groups in each group that it was nested in.',
     CASCADE: 'Delete all descendants in the hierarchy too, but not groups that are only nested in them.',
   }),
 });
@@ -119,6 +119,10 @@ const RestoreGroupPayload = builder.objectRef<Restored>('RestoreGroupPayload').i
   }),
 });
 
+/** What a restoration does to the changes that a deletion by ORPHAN made. */
+const UNDOES_ORPHAN =
+  'What `ORPHAN` moved returns unless it has been moved since; what it nested ends unless somebody has requested it since.';
+
 builder.mutationFields((t) => ({
   deleteGroup: t.field({
     description: 'Deletes a group. It can be restored for 30 days.',
@@ -136,8 +140,7 @@ builder.mutationFields((t) => ({
     resolve: (_root, { input }, { directory }) => deleteGroup(directory, input),
   }),
   restoreGroup: t.field({
-    description:
-      'Restores a deleted group, with each membership and nesting whose user or other group still exists. Undoes the changes of `ORPHAN`: moved children return to the group unless they have been moved since, and the substitute nestings end unless they have been requested since.',
+    description: `Restores a deleted group with its memberships and nestings, where both ends still exist. ${UNDOES_ORPHAN}`,
     type: RestoreGroupPayload,
     args: { input: t.arg({ type: RestoreGroupInput, required: true, description: 'The group to restore.' }) },
     errors: typedErrors('restoreGroup', ['VALIDATION_FAILED', 'NOT_FOUND', 'NAME_TAKEN']),

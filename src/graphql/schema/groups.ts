@@ -15,7 +15,7 @@ import { Tenant } from './tenants.ts';
 
 export const Group = builder.prismaObject('Group', {
   description:
-    'A group of users. An end user sees only the id, name and type of groups of which they are an effective member; the other fields are null.',
+    'A group of users. An end user sees the id, name and type of their groups (as effective member); other fields are null.',
   findUnique: null,
   directives: { key: { fields: 'id' } },
   fields: (t) => ({

@@ -20,7 +20,7 @@ builder.prismaObjectFields(Group, (t) => ({
   }),
   path: t.string({
     description:
-      'Names of the ancestors from the root to the parent, joined by `/`. A `/` or `\\` in a name is escaped with `\\`. Null for a root.',
+      'Names of the ancestors, root first, joined by `/`; `/` and `\\` in names are escaped with `\\`. Null for a root.',
     resolve: ({ id }, _args, { directory }) => groupPath(directory, id),
   }),
   ancestors: t.field({

@@ -42,7 +42,7 @@ builder.prismaObjectFields(Group, (t) => ({
   parentGroups: t.connection(
     {
       description:
-        'The groups in which this group is nested directly, ordered by name. Independent of `parent`, its parent in the hierarchy.',
+        'The groups in which this group is nested directly, by name. Independent of `parent`, its parent in the hierarchy.',
       type: Group,
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>

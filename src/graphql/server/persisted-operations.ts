@@ -34,7 +34,7 @@ export function persistedOperations(trusted: TrustedDocuments | null): Plugin {
 }
 
 const ID_REQUIRED =
-  'Only registered operations are accepted: send the id of one as `documentId` or `extensions.persistedQuery.sha256Hash`, and no `query`';
+  'Only registered operations are accepted: send its id as `documentId` or `extensions.persistedQuery.sha256Hash`, no `query`';
 
 const refusal = (code: string, message: string) => ({
   message,
