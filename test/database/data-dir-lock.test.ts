@@ -61,7 +61,7 @@ test.each([
   await writeFile(file, text);
   const holder = text.trim().split(' ')[0];
   await expect(lockDirectory(dataDir)).rejects.toThrow(
-    `The embedded database in ${dataDir} is in use by process ${holder}. Stop it first, choose another DATA_DIR, or set DATABASE_URL.`,
+    `The embedded database in ${dataDir} is in use by process ${holder}. Stop it, change DATA_DIR, or set DATABASE_URL.`,
   );
   expect(await readFile(file, 'utf8')).toBe(text);
   expect(await readdir(dataDir)).toEqual(['coterie.pid']);

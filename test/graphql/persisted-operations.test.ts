@@ -165,7 +165,7 @@ describe('trusted documents', () => {
     });
     const required = refused(
       'DOCUMENT_ID_REQUIRED',
-      'Only registered operations are accepted: send the id of one as `documentId` or `extensions.persistedQuery.sha256Hash`, and no `query`',
+      'Only registered operations are accepted: send its id as `documentId` or `extensions.persistedQuery.sha256Hash`, no `query`',
     );
     const unknown = refused('DOCUMENT_NOT_REGISTERED', 'No operation is registered under this id');
     expect(await post(server, { query: who }, accept)).toEqual(required);
