@@ -10,7 +10,10 @@ import { actorOf, lockTenant, type WriteContext, withWriteContext } from './log/
 export type Reader = {
   readonly db: Database;
   readonly visibility: Visibility;
-  /** Runs SQL outside a transaction. The statement must apply `scope` or `within` to each table that has a tenant. */
+  /**
+   * Runs SQL outside a transaction. The statement must apply `scope` or `within` to each table that has a tenant, unless a
+   * foreign key joins it to a row of the same tenant.
+   */
   readonly sql: Query;
   /**
    * Predicate for rows of visible tenants, to filter rows that another condition finds. Written so that no index can

@@ -173,6 +173,16 @@ test('nothing is kept once it was answered', async () => {
   expect(await name()).toBe('Renamed');
 });
 
+test('a request that has a statement to itself, by its size, fails alone', async () => {
+  const { tenantId } = await createTenant(db);
+  const { loadMany } = recording();
+  const many = Array.from({ length: 1_001 }, (_, index) => (index === 7 ? 'fails' : `${index}`));
+  const asked = [many, ['a', 'b']].map((keys) => loadMany(openAsAdmin(db, tenantId), keys));
+  const [failed, answered] = await Promise.all(asked);
+  expect(answered).toEqual(['A', 'B']);
+  expect(failed).toEqual(many.map(() => new Error('fails')));
+});
+
 test('each key is read once, however many ask for it', async () => {
   const { tenantId } = await createTenant(db);
   const { batches, loadMany } = recording();

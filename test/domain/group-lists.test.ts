@@ -298,6 +298,7 @@ describe('an end user', () => {
     expect(
       namesOf(await listGroups(asUser(1), { orderBy: { field: 'CREATED_AT', direction: 'ASC' }, page: {} })),
     ).toEqual([]);
+    expect(await countGroups(asUser(1), { orderBy: { field: 'CREATED_AT', direction: 'ASC' } })).toBe(0);
   });
 
   test('sees nothing of the hierarchy', async () => {

@@ -58,7 +58,7 @@ const sizeOf = ({ userIds }: Addition) => userIds.length;
 
 /**
  * Batches that skip locked rows, so that no request waits for a lock that only another request of its batch needs; null
- * for a request whose group was skipped. One statement in flight per database and set of visible tenants: the commit
+ * for a request whose group was skipped. One batch in flight per database and set of visible tenants: the commit
  * dominates the cost, and requests that arrive meanwhile share the next one.
  */
 const skipLockedBatches = sharedBatches<Addition, Outcome | null>(

@@ -7,7 +7,7 @@ import { parseInput } from '../../model/input.ts';
 import { type UpsertUsersInput, upsertUsersInput } from '../../model/users.ts';
 import type { Directory } from '../directory.ts';
 import type { WriteContext } from '../log/write-context.ts';
-import type { UserRow } from '../rows/users.ts';
+import { type UserRow, userColumns } from '../rows/users.ts';
 import { insertUsers, updateUsers } from '../writes/users.ts';
 import { assertBatchSize, requireTenantToChange } from './rules/targets.ts';
 
@@ -30,8 +30,8 @@ export async function upsertUsers(directory: Directory, input: UpsertUsersInput)
       : [];
     const updated = await query<{ id: string }>(updateUsers(tenantId, users));
     const stored = await query<UserRow>(Prisma.sql`
-      select id, tenant_id as "tenantId", email, display_name as "displayName" from users
-      where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
+      select ${userColumns} from users u
+      where u.tenant_id = ${tenantId} and u.id = any(${ids}::text[])`);
     const byId = new Map<string, UserRow>(stored.map((row) => [row.id, row]));
     await assertAllStored(directory, tx, ids, byId);
     const inOrder = (rows: { id: string }[]) => ids.filter((id) => rows.some((row) => row.id === id));

@@ -15,8 +15,8 @@ import {
 import { Semaphore } from './semaphore.ts';
 
 /**
- * Max in-flight statements per batch key; later callers join the next batch. One would leave the database idle between
- * two statements, and more would make the batches smaller.
+ * Max in-flight batches per batch key; later callers join the next one. One would leave the database idle between two
+ * statements, and more would make the batches smaller. A batch that takes longer than `MAX_HOLD_MS` no longer counts.
  */
 const MAX_IN_FLIGHT = 2;
 /** Keys of one statement, unless one request alone has more: large enough for most batches, and never a slow statement. */
@@ -100,15 +100,14 @@ async function readMerged<Key, Value>(
   read: Read<Key, Value>,
   keyOf: KeyOf<Key>,
 ): Promise<(Value | Error)[][]> {
-  if (batches.length === 1) return [await read(directory, batches[0]!)];
+  const readAlone = (batch: readonly Key[]) =>
+    read(directory, batch).catch((error) => batch.map(() => error));
+  if (batches.length === 1) return [await readAlone(batches[0]!)];
   const unique = new Map<string, Key>();
   for (const batch of batches) for (const key of batch) unique.set(keyOf(key), key);
   const values = await read(directory, [...unique.values()]).catch(() => null);
   // One request may ask for too much; read each batch alone, so that the others do not fail with it.
-  if (!values)
-    return Promise.all(
-      batches.map((batch) => read(directory, batch).catch((error) => batch.map(() => error))),
-    );
+  if (!values) return Promise.all(batches.map(readAlone));
   const byKey = new Map([...unique.keys()].map((key, index) => [key, values[index]!]));
   return batches.map((batch) => batch.map((key) => byKey.get(keyOf(key))!));
 }

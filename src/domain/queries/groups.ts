@@ -149,12 +149,14 @@ export async function listGroups(
   return endUser(directory) ? withRows(listed, listed.rows.map(redact)) : listed;
 }
 
-/** How many groups `listGroups` lists on all pages. */
+/** How many groups `listGroups` lists on all pages. The order counts too: by a hidden property it lists nothing. */
 export async function countGroups(
   directory: Directory,
-  { filter }: Pick<ListArgs, 'filter'>,
+  { filter, orderBy }: Pick<ListArgs, 'filter' | 'orderBy'>,
 ): Promise<number> {
-  return groups.count(directory, NO_PARENT, await visibleTo(directory, { filter: filterOf(filter) }));
+  const args = await visibleTo(directory, { filter: filterOf(filter), orderBy: orderBy ?? null });
+  // Neither the order nor the projection is part of what a count reads.
+  return groups.count(directory, NO_PARENT, { ...args, orderBy: null, projection: {} });
 }
 
 function filterOf(filter: GroupFilter | null | undefined): Filter {

@@ -7,13 +7,13 @@ import { EMPTY_PAGE, type Page, type PageArgs } from '../../model/page.ts';
 import { type Directory, endUser } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
-import type { PartnerRow, TenantRow } from '../rows/tenants.ts';
+import { type PartnerRow, type TenantRow, tenantColumns } from '../rows/tenants.ts';
 
 const tenantsById = loader({
   audience: 'administrators',
   read: async (directory, ids: readonly string[]): Promise<(TenantRow | null)[]> => {
     const rows = await directory.sql<TenantRow>(Prisma.sql`
-    select t.id, t.partner_id as "partnerId", t.name, t.slug from tenants t
+    select ${tenantColumns} from tenants t
     where t.id = any(${ids}::text[]) and ${directory.scope(Prisma.sql`t.id`)}`);
     const byId = new Map<string, TenantRow>(rows.map((row) => [row.id, row]));
     return ids.map((id) => byId.get(id) ?? null);
@@ -61,7 +61,7 @@ export async function findPartner(directory: Directory, id: string): Promise<Par
 
 const tenants = list({
   audience: 'administrators',
-  columns: () => Prisma.sql`t.id, t.partner_id as "partnerId", t.name, t.slug`,
+  columns: () => tenantColumns,
   toRow: ({ id, partnerId, name, slug }: TenantRow) => ({ id, partnerId, name, slug }),
   order: () => ({
     tag: 'name',

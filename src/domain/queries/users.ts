@@ -7,13 +7,13 @@ import type { Directory } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
-import type { UserRow } from '../rows/users.ts';
+import { type UserRow, userColumns } from '../rows/users.ts';
 
 const usersById = loader({
   audience: 'self',
   read: async (directory, ids: readonly string[]): Promise<(UserRow | null)[]> => {
     const rows = await directory.sql<UserRow>(Prisma.sql`
-    select u.id, u.tenant_id as "tenantId", u.email, u.display_name as "displayName" from users u
+    select ${userColumns} from users u
     where u.id = any(${ids}::text[]) and ${directory.scope(Prisma.sql`u.tenant_id`)}`);
     const byId = new Map<string, UserRow>(rows.map((row) => [row.id, row]));
     return ids.map((id) => byId.get(id) ?? null);
@@ -32,7 +32,7 @@ export async function findUsers(directory: Directory, ids: readonly string[]): P
 
 const users = list({
   audience: 'administrators',
-  columns: () => Prisma.sql`u.id, u.tenant_id as "tenantId", u.email, u.display_name as "displayName"`,
+  columns: () => userColumns,
   toRow: ({ id, tenantId, email, displayName }: UserRow) => ({ id, tenantId, email, displayName }),
   order: () => ({
     tag: 'user',

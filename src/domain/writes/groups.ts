@@ -1,4 +1,4 @@
-// Group rows as commands lock, store and record them.
+// Locking a group's row, and its own fields as events hold and columns store them.
 import { Prisma, type Sql } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import type { GroupId } from '../../model/ids.ts';

@@ -78,7 +78,7 @@ builder.queryFields((t) => ({
       resolve: (_root, { filter, orderBy, ...page }, { directory }, info) =>
         connection(page, info, {
           list: (page) => listGroups(directory, { filter, orderBy, projection: groupProjection(info), page }),
-          count: () => countGroups(directory, { filter }),
+          count: () => countGroups(directory, { filter, orderBy }),
         }),
     },
     GroupConnection,
@@ -113,7 +113,7 @@ builder.prismaObjectField(Tenant, 'groups', (t) =>
               projection: groupProjection(info),
               page,
             }),
-          count: () => countGroups(directory, { filter: filterOfTenant }),
+          count: () => countGroups(directory, { filter: filterOfTenant, orderBy }),
         });
       },
     },
