@@ -80,8 +80,8 @@ export const changesMembers = (eventType: Sql): Sql => Prisma.sql`${eventType} i
 /**
  * The tenant's events that are visible now and were not visible in a snapshot (a column of text): rows of `group_events`,
  * at most `MAX_EVENTS` + 1. Transactions that a snapshot does not see start at its xmax, or are in its list of those in
- * progress. `between` a value and itself is an equality that the planner does not estimate by the average transaction: after
- * an import the average is the whole log.
+ * progress. `between x and x` instead of `= x`: the planner would estimate `=` by the average events of a transaction, which
+ * one import skews, and scan the log.
  */
 export const eventsSince = (tenantId: Sql, snapshot: Sql): Sql => Prisma.sql`(
   select e.* from group_events e

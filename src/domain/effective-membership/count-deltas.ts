@@ -32,7 +32,7 @@ export async function applyCountDeltas(
 ): Promise<Map<string, NestingClosure>> {
   const updated = new Map<string, NestingClosure>();
   if (counted.size === 0) return updated;
-  for (const { ids, nestingVersion, snapshot, events, memberships } of await readChanges(reader, counted)) {
+  for (const { ids, nestingVersion, snapshot, events, memberships } of await readDeltas(reader, counted)) {
     if (!events || memberships.length > MAX_MEMBERSHIPS) continue;
     for (const id of ids) {
       const before = counted.get(id)!;
@@ -72,7 +72,7 @@ function countDelta(
 }
 
 /** Sums up sizes first, so that what exceeds the limits is never read. */
-function readChanges(reader: Reader, counted: ReadonlyMap<string, NestingClosure>): Promise<Changes[]> {
+function readDeltas(reader: Reader, counted: ReadonlyMap<string, NestingClosure>): Promise<Changes[]> {
   const snapshots = [...counted.values()].map(({ snapshot }) => snapshot);
   const older = notNewer(snapshots);
   const events = eventsSince(Prisma.sql`k.tenant_id`, Prisma.sql`k.snapshot`);

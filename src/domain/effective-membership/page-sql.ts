@@ -30,7 +30,7 @@ const END = '\u{10FFFF}';
  * Rows of one page for each group, with `parentIndex` (1-based), the tenant's versions and the snapshot. A visible group
  * without members has one row with null for the user; a group that is not visible has none.
  */
-export function pageStatement(
+export function memberPageStatement(
   reader: Reader,
   strategy: Strategy,
   groups: { id: string; closure: NestingClosure }[],

@@ -9,7 +9,7 @@ import { rowsToRead, toPage } from '../loading/keyset-page.ts';
 import { type MemberRow, type RawMember, toMemberRow } from '../rows/members.ts';
 import { type ChangesSince, changesSince, MAX_CACHE_AGE_MS, noneOf } from './change-feed.ts';
 import { loadClosures, type NestingClosure } from './closure.ts';
-import { BY_USER, pageStatement, type Strategy } from './page-sql.ts';
+import { BY_USER, memberPageStatement, type Strategy } from './page-sql.ts';
 
 /** Closures of more groups are read by `walk`: merging costs a probe for each group, and a walk soon meets enough members. */
 const MAX_MERGED_GROUPS = 100;
@@ -179,7 +179,7 @@ async function readRows(
   groups: { id: string; closure: NestingClosure }[],
   page: PageRequest,
 ): Promise<Row[][]> {
-  const rows = await reader.sql<Row>(pageStatement(reader, strategy, groups, page));
+  const rows = await reader.sql<Row>(memberPageStatement(reader, strategy, groups, page));
   const byGroup = groups.map(() => [] as Row[]);
   for (const row of rows) byGroup[row.parentIndex - 1]!.push(row);
   return byGroup;

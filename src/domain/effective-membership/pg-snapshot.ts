@@ -31,8 +31,8 @@ export const wasVisible = (transactionId: string, { xmax, open }: Snapshot): boo
 const MAX_SNAPSHOTS = 8;
 
 /**
- * Maps each snapshot to one of at most `MAX_SNAPSHOTS` among them that is not newer. Changes since that one include
- * changes since this one, because it sees no transaction that this one does not see.
+ * Rounds each snapshot down to one of at most `MAX_SNAPSHOTS` among them. An older snapshot only adds changes that the
+ * entry has seen already: none is missed.
  */
 export function notNewer(snapshots: readonly string[]): Map<string, string> {
   const parsed = [...new Set(snapshots)].map((text) => ({ text, ...parseSnapshot(text) }));

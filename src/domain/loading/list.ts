@@ -15,7 +15,10 @@ import { batchAcrossRequests, type Read } from './batching.ts';
 import { boundedCache, rowsBytes } from './cache.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './keyset-page.ts';
 
-/** A list of a parent, as SQL correlated with the parent's id `k.id`. */
+/**
+ * A list of a parent. Its SQL runs inside `cross join lateral`, beside the batch's keys under the alias `k`: `k.id` is the id
+ * of the parent. A list without a parent ignores it.
+ */
 export type ListSource<Args, Row extends object, A extends Audience = Audience> = {
   /** Who may read the list; the parent of a list for `self` is a user. */
   audience: A;
@@ -30,7 +33,7 @@ export type ListSource<Args, Row extends object, A extends Audience = Audience> 
   toRow(raw: never, parent: string): Row;
 };
 
-/** Keys of one `kind` share a statement: the text of their arguments and page arguments, without the cursors' values. */
+/** `kind`: arguments and page arguments as text, without the values of cursors. Keys of one kind share a statement. */
 type PageKey<Args> = { parent: string; kind: string; args: Args; page: PageRequest; cursors: Cursors };
 type CountKey<Args> = { parent: string; kind: string; args: Args };
 /** The values of a page's cursors, one for each key of the order; empty without a cursor. */

@@ -20,7 +20,7 @@ export type GroupEventType =
 export type GroupEvent = { type: GroupEventType; groupId: GroupId; data: object };
 
 /** Events per statement: bounds the size of its parameters, while a deletion of thousands of groups takes one round trip. */
-const MAX_EVENTS = 10_000;
+const EVENTS_PER_STATEMENT = 10_000;
 
 /** Appends events in the given order. */
 export async function appendEvents(
@@ -29,8 +29,8 @@ export async function appendEvents(
   actor: Actor,
   events: readonly GroupEvent[],
 ): Promise<void> {
-  for (let start = 0; start < events.length; start += MAX_EVENTS) {
-    const chunk = events.slice(start, start + MAX_EVENTS);
+  for (let start = 0; start < events.length; start += EVENTS_PER_STATEMENT) {
+    const chunk = events.slice(start, start + EVENTS_PER_STATEMENT);
     await query(Prisma.sql`
       insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
       select e.type, ${tenantId}, e.group_id, ${actor.id}, ${actor.type}, e.data::jsonb

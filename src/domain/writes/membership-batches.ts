@@ -15,8 +15,8 @@ export type Outcome = { group: GroupWithoutCounts; known: ReadonlySet<string>; a
 type Row = Group & { ordinal: number; known: string[] | null; added: string[] | null };
 
 /**
- * Adds all users of an item, or none if the tenant does not have one of them. The result is null for an item whose group is
- * not visible, or locked while `skip locked`. Locks groups in id order, then users in id order, so that two such
+ * All or nothing per item: with a user that is unknown in the tenant, none is added. The result is null for an item whose
+ * group is not visible, or locked while `skip locked`. Locks groups in id order, then users in id order, so that two such
  * statements cannot deadlock. A membership that two items request is added for the first.
  */
 export async function insertMembershipBatches(
