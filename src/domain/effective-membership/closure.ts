@@ -36,9 +36,12 @@ export async function loadClosures(
   for (const [id, closure] of read) {
     const before = cache.get(id);
     const { nestingVersion } = closure;
-    // The count is as old as before, and so is the entry.
-    if (before?.ids === closure.ids) cache.set(id, { ...before, nestingVersion }, { noUpdateTTL: true });
-    else cache.set(id, closure);
+    if (before?.ids === closure.ids) {
+      // Only the version is newer: the entry keeps its count, its age, and that it is sparse.
+      const refreshed = { ...before, nestingVersion };
+      cache.set(id, refreshed, { noUpdateTTL: true });
+      read.set(id, refreshed);
+    } else cache.set(id, closure);
   }
   return ids.map((id) => read.get(id) ?? (fresh ? null : (cached.get(id) ?? null)));
 }
