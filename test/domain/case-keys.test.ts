@@ -300,6 +300,8 @@ describe('keys of a version before', () => {
 });
 
 test('a repair gives siblings the names that each other has the key of', async () => {
+  // It repairs every tenant, those of other tests too.
+  await repairDirectory(db);
   const { tenantId } = await createTenant(db);
   const directory = openAsAdmin(db, tenantId);
   const create = async (name: string) => (await createGroup(directory, { tenantId, name })).group.id;
