@@ -218,6 +218,7 @@ describe('keys of a version before', () => {
   }
 
   test('are rewritten when the database is opened; siblings that now clash stay, and are named', async () => {
+    await repairDirectory(db);
     const { tenantId, directory, ids } = await aged();
     const [, , ix, dotted] = ids as [string, string, string, string];
     const warnings: string[] = [];
