@@ -1,4 +1,4 @@
-// The format of `groups.name_key`, the key by which siblings are compared, and the predicate that finds siblings by it.
+// How `groups.name_key` stores the key of a name, and the predicate that finds the siblings with the same name.
 import { nameKey } from '../model/text.ts';
 import { Prisma, type Query, type Sql } from './database.ts';
 
