@@ -23,9 +23,13 @@ export type StaleKeys = { table: 'group' | 'user'; id: string };
 /** Finds rows whose stored keys do not match their texts, in one tenant or in all. */
 export async function findStaleKeys(sql: Query, tenantId: string | null): Promise<StaleKeys[]> {
   const staleKeys: StaleKeys[] = [];
-  for (const table of ['group', 'user'] as const) {
-    for await (const stale of staleRows(sql, table, tenantId)) {
-      staleKeys.push(...stale.map(({ id }) => ({ table, id })));
+  const tenants = await sql<{ id: string }>(Prisma.sql`
+    select id from tenants where ${tenantId}::text is null or id = ${tenantId} order by id`);
+  for (const tenant of tenants) {
+    for (const table of ['group', 'user'] as const) {
+      for await (const stale of staleRows(sql, table, tenant.id)) {
+        staleKeys.push(...stale.map(({ id }) => ({ table, id })));
+      }
     }
   }
   return staleKeys;
@@ -77,10 +81,11 @@ async function refreshTenant(db: Database, tenantId: string, warn: (message: str
     update tenants set key_rules = ${KEY_RULES}::int[] where id = ${tenantId} and key_rules < ${KEY_RULES}::int[]`);
 }
 
-/** Locks the tenant against changes of names and siblings. Returns whether its rules are older than those of this process. */
+/** Locks the tenant's log, as each change does. Returns whether the tenant's rules are older than those of this process. */
 async function lockTenant(sql: Query, tenantId: string): Promise<boolean> {
+  await sql(Prisma.sql`select tenant_id from tenant_logs where tenant_id = ${tenantId} for no key update`);
   const [tenant] = await sql<{ isOlder: boolean }>(Prisma.sql`
-    select key_rules < ${KEY_RULES}::int[] as "isOlder" from tenants where id = ${tenantId} for no key update`);
+    select key_rules < ${KEY_RULES}::int[] as "isOlder" from tenants where id = ${tenantId}`);
   return tenant?.isOlder ?? false;
 }
 
@@ -155,32 +160,25 @@ const holder = (group: Sql, key: Sql): Sql => Prisma.sql`
 
 /** Stores new keys, except for users whose texts have changed since they were read: that change has stored their keys. */
 const updateUsers = (tenantId: string, rows: Stale[]): Sql => Prisma.sql`
-  with updated as (
-    update users u set search_key = k.search_key
-    from unnest(${rows.map(({ id }) => id)}::text[], ${rows.map((row) => row.first)}::text[],
-      ${rows.map((row) => row.second)}::text[], ${rows.map((row) => row.searchKey)}::text[])
-      k(id, email, display_name, search_key)
-    where u.tenant_id = ${tenantId} and u.id = k.id
-      and (u.email, u.display_name) is not distinct from (k.email, k.display_name)
-    returning u.id),
-  seen as (update tenants set user_version = user_version + 1 where id = ${tenantId})
-  select id from updated`;
+  update users u set search_key = k.search_key
+  from unnest(${rows.map(({ id }) => id)}::text[], ${rows.map((row) => row.first)}::text[],
+    ${rows.map((row) => row.second)}::text[], ${rows.map((row) => row.searchKey)}::text[])
+    k(id, email, display_name, search_key)
+  where u.tenant_id = ${tenantId} and u.id = k.id
+    and (u.email, u.display_name) is not distinct from (k.email, k.display_name)
+  returning u.id`;
 
 /** Yields the stale rows of each chunk of a table, in the order of ids. */
-async function* staleRows(
-  sql: Query,
-  table: 'group' | 'user',
-  tenantId: string | null,
-): AsyncGenerator<Stale[]> {
+async function* staleRows(sql: Query, table: 'group' | 'user', tenantId: string): AsyncGenerator<Stale[]> {
   for (let after = ''; ; ) {
     const rows = await sql<Keyed & { clashes: boolean }>(
       table === 'group'
         ? Prisma.sql`select g.id, g.name as first, g.description as second, g.name_key as "nameKey", g.search_key as "searchKey",
             ${isSuffixed(Prisma.sql`g.name_key`)} and (g.deleted_at is not null
               or exists (${holder(Prisma.sql`g`, plainKey(Prisma.sql`g.name_key`))})) as clashes
-            from groups g where g.id > ${after}${inTenant(tenantId)} order by g.id limit ${CHUNK}`
+            from groups g where g.tenant_id = ${tenantId} and g.id > ${after} order by g.id limit ${CHUNK}`
         : Prisma.sql`select id, email as first, display_name as second, null as "nameKey", search_key as "searchKey",
-            false as clashes from users where id > ${after}${inTenant(tenantId)} order by id limit ${CHUNK}`,
+            false as clashes from users where tenant_id = ${tenantId} and id > ${after} order by id limit ${CHUNK}`,
     );
     yield rows.flatMap(({ clashes, id, first, second, ...stored }) => {
       const name = nameKey(first);

@@ -4,33 +4,23 @@ import { databaseError } from '../database/errors.ts';
 import { type Caller, isUserCaller, type UserCaller, type Visibility } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
 import type { TenantId } from '../model/ids.ts';
-import { actorOf, lockTenant, type WriteContext, withWriteContext } from './log/write-context.ts';
+import { actorOf, changeTenant, type WriteContext } from './log/write-context.ts';
 
-/** What a read needs to know of its caller: the visible tenants. */
+/** What a statement reads: one tenant, or in lists across tenants those of `visibility`. */
 export type Reader = {
   readonly db: Database;
   readonly visibility: Visibility;
-  /**
-   * Runs SQL outside a transaction. The statement must apply `scope` or `within` to each table that has a tenant, unless a
-   * foreign key joins it to a row of the same tenant.
-   */
+  /** The tenant, which each statement names for each table: `tenant_id = ${tenantId}`. Across tenants: none, which has no rows. */
+  readonly tenantId: TenantId;
+  /** Runs SQL outside a transaction. */
   readonly sql: Query;
-  /**
-   * Predicate for rows of visible tenants, to filter rows that another condition finds. Written so that no index can
-   * serve it: the planner assumes a tenant of average size, and would scan a tenant by its index instead of looking up a
-   * few ids, although one tenant can be most of the directory.
-   */
-  scope(tenantColumn: Sql): Sql;
-  /** The same predicate for lists that find their rows by tenant: an index can serve it. */
+  /** Predicate for rows of the tenant or, in a list across tenants, of the visible tenants. */
   within(tenantColumn: Sql): Sql;
   /** Predicate for rows of visible partners. */
-  scopePartner(partnerColumn: Sql): Sql;
+  withinPartner(partnerColumn: Sql): Sql;
 };
 
-/**
- * A directory opened for one caller and one request. Reads are cached until the caller changes something. Every
- * statement is limited to the caller's tenants (`scope`).
- */
+/** A directory opened for one caller and one request. Reads are cached until the caller changes something. */
 export type Directory = Reader & {
   readonly caller: Caller;
   /** The cached value of `key`; calls `create` on first use and again after a change. */
@@ -38,11 +28,21 @@ export type Directory = Reader & {
   /** Clears the cache after a change. */
   forget(): void;
   /**
-   * Runs a change of a tenant in one transaction, under the tenant's lock, and stores the events that it records; then
-   * clears the cache. Refused: NOT_FOUND if the tenant is not visible, FORBIDDEN if the caller may only read.
+   * Runs a change of a tenant in one transaction, under the lock of the tenant's log, and appends what it records; then
+   * clears the cache. The tenant must be visible. Refused: NOT_FOUND if there is no such tenant, FORBIDDEN if the caller may
+   * only read.
    */
-  transact<Result>(tenantId: TenantId, work: (tx: WriteContext) => Promise<Result>): Promise<Result>;
+  transact<Result extends object>(
+    tenantId: TenantId,
+    work: (tx: WriteContext) => Promise<Result>,
+  ): Promise<Result & Positioned>;
 };
+
+/** `position`: that of the tenant's log after a change. */
+export type Positioned = { position: number };
+
+/** The id of no tenant: what a statement reads for an id whose tenant is unknown or hidden. */
+export const NO_TENANT = '' as TenantId;
 
 export function openDirectory(db: Database, caller: Caller): Directory {
   return new OpenDirectory(db, caller);
@@ -53,29 +53,44 @@ export function readerOf(db: Database, visibility: Visibility): Reader {
   return new DatabaseReader(db, visibility);
 }
 
+/** A reader of one tenant, which must be visible to the caller. */
+export const tenantReader = (db: Database, tenantId: TenantId): Reader =>
+  readerOf(db, { kind: 'tenant', tenantId });
+
 // Classes, because each request creates one: V8 would give each object literal with an accessor its own hidden class.
 class DatabaseReader implements Reader {
   readonly db: Database;
   readonly visibility: Visibility;
+  readonly tenantId: TenantId;
 
   constructor(db: Database, visibility: Visibility) {
     this.db = db;
     this.visibility = visibility;
+    this.tenantId = visibility.kind === 'tenant' ? visibility.tenantId : NO_TENANT;
   }
 
   readonly sql: Query = (statement) => this.db.sql(statement).catch(rethrow) as never;
 
-  scope(tenantColumn: Sql): Sql {
-    const within = this.within(tenantColumn);
-    return this.visibility.kind === 'tenant' ? Prisma.sql`(${within}) is true` : within;
-  }
-
   within(tenantColumn: Sql): Sql {
-    return visibleTenants(this.visibility, tenantColumn);
+    switch (this.visibility.kind) {
+      case 'tenant':
+        return Prisma.sql`${tenantColumn} = ${this.tenantId}`;
+      case 'partner':
+        return Prisma.sql`${tenantColumn} in (select id from tenants where partner_id = ${this.visibility.partnerId})`;
+      case 'all':
+        return Prisma.sql`${tenantColumn} is not null`;
+    }
   }
 
-  scopePartner(partnerColumn: Sql): Sql {
-    return visiblePartners(this.visibility, partnerColumn);
+  withinPartner(partnerColumn: Sql): Sql {
+    switch (this.visibility.kind) {
+      case 'tenant':
+        return Prisma.sql`${partnerColumn} in (select partner_id from tenants where id = ${this.tenantId})`;
+      case 'partner':
+        return Prisma.sql`${partnerColumn} = ${this.visibility.partnerId}`;
+      case 'all':
+        return Prisma.sql`${partnerColumn} is not null`;
+    }
   }
 }
 
@@ -100,16 +115,16 @@ class OpenDirectory extends DatabaseReader implements Directory {
     this.cache = new Map();
   }
 
-  async transact<Result>(tenantId: TenantId, work: (tx: WriteContext) => Promise<Result>): Promise<Result> {
-    const isVisible = this.scope(Prisma.sql`id`);
+  async transact<Result extends object>(tenantId: TenantId, work: (tx: WriteContext) => Promise<Result>) {
+    // An end user's own tenant is hidden from it.
+    if (endUser(this)) throw refuse.notFound(tenantId);
+    assertMayChange(this);
     try {
-      return await this.db.transaction(async (query) => {
-        const isLocked = await lockTenant(query, tenantId, isVisible);
-        // An end user's own tenant is hidden from it.
-        if (!isLocked || endUser(this)) throw refuse.notFound(tenantId);
-        assertMayChange(this);
-        return withWriteContext({ query, tenantId, actor: actorOf(this.caller) }, work);
-      });
+      const changed = await this.db.transaction((query) =>
+        changeTenant({ query, tenantId, actor: actorOf(this.caller) }, work),
+      );
+      if (!changed) throw refuse.notFound(tenantId);
+      return changed;
     } catch (error) {
       return rethrow(error);
     } finally {
@@ -175,26 +190,4 @@ function rethrow(error: unknown): never {
 /** The tenants that a caller's statements may read: for an end user its own, in which queries filter group by group. */
 function visibilityOf(caller: Caller): Visibility {
   return isUserCaller(caller) ? { kind: 'tenant', tenantId: caller.tenantId } : caller.visibility;
-}
-
-function visiblePartners(visibility: Visibility, partnerColumn: Sql): Sql {
-  switch (visibility.kind) {
-    case 'tenant':
-      return Prisma.sql`${partnerColumn} in (select partner_id from tenants where id = ${visibility.tenantId})`;
-    case 'partner':
-      return Prisma.sql`${partnerColumn} = ${visibility.partnerId}`;
-    case 'all':
-      return Prisma.sql`${partnerColumn} is not null`;
-  }
-}
-
-function visibleTenants(visibility: Visibility, tenantColumn: Sql): Sql {
-  switch (visibility.kind) {
-    case 'tenant':
-      return Prisma.sql`${tenantColumn} = ${visibility.tenantId}`;
-    case 'partner':
-      return Prisma.sql`${tenantColumn} in (select id from tenants where partner_id = ${visibility.partnerId})`;
-    case 'all':
-      return Prisma.sql`${tenantColumn} is not null`;
-  }
 }

@@ -2,8 +2,8 @@
 
 import { KEY_RULES } from '../database/case-keys.ts';
 import { type Database, Prisma, type Query } from '../database/database.ts';
-import type { Actor } from '../domain/log/events.ts';
-import { withWriteContext } from '../domain/log/write-context.ts';
+import type { Actor } from '../domain/log/changes.ts';
+import { changeTenant, type WriteContext } from '../domain/log/write-context.ts';
 import { loadTenant, type Tallies } from './load-tenant.ts';
 import type { Rows, Source } from './rows.ts';
 import { type Spooled, spool } from './spool.ts';
@@ -63,13 +63,16 @@ async function importTenant(db: Database, tenant: Rows['tenants'], spooled: Spoo
   if (rowFaults.length > 0) return { tenantId, name, faults: rowFaults, tallies: null };
   const rows = await spooled.read(tenantId);
   try {
-    const tallies = await db.transaction(async (query) => {
-      await createAndLockTenant(query, tenant);
-      const faults = await verifyTenant(query, tenantId, rows);
-      if (faults.length > 0) throw new Refused(faults);
-      return withWriteContext({ query, tenantId, actor: ACTOR }, (tx) => loadTenant(tx, rows));
+    const loaded = await db.transaction(async (query) => {
+      await createTenant(query, tenant);
+      return changeTenant({ query, tenantId, actor: ACTOR }, async (tx) => {
+        await updateTenant(tx, tenant);
+        const faults = await verifyTenant(query, tenantId, rows);
+        if (faults.length > 0) throw new Refused(faults);
+        return { tallies: await loadTenant(tx, rows) };
+      });
     });
-    return { tenantId, name, faults: [], tallies };
+    return { tenantId, name, faults: [], tallies: loaded!.tallies };
   } catch (error) {
     // An unexpected error fails only this tenant: the report must cover those already stored, and the rest may succeed.
     const faults = error instanceof Refused ? error.faults : [`failed: ${(error as Error).message}`];
@@ -77,19 +80,26 @@ async function importTenant(db: Database, tenant: Rows['tenants'], spooled: Spoo
   }
 }
 
-/** Creates the tenant or updates its name and slug, and locks it like a change does. Throws `Refused`. */
-async function createAndLockTenant(
-  query: Query,
-  { id, partnerId, name, slug }: Rows['tenants'],
-): Promise<void> {
+/** Creates the tenant and its log, if it does not exist. Throws `Refused` if there is no such partner. */
+async function createTenant(query: Query, { id, partnerId, name, slug }: Rows['tenants']): Promise<void> {
   const [partner] = await query(Prisma.sql`select id from partners where id = ${partnerId}`);
   if (!partner) throw new Refused([`tenant ${id}: no such partner ${partnerId}`]);
   await query(Prisma.sql`
     insert into tenants (id, partner_id, name, slug, key_rules)
     values (${id}, ${partnerId}, ${name}, ${slug}, ${KEY_RULES}::int[])
     on conflict (id) do nothing`);
+  await query(
+    Prisma.sql`insert into tenant_logs (tenant_id) values (${id}) on conflict (tenant_id) do nothing`,
+  );
+}
+
+/** Updates the name and slug of the tenant. Throws `Refused` if it belongs to another partner. */
+async function updateTenant(
+  { query }: WriteContext,
+  { id, partnerId, name, slug }: Rows['tenants'],
+): Promise<void> {
   const [stored] = await query<{ partnerId: string }>(Prisma.sql`
-    select partner_id as "partnerId" from tenants where id = ${id} for no key update`);
+    select partner_id as "partnerId" from tenants where id = ${id}`);
   if (stored?.partnerId !== partnerId) throw new Refused([`tenant ${id} belongs to another partner`]);
   await query(Prisma.sql`
     update tenants set name = ${name}, slug = ${slug} where id = ${id} and (name, slug) is distinct from (${name}, ${slug})`);

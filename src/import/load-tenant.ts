@@ -1,12 +1,13 @@
 // Writes one tenant's rows: inserts new ones, updates changed ones, and leaves everything else unchanged.
 
 import { Prisma } from '../database/database.ts';
-import { dropSuffixes, type NamedPlace, vacateNames } from '../database/name-keys.ts';
-import type { GroupEvent } from '../domain/log/events.ts';
+import { dropSuffixes, vacateNames } from '../database/name-keys.ts';
 import type { WriteContext } from '../domain/log/write-context.ts';
-import { beginMemberships, type Membership, nest } from '../domain/writes/edges.ts';
-import { insertUsers, updateUsers } from '../domain/writes/users.ts';
-import type { GroupId } from '../model/ids.ts';
+import { type Group, groupColumns } from '../domain/rows/groups.ts';
+import { beginMemberships, nest } from '../domain/writes/edges.ts';
+import { groupFields, updatedChange } from '../domain/writes/groups.ts';
+import { claimIds } from '../domain/writes/ids.ts';
+import { createUsers, updateUsers } from '../domain/writes/users.ts';
 import { nameKey, searchKey } from '../model/text.ts';
 import type { Rows } from './rows.ts';
 import type { TenantRows } from './spool.ts';
@@ -27,23 +28,26 @@ export async function loadTenant(tx: WriteContext, rows: TenantRows): Promise<Ta
   };
 }
 
-async function loadUsers({ query, tenantId }: WriteContext, users: Rows['users'][]): Promise<Tally> {
+async function loadUsers(tx: WriteContext, users: Rows['users'][]): Promise<Tally> {
   const tally = { created: 0, updated: 0, unchanged: 0 };
   for (const chunk of chunks(users)) {
-    const created = await query(insertUsers(tenantId, chunk));
-    const updated = await query(updateUsers(tenantId, chunk));
+    await claimIds(
+      tx,
+      chunk.map(({ id }) => id),
+    );
+    const created = await createUsers(tx, chunk);
+    const updated = await updateUsers(tx, chunk);
     count(tally, chunk.length, created.length, updated.length);
   }
   return tally;
 }
 
-type StoredGroup = { id: GroupId; name: string; description: string | null; parentGroupId: string | null };
-const storedColumns = Prisma.sql`g.id, g.name, g.description, g.parent_group_id as "parentGroupId"`;
-
-async function loadGroups(
-  { query, tenantId, record }: WriteContext,
-  groups: Rows['groups'][],
-): Promise<Tally> {
+async function loadGroups(tx: WriteContext, groups: Rows['groups'][]): Promise<Tally> {
+  const { query, tenantId, at, record } = tx;
+  await claimIds(
+    tx,
+    groups.map(({ id }) => id),
+  );
   const column = <Value>(of: (group: Rows['groups']) => Value) => groups.map(of);
   const isGiven = (field: 'parentGroupId' | 'description' | 'customAttributes') =>
     column((group) => group[field] !== undefined);
@@ -62,52 +66,53 @@ async function loadGroups(
   const description = Prisma.sql`case when input.has_description then input.description else g.description end`;
   const attributes = Prisma.sql`case when input.has_attributes then input.custom_attributes::jsonb else g.custom_attributes end`;
   const isStored = Prisma.sql`g.id = input.id and g.tenant_id = ${tenantId} and g.deleted_at is null`;
-  const renamedOrMoved = await query<NamedPlace & { id: GroupId }>(Prisma.sql`
-    select g.id, g.name, g.parent_group_id as "parentGroupId" from groups g join ${values} on ${isStored}
-    where (g.name, g.parent_group_id) is distinct from (input.name, ${parent})`);
+  const differs = Prisma.sql`(g.name, g.description, g.parent_group_id, g.custom_attributes)
+      is distinct from (input.name, ${description}, ${parent}, ${attributes})`;
+  const before = await query<Group & { isRenamedOrMoved: boolean }>(Prisma.sql`
+    select ${groupColumns}, (g.name, g.parent_group_id) is distinct from (input.name, ${parent}) as "isRenamedOrMoved"
+    from groups g join ${values} on ${isStored} where ${differs}`);
+  const renamedOrMoved = before.filter((group) => group.isRenamedOrMoved);
   await query(
     vacateNames(
       tenantId,
       renamedOrMoved.map(({ id }) => id),
     ),
   );
-  const created = await query<StoredGroup>(Prisma.sql`
-    insert into groups as g (id, tenant_id, parent_group_id, name, name_key, search_key, description, type, custom_attributes)
-    select input.id, ${tenantId}, input.parent_group_id, input.name, input.name_key, input.search_key, input.description,
-      input.type::"GroupType", input.custom_attributes::jsonb from ${values}
-    on conflict (id) do nothing returning ${storedColumns}`);
-  const updated = await query<StoredGroup>(Prisma.sql`
+  const created = await query<Group>(Prisma.sql`
+    insert into groups as g (tenant_id, id, parent_group_id, name, name_key, search_key, description, type, custom_attributes,
+      created_at, updated_at)
+    select ${tenantId}, input.id, input.parent_group_id, input.name, input.name_key, input.search_key, input.description,
+      input.type::"GroupType", input.custom_attributes::jsonb, ${at}::timestamptz, ${at}::timestamptz from ${values}
+    on conflict (tenant_id, id) do nothing returning ${groupColumns}`);
+  const updated = await query<Group>(Prisma.sql`
     update groups g set name = input.name, name_key = input.name_key, description = ${description}, parent_group_id = ${parent},
       search_key = case when input.has_description then input.search_key
         else input.search_key || coalesce(substring(g.search_key from chr(10) || '.*'), '') end,
       moved_by = case when g.parent_group_id is not distinct from ${parent} then g.moved_by end,
-      custom_attributes = ${attributes}, version = g.version + 1, updated_at = now()
-    from ${values} where ${isStored} and (g.name, g.description, g.parent_group_id, g.custom_attributes)
-      is distinct from (input.name, ${description}, ${parent}, ${attributes})
-    returning ${storedColumns}`);
+      custom_attributes = ${attributes}, version = g.version + 1, updated_at = ${at}::timestamptz
+    from ${values} where ${isStored} and ${differs}
+    returning ${groupColumns}`);
   await dropSuffixes(query, tenantId, renamedOrMoved);
-  const recordAll = (type: GroupEvent['type'], rows: StoredGroup[]) => {
-    for (const { id: groupId, ...data } of rows) record({ type, groupId, data });
-  };
-  recordAll('group.created', created);
-  recordAll('group.updated', updated);
+  for (const group of created)
+    record({ type: 'group.created', groupId: group.id, data: { after: groupFields(group) } });
+  const beforeById = new Map(before.map((group) => [group.id, group]));
+  for (const group of updated) record(updatedChange(beforeById.get(group.id)!, group));
   return count({ created: 0, updated: 0, unchanged: 0 }, groups.length, created.length, updated.length);
 }
 
 async function loadMemberships(tx: WriteContext, memberships: Rows['memberships'][]): Promise<Tally> {
   const tally = { created: 0, updated: 0, unchanged: 0 };
-  const added: Membership[] = [];
   for (const chunk of chunks(memberships)) {
     const rows = await beginMemberships(
       tx,
-      Prisma.sql`select * from unnest(${chunk.map((row) => row.groupId)}::text[], ${chunk.map((row) => row.userId)}::text[])
+      Prisma.sql`select input.*, ${tx.actor.id}::text as added_by
+        from unnest(${chunk.map((row) => row.groupId)}::text[], ${chunk.map((row) => row.userId)}::text[])
         input(group_id, user_id)`,
     );
-    added.push(...rows);
+    for (const [groupId, added] of Map.groupBy(rows, (row) => row.groupId)) {
+      tx.record({ type: 'group_membership.added', groupId, userIds: added.map((row) => row.userId) });
+    }
     count(tally, chunk.length, rows.length, 0);
-  }
-  for (const [groupId, rows] of Map.groupBy(added, (row) => row.groupId)) {
-    tx.record({ type: 'group_membership.added', groupId, data: { userIds: rows.map((row) => row.userId) } });
   }
   return tally;
 }
@@ -121,8 +126,7 @@ async function loadNestings(tx: WriteContext, nestings: Rows['nestings'][]): Pro
     );
     count(tally, chunk.length, rows.length, 0);
     for (const [groupId, added] of Map.groupBy(rows, (row) => row.parentGroupId)) {
-      const childGroupIds = added.map((row) => row.childGroupId);
-      tx.record({ type: 'group_nesting.added', groupId, data: { childGroupIds } });
+      tx.record({ type: 'group_nesting.added', groupId, groupIds: added.map((row) => row.childGroupId) });
     }
   }
   return tally;

@@ -7,7 +7,6 @@ import type { TenantRows } from './spool.ts';
 
 type StoredGroup = {
   id: string;
-  tenantId: string;
   name: string;
   type: string;
   parentGroupId: string | null;
@@ -19,32 +18,34 @@ export async function verifyTenant(query: Query, tenantId: string, rows: TenantR
   const { users, groups, memberships, nestings } = rows;
   const faults = [...duplicates('user', users), ...duplicates('group', groups)];
   const stored = await query<StoredGroup>(Prisma.sql`
-    select id, tenant_id as "tenantId", name, type::text as type, parent_group_id as "parentGroupId",
-      deleted_at is not null as deleted
-    from groups where tenant_id = ${tenantId} or id = any(${groups.map((group) => group.id)}::text[]) order by id`);
+    select id, name, type, parent_group_id as "parentGroupId", deleted_at is not null as deleted
+    from groups where tenant_id = ${tenantId} order by id`);
   const storedById = new Map(stored.map((group) => [group.id, group]));
+  const foreign = await foreignIds(query, tenantId, rows);
+  faults.push(
+    ...groups.filter(({ id }) => foreign.has(id)).map(({ id }) => `group ${id} belongs to another tenant`),
+  );
   for (const { id, groupType } of groups) {
     const existing = storedById.get(id);
     if (!existing) continue;
-    if (existing.tenantId !== tenantId) faults.push(`group ${id} belongs to another tenant`);
-    else if (existing.deleted) faults.push(`group ${id} is deleted in the directory; restore it first`);
+    if (existing.deleted) faults.push(`group ${id} is deleted in the directory; restore it first`);
     else if (groupType !== undefined && existing.type !== (groupType ?? 'SECURITY'))
       faults.push(`group ${id}: the type cannot be changed`);
   }
   const live = new Map(
     stored
-      .filter((group) => group.tenantId === tenantId && !group.deleted)
+      .filter((group) => !group.deleted)
       .map(({ id, name, parentGroupId }) => [id, { name, parentGroupId }] as const),
   );
   for (const { id, name, parentGroupId } of groups)
     live.set(id as string, { name, parentGroupId: parentOf(parentGroupId, live.get(id)?.parentGroupId) });
   faults.push(...verifyHierarchy(live, new Set(groups.map(({ id }) => id))));
 
-  const foreignUsers = await query<{ id: string }>(Prisma.sql`
-    select id from users where tenant_id <> ${tenantId} and id = any(${users.map((user) => user.id)}::text[])`);
-  faults.push(...foreignUsers.map(({ id }) => `user ${id} belongs to another tenant`));
+  faults.push(
+    ...users.filter(({ id }) => foreign.has(id)).map(({ id }) => `user ${id} belongs to another tenant`),
+  );
   const storedUsers = await query<{ id: string }>(Prisma.sql`
-    select id from users where tenant_id = ${tenantId}
+    select id from users where tenant_id = ${tenantId} and until is null
       and id = any(${[...new Set(memberships.map((membership) => membership.userId))]}::text[])`);
   const userIds = new Set<string>([...users.map((user) => user.id), ...storedUsers.map((user) => user.id)]);
   for (const { groupId, userId } of memberships) {
@@ -66,6 +67,18 @@ export async function verifyTenant(query: Query, tenantId: string, rows: TenantR
   );
   faults.push(...topologyFaults('nesting', [...pairs.values()]));
   return faults;
+}
+
+/** Those of the file's ids of users and groups that another tenant has, or had. */
+async function foreignIds(
+  query: Query,
+  tenantId: string,
+  { users, groups }: TenantRows,
+): Promise<Set<string>> {
+  const ids = [...users, ...groups].map(({ id }) => id);
+  const foreign = await query<{ id: string }>(Prisma.sql`
+    select id from ids where tenant_id <> ${tenantId} and id = any(${ids}::text[])`);
+  return new Set(foreign.map(({ id }) => id));
 }
 
 function duplicates(kind: string, rows: { id: string }[]): string[] {

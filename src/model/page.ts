@@ -18,6 +18,8 @@ export type PageArgs = {
   offset?: number | undefined;
   /** Whether pageInfo is not selected. The page may then report that no other page exists. */
   skipPageInfo?: boolean;
+  /** Whether the number of rows on all pages is read too, from the same state as the page. */
+  withTotal?: boolean;
 };
 
 /** A validated page request: the first or, if `backward`, the last `size` rows between the two cursors. */
@@ -28,6 +30,7 @@ export type PageRequest = {
   readonly before: string | null;
   readonly offset: number;
   readonly skipPageInfo: boolean;
+  readonly withTotal: boolean;
 };
 
 /** A page of rows, in the list's order also if `backward`. */
@@ -36,10 +39,18 @@ export type Page<Row> = {
   readonly cursors: readonly string[];
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
+  /** The number of rows on all pages, if the page was read with it. */
+  readonly total?: number | undefined;
 };
 
 /** The page of an empty list. */
-export const EMPTY_PAGE: Page<never> = { rows: [], cursors: [], hasNextPage: false, hasPreviousPage: false };
+export const EMPTY_PAGE: Page<never> = {
+  rows: [],
+  cursors: [],
+  hasNextPage: false,
+  hasPreviousPage: false,
+  total: 0,
+};
 
 /** The arguments of a page by its number, starting at 1. */
 export const numberedPage = (page: number, perPage: number): PageArgs => ({
@@ -55,6 +66,7 @@ export function pageRequest({
   before,
   offset = 0,
   skipPageInfo = false,
+  withTotal = false,
 }: PageArgs): PageRequest {
   if (first != null && last != null) {
     throw refuse.validation([{ path: ['last'], message: 'cannot be combined with first' }]);
@@ -66,5 +78,5 @@ export function pageRequest({
       { path: [backward ? 'last' : 'first'], message: `must be between 0 and ${MAX_PAGE_SIZE}` },
     ]);
   }
-  return { size, backward, after: after ?? null, before: before ?? null, offset, skipPageInfo };
+  return { size, backward, after: after ?? null, before: before ?? null, offset, skipPageInfo, withTotal };
 }

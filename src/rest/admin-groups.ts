@@ -4,7 +4,7 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { createGroup } from '../domain/commands/create-group.ts';
 import { deleteGroup } from '../domain/commands/delete-group.ts';
 import { updateGroup } from '../domain/commands/update-group.ts';
-import { countGroups, listGroups, requireGroup } from '../domain/queries/groups.ts';
+import { listGroups, requireGroup } from '../domain/queries/groups.ts';
 import { isVisibleGroup } from '../domain/rows/groups.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
@@ -43,10 +43,12 @@ export function adminGroups(api: OpenAPIHono<RestEnv>): void {
       const { directory } = c.var;
       const { search, tenant_id, partner_id, group_type, ...numbered } = c.req.valid('query');
       const filter = { search, tenantId: tenant_id, partnerId: partner_id, type: group_type };
-      const page = await pageOf(c, numbered, {
-        list: async (page) => adminGroupListItems((await listGroups(directory, { filter, page })).rows),
-        count: () => countGroups(directory, { filter }),
-      });
+      const page = await pageOf(
+        c,
+        numbered,
+        (page) => listGroups(directory, { filter, page }),
+        adminGroupListItems,
+      );
       return c.json(page, 200);
     },
   );

@@ -2,9 +2,9 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { addGroupMembers } from '../domain/commands/add-members.ts';
 import { removeGroupMembers } from '../domain/commands/change-members.ts';
-import { countEffectiveMembers, listEffectiveMembers } from '../domain/queries/effective-members.ts';
+import { listEffectiveMembers } from '../domain/queries/effective-members.ts';
 import { requireGroup } from '../domain/queries/groups.ts';
-import { countMembers, listMembers } from '../domain/queries/members.ts';
+import { listMembers } from '../domain/queries/members.ts';
 import { isDirectoryError, refuse } from '../model/errors.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
@@ -36,11 +36,12 @@ export function adminMembers(api: OpenAPIHono<RestEnv>): void {
     async (c) => {
       const { directory } = c.var;
       const { id } = await requireGroup(directory, c.req.valid('param').group_id);
-      const page = await pageOf(c, c.req.valid('query'), {
-        list: async (page) =>
-          orNotFound(id, await listMembers(directory, { id }, { page })).rows.map(memberInfo),
-        count: async () => orNotFound(id, await countMembers(directory, id)),
-      });
+      const page = await pageOf(
+        c,
+        c.req.valid('query'),
+        async (page) => orNotFound(id, await listMembers(directory, id, { page })),
+        (rows) => rows.map(memberInfo),
+      );
       return c.json(page, 200);
     },
   );
@@ -110,11 +111,12 @@ export function adminMembers(api: OpenAPIHono<RestEnv>): void {
     async (c) => {
       const { directory } = c.var;
       const { id } = await requireGroup(directory, c.req.valid('param').group_id);
-      const page = await pageOf(c, c.req.valid('query'), {
-        list: async (page) =>
-          orNotFound(id, await listEffectiveMembers(directory, id, { page })).rows.map(memberInfo),
-        count: async () => orNotFound(id, await countEffectiveMembers(directory, id)),
-      });
+      const page = await pageOf(
+        c,
+        c.req.valid('query'),
+        async (page) => orNotFound(id, await listEffectiveMembers(directory, id, { page })),
+        (rows) => rows.map(memberInfo),
+      );
       return c.json(page, 200);
     },
   );

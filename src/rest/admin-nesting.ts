@@ -2,12 +2,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { addNestedGroups, removeNestedGroup } from '../domain/commands/nest-groups.ts';
 import { requireGroup } from '../domain/queries/groups.ts';
-import {
-  countNestedGroups,
-  countParentGroups,
-  listNestedGroups,
-  listParentGroups,
-} from '../domain/queries/nesting.ts';
+import { listNestedGroups, listParentGroups } from '../domain/queries/nesting.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, readRefusals } from './errors.ts';
@@ -38,11 +33,12 @@ export function adminNesting(api: OpenAPIHono<RestEnv>): void {
     async (c) => {
       const { directory } = c.var;
       const { id } = await requireGroup(directory, c.req.valid('param').group_id);
-      const page = await pageOf(c, c.req.valid('query'), {
-        list: async (page) =>
-          nestedGroupInfos(orNotFound(id, await listNestedGroups(directory, id, { page })).rows),
-        count: async () => orNotFound(id, await countNestedGroups(directory, id)),
-      });
+      const page = await pageOf(
+        c,
+        c.req.valid('query'),
+        async (page) => orNotFound(id, await listNestedGroups(directory, id, { page })),
+        nestedGroupInfos,
+      );
       return c.json(page, 200);
     },
   );
@@ -105,11 +101,12 @@ export function adminNesting(api: OpenAPIHono<RestEnv>): void {
     async (c) => {
       const { directory } = c.var;
       const { id } = await requireGroup(directory, c.req.valid('param').group_id);
-      const page = await pageOf(c, c.req.valid('query'), {
-        list: async (page) =>
-          nestedGroupInfos(orNotFound(id, await listParentGroups(directory, id, { page })).rows),
-        count: async () => orNotFound(id, await countParentGroups(directory, id)),
-      });
+      const page = await pageOf(
+        c,
+        c.req.valid('query'),
+        async (page) => orNotFound(id, await listParentGroups(directory, id, { page })),
+        nestedGroupInfos,
+      );
       return c.json(page, 200);
     },
   );

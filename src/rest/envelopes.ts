@@ -5,6 +5,7 @@ import {
   MAX_PAGE_NUMBER,
   MAX_PAGE_SIZE,
   numberedPage,
+  type Page,
   type PageArgs,
 } from '../model/page.ts';
 import type { RestContext } from './context.ts';
@@ -76,15 +77,14 @@ export const meta = (c: RestContext) => ({
 export const enveloped = <Data>(c: RestContext, data: Data) => ({ data, meta: meta(c) });
 
 type Numbered = { page: number; per_page: number };
-type Source<Item> = { list(page: PageArgs): Promise<readonly Item[]>; count(): Promise<number> };
-
-/** Loads the page and the total in parallel and wraps them. A page beyond the last one is empty. */
-export async function pageOf<Item>(
+/** Loads a page with its total, of one state, and wraps it. A page beyond the last one is empty. */
+export async function pageOf<Row, Item>(
   c: RestContext,
   { page, per_page }: Numbered,
-  { list, count }: Source<Item>,
+  list: (page: PageArgs) => Promise<Page<Row>>,
+  toItems: (rows: readonly Row[]) => Item[],
 ) {
-  const [data, total] = await Promise.all([list(numberedPage(page, per_page)), count()]);
+  const { rows, total = 0 } = await list({ ...numberedPage(page, per_page), withTotal: true });
   const pagination = { page, per_page, total_items: total, total_pages: Math.ceil(total / per_page) };
-  return { data: [...data], pagination, meta: meta(c) };
+  return { data: toItems(rows), pagination, meta: meta(c) };
 }

@@ -5,7 +5,7 @@ import { updateGroupMembers } from '../domain/commands/change-members.ts';
 import { createGroup } from '../domain/commands/create-group.ts';
 import { deleteGroup } from '../domain/commands/delete-group.ts';
 import { updateGroup } from '../domain/commands/update-group.ts';
-import { countGroups, listGroups, requireGroupOf } from '../domain/queries/groups.ts';
+import { listGroups, requireGroupOf } from '../domain/queries/groups.ts';
 import { requireTenantOfGroups } from '../domain/queries/tenants.ts';
 import { isVisibleGroup } from '../domain/rows/groups.ts';
 import type { RestEnv } from './context.ts';
@@ -62,10 +62,12 @@ export function tenantGroups(api: OpenAPIHono<RestEnv>): void {
       const { search, type, parent_group_id: parentGroupId, user_id, ...numbered } = c.req.valid('query');
       await requireTenantOfGroups(directory, tenantId);
       const filter = { tenantId, search, type, parentGroupId, memberUserId: user_id };
-      const page = await pageOf(c, numbered, {
-        list: async (page) => groupListItems((await listGroups(directory, { filter, page })).rows),
-        count: () => countGroups(directory, { filter }),
-      });
+      const page = await pageOf(
+        c,
+        numbered,
+        (page) => listGroups(directory, { filter, page }),
+        groupListItems,
+      );
       return c.json(page, 200);
     },
   );

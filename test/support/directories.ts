@@ -3,7 +3,6 @@
 import { KEY_RULES } from '../../src/database/case-keys.ts';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
-import { type WriteContext, withWriteContext } from '../../src/domain/log/write-context.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { newId, type PartnerId, type TenantId, type UserId } from '../../src/model/ids.ts';
 
@@ -16,9 +15,12 @@ export async function createTenant(db: Database, userCount = 0) {
   await db.sql(Prisma.sql`
     insert into tenants (id, partner_id, name, slug, key_rules)
     values (${tenantId}, ${partnerId}, 'Tenant', ${tenantId}, ${KEY_RULES}::int[])`);
+  await db.sql(Prisma.sql`insert into tenant_logs (tenant_id) values (${tenantId}) on conflict do nothing`);
   await db.sql(Prisma.sql`
-    insert into users (id, tenant_id, email, search_key)
-    select id, ${tenantId}, lower(id) || '@example.org', lower(id) || '@example.org' from unnest(${userIds}::text[]) id`);
+    insert into users (id, tenant_id, email, search_key, since)
+    select id, ${tenantId}, lower(id) || '@example.org', lower(id) || '@example.org', 0 from unnest(${userIds}::text[]) id`);
+  await db.sql(Prisma.sql`
+    insert into ids (id, tenant_id) select id, ${tenantId} from unnest(${userIds}::text[]) id on conflict do nothing`);
   return { tenantId, partnerId, userIds };
 }
 
@@ -71,13 +73,3 @@ export const service = (tenantId: TenantId, mayChange: boolean): Caller => ({
   visibility: { kind: 'tenant', tenantId },
   mayChange,
 });
-
-/** A change of a tenant without its lock, so that others can go on while it is in progress. */
-export const changeUnlocked = <Result>(
-  db: Database,
-  tenantId: TenantId,
-  work: (tx: WriteContext) => Promise<Result>,
-): Promise<Result> =>
-  db.transaction((query) =>
-    withWriteContext({ query, tenantId, actor: { id: 'usr_unlocked', type: 'user' } }, work),
-  );

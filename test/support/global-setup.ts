@@ -6,7 +6,7 @@ import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { openDatabase } from '../../src/database/open.ts';
 import { startEmbedded } from './embedded-postgres.ts';
-import { TEMPLATE } from './template.ts';
+import { DEFAULTS, TEMPLATE } from './template.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -46,6 +46,10 @@ async function createTemplate(serverUrl: string): Promise<void> {
     const template = await openDatabase({ url: `${serverUrl}/${TEMPLATE}`, dataDir: '' });
     await template.close();
   });
+  const template = new pg.Client({ connectionString: `${serverUrl}/${TEMPLATE}` });
+  await template.connect();
+  await template.query(DEFAULTS);
+  await template.end();
 }
 
 /** Prisma's migration engine never clears the timer of its lock: the run would end ten seconds after its last test. */

@@ -109,12 +109,12 @@ export async function endedOf(db: Database, tenantId: TenantId): Promise<string[
   const rows = await db.sql<{ edge: string }>(Prisma.sql`
     select g.name || ': ' || h.user_id || ' by ' || h.added_by || ' until ' || h.ended_by || ' ' || h.cause
       || case when h.deletion_id is null then '' else ' deletion' end
-      || case when h.added_at < h.ended_at then '' else ' NO INTERVAL' end as edge
+      || case when h.since < h.until then '' else ' NO INTERVAL' end as edge
     from membership_history h join groups g on g.id = h.group_id where h.tenant_id = ${tenantId}
     union all
     select p.name || ' > ' || c.name || ' by ' || h.created_by || ' until ' || h.ended_by || ' ' || h.cause
       || case when h.deletion_id is null then '' else ' deletion' end
-      || case when h.created_at < h.ended_at then '' else ' NO INTERVAL' end
+      || case when h.since < h.until then '' else ' NO INTERVAL' end
     from nesting_history h join groups p on p.id = h.parent_group_id join groups c on c.id = h.child_group_id
     where h.tenant_id = ${tenantId}`);
   return rows.map(({ edge }) => edge).sort();
@@ -123,17 +123,18 @@ export async function endedOf(db: Database, tenantId: TenantId): Promise<string[
 /** What was written down, oldest first; events of one change by type and group. */
 export function eventsOf(db: Database, tenantId: TenantId) {
   return db.sql<{ type: string; group: string; actor: string; data: Record<string, unknown> }>(Prisma.sql`
-    select e.event_type as type, g.name as group, e.actor_type || ' ' || e.actor_id as actor, e.data
-    from group_events e join groups g on g.id = e.group_id
-    where e.tenant_id = ${tenantId} and g.tenant_id = e.tenant_id order by e.transaction_id, e.event_type, g.name`);
+    select c.type, g.name as group, c.actor_type || ' ' || c.actor_id as actor, c.data || jsonb_strip_nulls(jsonb_build_object(
+      'userIds', c.user_ids, 'groupIds', c.group_ids, 'cause', c.cause)) as data
+    from changes c join groups g on g.tenant_id = c.tenant_id and g.id = c.group_id
+    where c.tenant_id = ${tenantId} order by c.position, c.type, g.name`);
 }
 
-/** How often the tenant's nestings changed, as caches see it. */
-export async function nestingVersionOf(db: Database, tenantId: TenantId): Promise<number> {
-  const [row] = await db.sql<{ version: number }>(
-    Prisma.sql`select nesting_version::int as version from tenants where id = ${tenantId}`,
+/** The position of the tenant's log. */
+export async function positionOf(db: Database, tenantId: TenantId): Promise<number> {
+  const [row] = await db.sql<{ position: number }>(
+    Prisma.sql`select position::int as position from tenant_logs where tenant_id = ${tenantId}`,
   );
-  return row!.version;
+  return row!.position;
 }
 
 /**
@@ -156,7 +157,7 @@ export async function behind(db: Database, changes: Sql[], work: () => Promise<u
 
 /** The first statement of each change of a tenant's graph. */
 export const holdGraph = (tenantId: TenantId) =>
-  Prisma.sql`select id from tenants where id = ${tenantId} for no key update`;
+  Prisma.sql`select position from tenant_logs where tenant_id = ${tenantId} for no key update`;
 export const markDeleted = (id: string) => Prisma.sql`
   update groups set deleted_at = now(), deletion_id = 'del_other' where id = ${id}`;
 

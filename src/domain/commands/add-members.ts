@@ -1,17 +1,19 @@
-// Adds direct members to a group. Concurrent requests are batched into one statement, and so into one commit.
+// Adds direct members to a group. Concurrent requests share one transaction, and so one commit and one position of the log.
 
+import { Prisma } from '../../database/database.ts';
 import { databaseError, isLostConnection } from '../../database/errors.ts';
 import { refuse } from '../../model/errors.ts';
 import type { GroupId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { type GroupMembersInput, groupMembersInput } from '../../model/members.ts';
-import { type Directory, mayChange } from '../directory.ts';
+import { type Directory, mayChange, type Positioned, type Reader } from '../directory.ts';
 import { inChunks, sharedBatches } from '../loading/batching.ts';
-import { actorOf } from '../log/write-context.ts';
+import { readerFor } from '../loading/routing.ts';
+import { actorOf, changeTenant, type WriteContext } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
-import type { GroupWithoutCounts } from '../rows/groups.ts';
-import { type Addition, insertMembershipBatches, type Outcome } from '../writes/membership-batches.ts';
-import { assertBatchSize } from './rules/targets.ts';
+import { type Group, type GroupWithoutCounts, groupColumns, withoutCounts } from '../rows/groups.ts';
+import { type Addition, addMembers } from '../writes/memberships.ts';
+import { assertBatchSize, knownUsers } from './rules/targets.ts';
 
 export type Added = { group: GroupWithoutCounts; added: string[]; unchanged: string[] };
 
@@ -19,66 +21,44 @@ export type Added = { group: GroupWithoutCounts; added: string[]; unchanged: str
  * Adds all users to a group, or none; users who are already members are returned as `unchanged`.
  * Refused: NOT_FOUND, FORBIDDEN, LIMIT_EXCEEDED, UNKNOWN_USERS.
  */
-export async function addGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Added> {
+export async function addGroupMembers(
+  directory: Directory,
+  input: GroupMembersInput,
+): Promise<Added & Positioned> {
   const { groupId, userIds } = parseInput(groupMembersInput, input);
   assertBatchSize(userIds);
   if (!mayChange(directory)) {
     await requireGroup(directory, groupId);
     throw refuse.forbidden();
   }
-  const outcome = await addInBatch(directory, groupId, userIds);
-  if (!outcome) throw refuse.notFound(groupId);
-  const { group, known, added } = outcome;
-  const unknown = userIds.filter((id) => !known.has(id));
-  if (unknown.length > 0) throw refuse.unknownUsers([...new Set(unknown)]);
-  const unchanged = [...known].filter((id) => !added.has(id));
-  return { group, added: [...added], unchanged };
-}
-
-/**
- * Adds users to a group if all are users of its tenant, else none; null if the group is not visible. Concurrent requests
- * share one statement, which is their transaction; within it each request succeeds or fails by itself.
- */
-async function addInBatch(
-  directory: Directory,
-  groupId: GroupId,
-  userIds: readonly string[],
-): Promise<Outcome | null> {
+  const reader = await readerFor(directory, groupId);
   const addition = { groupId, userIds: [...new Set(userIds)], actor: actorOf(directory.caller) };
   try {
-    const outcome = await skipLockedBatches(directory).load(addition);
-    if (outcome?.known.size === addition.userIds.length) return outcome;
-    return await waitingBatches(directory, groupId).load(addition);
+    const outcome = await additions(reader).load(addition);
+    if (!outcome) throw refuse.notFound(groupId);
+    const { group, unknown, added, position } = outcome;
+    if (unknown.length > 0) throw refuse.unknownUsers(unknown);
+    const isAdded = new Set(added);
+    const unchanged = addition.userIds.filter((id) => !isAdded.has(id));
+    return { group, added, unchanged, position };
   } finally {
     directory.forget();
   }
 }
 
+/** What became of an addition. Nothing is added if users are `unknown` in the tenant. */
+type Outcome = { group: GroupWithoutCounts; unknown: string[]; added: string[] } & Positioned;
+
 const sizeOf = ({ userIds }: Addition) => userIds.length;
 
 /**
- * Batches that skip locked rows, so that no request waits for a lock that only another request of its batch needs; null
- * for a request whose group was skipped. One batch in flight per database and set of visible tenants: the commit
- * dominates the cost, and requests that arrive meanwhile share the next one.
+ * One batch in flight per tenant: the tenant's lock lets no more of them work, and requests that arrive meanwhile share the
+ * next one. After an error each request is tried by itself; after a lost connection the commit may have succeeded.
  */
-const skipLockedBatches = sharedBatches<Addition, Outcome | null>(
-  (directory, items) =>
-    inChunks(items, sizeOf, async (chunk): Promise<(Outcome | Error | null)[]> => {
-      try {
-        return await insertMembershipBatches(directory, chunk, 'skip locked');
-      } catch (error) {
-        // An error from the server means a rollback; after a lost connection the commit may have succeeded.
-        return chunk.map(() => (isLostConnection(error) ? (databaseError(error) as Error) : null));
-      }
-    }),
-  1,
-);
-
-/** Batches that wait for locks, one per group. After an error each request is retried by itself. */
-const waitingBatches = sharedBatches<Addition, Outcome | null>((directory, items) => {
+const additions = sharedBatches<Addition, Outcome | null>((reader, items) => {
   const addAll = async (chunk: readonly Addition[]): Promise<(Outcome | Error | null)[]> => {
     try {
-      return await insertMembershipBatches(directory, chunk, 'wait');
+      return await addTogether(reader, chunk);
     } catch (error) {
       if (chunk.length > 1 && !isLostConnection(error)) {
         return (await Promise.all(chunk.map((item) => addAll([item])))).flat();
@@ -87,4 +67,54 @@ const waitingBatches = sharedBatches<Addition, Outcome | null>((directory, items
     }
   };
   return inChunks(items, sizeOf, addAll);
-});
+}, 1);
+
+/** Each item by itself: all of its users or none. Null for an item whose group is not live in the tenant. */
+async function addTogether(
+  { db, tenantId }: Reader,
+  items: readonly Addition[],
+): Promise<(Outcome | null)[]> {
+  const { actor } = items[0]!;
+  const changed = await db.transaction((query) =>
+    changeTenant({ query, tenantId, actor }, async (tx) => {
+      const groups = await liveGroups(
+        tx,
+        items.map(({ groupId }) => groupId),
+      );
+      const known = await knownUsers(
+        tx,
+        items.flatMap(({ userIds }) => userIds),
+      );
+      const found = items.map((item) => {
+        const group = groups.get(item.groupId);
+        const unknown = item.userIds.filter((id) => !known.has(id));
+        return group ? { item, group, unknown } : null;
+      });
+      const valid = found.filter((each) => each !== null && each.unknown.length === 0);
+      const added = await addMembers(
+        tx,
+        valid.map((each) => each!.item),
+      );
+      const addedOf = new Map(valid.map((each, index) => [each!.item, added[index]!]));
+      return { found, addedOf };
+    }),
+  );
+  if (!changed) return items.map(() => null);
+  const { found, addedOf, position } = changed;
+  return found.map(
+    (each) =>
+      each && {
+        group: withoutCounts(each.group),
+        unknown: each.unknown,
+        added: addedOf.get(each.item) ?? [],
+        position,
+      },
+  );
+}
+
+async function liveGroups({ query, tenantId }: WriteContext, ids: readonly GroupId[]) {
+  const rows = await query<Group>(Prisma.sql`
+    select ${groupColumns} from groups g
+    where g.tenant_id = ${tenantId} and g.id = any(${[...ids]}::text[]) and g.deleted_at is null`);
+  return new Map(rows.map((group) => [group.id, group]));
+}

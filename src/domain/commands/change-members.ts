@@ -7,9 +7,9 @@ import {
   type UpdateGroupMembersInput,
   updateGroupMembersInput,
 } from '../../model/members.ts';
-import type { Directory } from '../directory.ts';
+import type { Directory, Positioned } from '../directory.ts';
 import { type Group, type GroupWithoutCounts, withoutCounts } from '../rows/groups.ts';
-import { lockGroup } from '../writes/groups.ts';
+import { requireLiveGroup } from '../writes/groups.ts';
 import { addMembers, removeMembers } from '../writes/memberships.ts';
 import type { Added } from './add-members.ts';
 import { assertBatchSize, assertKnownUsers, requireGroupToChange } from './rules/targets.ts';
@@ -20,10 +20,12 @@ export type Removed = { group: GroupWithoutCounts; removed: string[]; unchanged:
  * Removes users from a group; users who are not members are returned as `unchanged`.
  * Refused: NOT_FOUND, FORBIDDEN, LIMIT_EXCEEDED, UNKNOWN_USERS.
  */
-export async function removeGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Removed> {
+export async function removeGroupMembers(
+  directory: Directory,
+  input: GroupMembersInput,
+): Promise<Removed & Positioned> {
   const { groupId, userIds } = parseInput(groupMembersInput, input);
-  const { group, removed, unchanged } = await changeMembers(directory, { groupId, add: [], remove: userIds });
-  return { group, removed, unchanged };
+  return changeMembers(directory, { groupId, add: [], remove: userIds });
 }
 
 /**
@@ -33,7 +35,7 @@ export async function removeGroupMembers(directory: Directory, input: GroupMembe
 export async function updateGroupMembers(
   directory: Directory,
   input: UpdateGroupMembersInput,
-): Promise<Added & Removed> {
+): Promise<Added & Removed & Positioned> {
   const { groupId, usersToAdd, usersToRemove } = parseInput(updateGroupMembersInput, input);
   return changeMembers(directory, { groupId, add: usersToAdd ?? [], remove: usersToRemove ?? [] });
 }
@@ -43,13 +45,14 @@ type Changes = { groupId: Group['id']; add: readonly string[]; remove: readonly 
 async function changeMembers(
   directory: Directory,
   { groupId, add, remove }: Changes,
-): Promise<Added & Removed> {
+): Promise<Added & Removed & Positioned> {
   assertBatchSize(add, remove);
   const { tenantId } = await requireGroupToChange(directory, groupId);
   return directory.transact(tenantId, async (tx) => {
-    const group = await lockGroup(tx, groupId);
+    const group = await requireLiveGroup(tx, groupId);
     await assertKnownUsers(tx, [...add, ...remove]);
-    const added = await addMembers(tx, groupId, add);
+    const additions = [{ groupId, userIds: [...new Set(add)], actor: tx.actor }];
+    const [added = []] = await addMembers(tx, additions);
     const removed = await removeMembers(tx, groupId, remove);
     const changed = new Set([...added, ...removed]);
     const unchanged = [...new Set([...add, ...remove])].filter((id) => !changed.has(id));

@@ -5,12 +5,13 @@ import { type CreateGroupInput, createGroupInput } from '../../model/groups.ts';
 import { newId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { nameKey, searchKey } from '../../model/text.ts';
-import type { Directory } from '../directory.ts';
+import type { Directory, Positioned } from '../directory.ts';
 import { type Group, type GroupWithoutCounts, groupColumns, withoutCounts } from '../rows/groups.ts';
 import { groupFields, jsonb } from '../writes/groups.ts';
+import { claimIds } from '../writes/ids.ts';
 import { addMembers } from '../writes/memberships.ts';
 import { assertHierarchyFits, assertNameFree } from './rules/placement.ts';
-import { assertBatchSize, assertKnownUsers } from './rules/targets.ts';
+import { assertBatchSize, assertKnownUsers, requireTenantToChange } from './rules/targets.ts';
 
 export type Created = { group: GroupWithoutCounts };
 
@@ -19,25 +20,32 @@ export type Created = { group: GroupWithoutCounts };
  * Refused: NOT_FOUND (tenant or parent), FORBIDDEN, OTHER_TENANT (parent), LIMIT_EXCEEDED (depth or number of ids),
  * NAME_TAKEN, UNKNOWN_USERS.
  */
-export async function createGroup(directory: Directory, input: CreateGroupInput): Promise<Created> {
+export async function createGroup(
+  directory: Directory,
+  input: CreateGroupInput,
+): Promise<Created & Positioned> {
   const { tenantId, name, description, type, parentGroupId, initialMemberIds, customAttributes } = parseInput(
     createGroupInput,
     input,
   );
   assertBatchSize(initialMemberIds ?? []);
+  await requireTenantToChange(directory, tenantId);
   const id = newId('group');
-  const group = await directory.transact(tenantId, async (tx) => {
+  return directory.transact(tenantId, async (tx) => {
     if (parentGroupId) await assertHierarchyFits(directory, tx, { groupId: null, parentGroupId });
     await assertNameFree(tx, { parentGroupId: parentGroupId ?? null, name });
+    await claimIds(tx, [id]);
     const [row] = await tx.query<Group>(Prisma.sql`
-      insert into groups as g (id, tenant_id, parent_group_id, name, name_key, search_key, description, type, custom_attributes)
-      values (${id}, ${tenantId}, ${parentGroupId ?? null}, ${name}, ${nameKey(name)}, ${searchKey(name, description)},
-        ${description ?? null}, ${type ?? 'SECURITY'}::"GroupType", ${jsonb(customAttributes)})
+      insert into groups as g (tenant_id, id, parent_group_id, name, name_key, search_key, description, type, custom_attributes,
+        created_at, updated_at)
+      values (${tenantId}, ${id}, ${parentGroupId ?? null}, ${name}, ${nameKey(name)}, ${searchKey(name, description)},
+        ${description ?? null}, ${type ?? 'SECURITY'}::"GroupType", ${jsonb(customAttributes)}, ${tx.at}::timestamptz,
+        ${tx.at}::timestamptz)
       returning ${groupColumns}`);
-    tx.record({ type: 'group.created', groupId: id, data: groupFields(row!) });
-    await assertKnownUsers(tx, initialMemberIds ?? []);
-    await addMembers(tx, id, initialMemberIds ?? []);
-    return withoutCounts(row!);
+    tx.record({ type: 'group.created', groupId: id, data: { after: groupFields(row!) } });
+    const userIds = [...new Set(initialMemberIds)];
+    await assertKnownUsers(tx, userIds);
+    await addMembers(tx, [{ groupId: id, userIds, actor: tx.actor }]);
+    return { group: withoutCounts(row!) };
   });
-  return { group };
 }

@@ -3,14 +3,14 @@
 import { Prisma } from '../../database/database.ts';
 import { dropSuffixes, hasNameAt, plainKey } from '../../database/name-keys.ts';
 import { type NotEmptyCounts, refuse } from '../../model/errors.ts';
-import { type DeleteGroupInput, deleteGroupInput } from '../../model/groups.ts';
+import { type DeleteGroupInput, deleteGroupInput, MAX_DEPTH } from '../../model/groups.ts';
 import { type DeletionId, type GroupId, newId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
-import type { Directory } from '../directory.ts';
+import type { Directory, Positioned } from '../directory.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { type Group, groupColumns } from '../rows/groups.ts';
-import { beginNestings, endMemberships, endNestings } from '../writes/edges.ts';
-import { lockGroup } from '../writes/groups.ts';
+import { beginNestings, endMemberships, endNestings, type Nesting } from '../writes/edges.ts';
+import { requireLiveGroup } from '../writes/groups.ts';
 import { assertExpectedVersion, requireGroupToChange } from './rules/targets.ts';
 
 export type Deleted = {
@@ -26,15 +26,18 @@ export type Deleted = {
  * the nested groups in each group that this one was nested in. CASCADE also deletes all descendants.
  * Refused: NOT_FOUND, FORBIDDEN, VERSION_CONFLICT, GROUP_NOT_EMPTY (BLOCK), NAME_TAKEN with the clashing names (ORPHAN).
  */
-export async function deleteGroup(directory: Directory, input: DeleteGroupInput): Promise<Deleted> {
+export async function deleteGroup(
+  directory: Directory,
+  input: DeleteGroupInput,
+): Promise<Deleted & Positioned> {
   const { id, expectedVersion, ...options } = parseInput(deleteGroupInput, input);
   const strategy = options.strategy ?? 'BLOCK';
   const { tenantId } = await requireGroupToChange(directory, id);
   return directory.transact(tenantId, async (tx) => {
     const deletionId = newId('deletion');
-    const group = await lockGroup(tx, id, 'for update');
+    const group = await requireLiveGroup(tx, id);
     assertExpectedVersion(group, expectedVersion);
-    const ids = strategy === 'CASCADE' ? await lockSubtree(tx, group) : [id];
+    const ids = strategy === 'CASCADE' ? await subtreeOf(tx, group) : [id];
     switch (strategy) {
       case 'BLOCK':
         await assertEmpty(tx, group);
@@ -62,26 +65,39 @@ async function endEdges(tx: WriteContext, { ids, deletionId, strategy }: Deletio
     cause: 'GROUP_DELETED',
     deletionId,
   });
-  await endNestings(tx, {
+  const nestings = await endNestings(tx, {
     where: Prisma.sql`(parent_group_id = any(${ids}::text[]) or child_group_id = any(${ids}::text[]))`,
     cause: 'GROUP_DELETED',
     deletionId,
   });
-  const removed = Map.groupBy(memberships, (membership) => membership.groupId);
+  const members = Map.groupBy(memberships, ({ groupId }) => groupId);
+  const nested = Map.groupBy(nestings, ({ parentGroupId }) => parentGroupId);
   for (const groupId of ids) {
-    const removedMembershipCount = removed.get(groupId)?.length ?? 0;
-    tx.record({ type: 'group.deleted', groupId, data: { strategy, deletionId, removedMembershipCount } });
+    const userIds = members.get(groupId)?.map(({ userId }) => userId) ?? [];
+    const groupIds = childrenOf(nested.get(groupId) ?? []);
+    tx.record({ type: 'group.deleted', groupId, userIds, groupIds, data: { strategy, deletionId } });
+    nested.delete(groupId);
+  }
+  for (const [groupId, edges] of nested) {
+    tx.record({
+      type: 'group_nesting.removed',
+      groupId,
+      groupIds: childrenOf(edges),
+      cause: 'GROUP_DELETED',
+    });
   }
   return memberships.length;
 }
 
+const childrenOf = (edges: readonly Nesting[]) => edges.map(({ childGroupId }) => childGroupId);
+
 async function markDeleted(
-  { query, tenantId }: WriteContext,
+  { query, tenantId, at }: WriteContext,
   ids: GroupId[],
   deletionId: DeletionId,
 ): Promise<void> {
   await query(Prisma.sql`
-    update groups set deleted_at = now(), deletion_id = ${deletionId}
+    update groups set deleted_at = ${at}::timestamptz, deletion_id = ${deletionId}
     where tenant_id = ${tenantId} and id = any(${ids}::text[]) and deleted_at is null`);
 }
 
@@ -125,23 +141,23 @@ async function addStandInNestings(tx: WriteContext, { id }: Group, deletionId: D
   const edges = await beginNestings(
     tx,
     Prisma.sql`select above.parent_group_id as parent, below.child_group_id as child, array[${deletionId}::text] as stands_for
-      from nestings above join nestings below on below.parent_group_id = above.child_group_id
-      where above.child_group_id = ${id} and above.tenant_id = ${tenantId}`,
+      from nestings above join nestings below on below.tenant_id = ${tenantId} and below.parent_group_id = above.child_group_id
+      where above.tenant_id = ${tenantId} and above.child_group_id = ${id}`,
   );
   for (const [groupId, added] of Map.groupBy(edges, (edge) => edge.parentGroupId)) {
-    const childGroupIds = added.map((edge) => edge.childGroupId);
-    tx.record({ type: 'group_nesting.added', groupId, data: { childGroupIds, through: id } });
+    tx.record({ type: 'group_nesting.added', groupId, groupIds: childrenOf(added), data: { through: id } });
   }
 }
 
 /** Moves the children to the group's parent, and stores on both sides that this deletion moved them. Sorted by name. */
 async function moveChildrenUp(
-  { query, tenantId, record }: WriteContext,
+  { query, tenantId, at, record }: WriteContext,
   { id, parentGroupId }: Group,
   deletionId: DeletionId,
 ): Promise<Group[]> {
   const moved = await query<Group>(Prisma.sql`
-    update groups as g set parent_group_id = ${parentGroupId}, version = g.version + 1, updated_at = now(),
+    update groups as g set parent_group_id = ${parentGroupId}, version = g.version + 1,
+      updated_at = ${at}::timestamptz,
       moved_by = array_append(g.moved_by, ${deletionId}::text)
     where g.tenant_id = ${tenantId} and g.parent_group_id = ${id} and g.deleted_at is null
     returning ${groupColumns}`);
@@ -154,17 +170,14 @@ async function moveChildrenUp(
   return moved.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Locks the group and its descendants against new members, and returns their ids, nearest first. */
-async function lockSubtree({ query, tenantId }: WriteContext, { id }: Group): Promise<GroupId[]> {
+/** The ids of the group and its descendants, nearest first. */
+async function subtreeOf({ query, tenantId }: WriteContext, { id }: Group): Promise<GroupId[]> {
   const subtree = await query<{ id: GroupId; level: number }>(Prisma.sql`
     with recursive down(id, level) as (
       select ${id}::text collate "C", 0
       union all
-      select g.id, down.level + 1 from down join groups g on g.parent_group_id = down.id
-      where g.tenant_id = ${tenantId} and g.deleted_at is null)
+      select g.id, down.level + 1 from down join groups g on g.tenant_id = ${tenantId} and g.parent_group_id = down.id
+      where g.deleted_at is null and down.level <= ${MAX_DEPTH})
     select id, level from down order by level, id`);
-  const ids = subtree.map((row) => row.id);
-  await query(Prisma.sql`
-    select id from groups where tenant_id = ${tenantId} and id = any(${ids}::text[]) order by id for update`);
-  return ids;
+  return subtree.map((row) => row.id);
 }

@@ -12,12 +12,12 @@ import {
   type RemoveNestedGroupInput,
   removeNestedGroupInput,
 } from '../../model/nesting.ts';
-import type { Directory } from '../directory.ts';
+import type { Directory, Positioned } from '../directory.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
 import type { Group } from '../rows/groups.ts';
 import { endNestings, nest } from '../writes/edges.ts';
-import { lockGroup } from '../writes/groups.ts';
+import { requireLiveGroup } from '../writes/groups.ts';
 import { isTooDeep, loadNestingGraph, type NestingGraph } from './rules/nesting-graph.ts';
 import { notInTenant, requireGroupToChange } from './rules/targets.ts';
 
@@ -28,7 +28,10 @@ export type Unnested = { group: Group; childGroup: Group };
  * Nests all groups in a group, or none; groups that are nested in it already are returned as `unchanged`.
  * Refused: NOT_FOUND, FORBIDDEN, OTHER_TENANT, CYCLE with its path, LIMIT_EXCEEDED (depth, or more than 100 children).
  */
-export async function addNestedGroups(directory: Directory, input: AddNestedGroupsInput): Promise<Nested> {
+export async function addNestedGroups(
+  directory: Directory,
+  input: AddNestedGroupsInput,
+): Promise<Nested & Positioned> {
   const { groupId, childGroupIds } = parseInput(addNestedGroupsInput, input);
   if (childGroupIds.length > MAX_CHILDREN_PER_CALL) {
     throw refuse.limit(
@@ -39,7 +42,7 @@ export async function addNestedGroups(directory: Directory, input: AddNestedGrou
   const children = [...new Set(childGroupIds)];
   const { tenantId } = await requireGroupToChange(directory, groupId);
   return directory.transact(tenantId, async (tx) => {
-    const group = await lockGroup(tx, groupId);
+    const group = await requireLiveGroup(tx, groupId);
     await assertLiveInTenant(directory, tx, children);
     const graph = await loadNestingGraph(tx, { parents: [groupId], children });
     const added = children.filter((child) => !graph.has({ parent: groupId, child }));
@@ -49,7 +52,7 @@ export async function addNestedGroups(directory: Directory, input: AddNestedGrou
       tx,
       children.map((child) => ({ parent: groupId, child })),
     );
-    if (added.length > 0) tx.record({ type: 'group_nesting.added', groupId, data: { childGroupIds: added } });
+    if (added.length > 0) tx.record({ type: 'group_nesting.added', groupId, groupIds: added });
     return { group, added, unchanged: children.filter((child) => !added.includes(child)) };
   });
 }
@@ -58,23 +61,19 @@ export async function addNestedGroups(directory: Directory, input: AddNestedGrou
 export async function removeNestedGroup(
   directory: Directory,
   input: RemoveNestedGroupInput,
-): Promise<Unnested> {
+): Promise<Unnested & Positioned> {
   const { groupId, childGroupId } = parseInput(removeNestedGroupInput, input);
   const { tenantId } = await requireGroup(directory, groupId);
   const childGroup = await requireGroupToChange(directory, childGroupId);
   return directory.transact(tenantId, async (tx) => {
-    const group = await lockGroup(tx, groupId);
+    const group = await requireLiveGroup(tx, groupId);
     const ended = await endNestings(tx, {
       where: Prisma.sql`parent_group_id = ${groupId} and child_group_id = ${childGroupId}`,
       cause: 'REMOVED',
     });
     if (ended.length === 0)
       throw refuse.notFound(childGroupId, `${childGroupId} is not nested in ${groupId}`);
-    tx.record({
-      type: 'group_nesting.removed',
-      groupId,
-      data: { childGroupIds: [childGroupId], cause: 'REMOVED' },
-    });
+    tx.record({ type: 'group_nesting.removed', groupId, groupIds: [childGroupId], cause: 'REMOVED' });
     return { group, childGroup };
   });
 }

@@ -1,47 +1,80 @@
-// Removes users from the directory's copy of the platform's users, and ends their memberships.
+// Removes users from the directory's copy of the platform's users, and ends their memberships; erases their personal data.
 
 import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
-import type { UserId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { type RemoveUsersInput, removeUsersInput } from '../../model/users.ts';
-import type { Directory } from '../directory.ts';
+import type { Directory, Positioned } from '../directory.ts';
+import type { WriteContext } from '../log/write-context.ts';
 import { endMemberships } from '../writes/edges.ts';
-import { assertBatchSize, requireTenantToChange } from './rules/targets.ts';
+import { blankUsers } from '../writes/users.ts';
+import { assertBatchSize, knownUsers, requireTenantToChange } from './rules/targets.ts';
 
 export type RemovedUsers = { removed: string[]; endedMembershipCount: number };
+export type ErasedUsers = { erased: string[]; endedMembershipCount: number };
 
-/** Removes all users and ends their memberships, or none. Refused: NOT_FOUND, FORBIDDEN, LIMIT_EXCEEDED, UNKNOWN_USERS. */
-export async function removeUsers(directory: Directory, input: RemoveUsersInput): Promise<RemovedUsers> {
+/**
+ * Removes all users and ends their memberships, or none. The past still names them.
+ * Refused: NOT_FOUND, FORBIDDEN, LIMIT_EXCEEDED, UNKNOWN_USERS.
+ */
+export async function removeUsers(
+  directory: Directory,
+  input: RemoveUsersInput,
+): Promise<RemovedUsers & Positioned> {
   const { tenantId, userIds } = parseInput(removeUsersInput, input);
   assertBatchSize(userIds);
   await requireTenantToChange(directory, tenantId);
   const ids = [...new Set(userIds)];
   return directory.transact(tenantId, async (tx) => {
-    const { query } = tx;
-    // Locks groups before users, in the same order as adding members does. `endMemberships` adjusts their member counts.
-    await query(Prisma.sql`
-      select id from groups where tenant_id = ${tenantId} and id in (
-        select group_id from memberships where tenant_id = ${tenantId} and user_id = any(${ids}::text[]))
-      order by id for no key update`);
-    const locked = await query<{ id: UserId }>(Prisma.sql`
-      select id from users where tenant_id = ${tenantId} and id = any(${ids}::text[]) order by id for update`);
-    const known = new Set(locked.map((row) => row.id));
-    const unknown = ids.filter((id) => !known.has(id));
-    if (unknown.length > 0) throw refuse.unknownUsers(unknown);
-    const ended = await endMemberships(tx, {
-      where: Prisma.sql`user_id = any(${ids}::text[])`,
-      cause: 'USER_REMOVED',
-    });
-    // A user created later with the same id is another user: restoring a group must not restore these memberships.
-    await query(Prisma.sql`
-      update membership_history set user_removed = true
-      where tenant_id = ${tenantId} and user_id = any(${ids}::text[]) and deletion_id is not null`);
-    await query(Prisma.sql`delete from users where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
-    for (const [groupId, memberships] of Map.groupBy(ended, (membership) => membership.groupId)) {
-      const userIds = memberships.map(({ userId }) => userId);
-      tx.record({ type: 'group_membership.removed', groupId, data: { userIds, cause: 'USER_REMOVED' } });
-    }
-    return { removed: ids, endedMembershipCount: ended.length };
+    const known = await knownUsers(tx, ids);
+    assertNone(ids.filter((id) => !known.has(id)));
+    return { removed: ids, endedMembershipCount: await remove(tx, ids) };
   });
+}
+
+/**
+ * Removes the users who are not removed yet, and blanks email addresses and names of all of them for good, in the history too.
+ * The ids stay. Refused: NOT_FOUND, FORBIDDEN, LIMIT_EXCEEDED, UNKNOWN_USERS (ids that the tenant never had).
+ */
+export async function eraseUsers(
+  directory: Directory,
+  input: RemoveUsersInput,
+): Promise<ErasedUsers & Positioned> {
+  const { tenantId, userIds } = parseInput(removeUsersInput, input);
+  assertBatchSize(userIds);
+  await requireTenantToChange(directory, tenantId);
+  const ids = [...new Set(userIds)];
+  return directory.transact(tenantId, async (tx) => {
+    const stored = await tx.query<{ id: string; isLive: boolean }>(Prisma.sql`
+      select id, until is null as "isLive" from users where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
+    const isStored = new Set(stored.map(({ id }) => id));
+    assertNone(ids.filter((id) => !isStored.has(id)));
+    const live = stored.filter(({ isLive }) => isLive).map(({ id }) => id);
+    const endedMembershipCount = live.length === 0 ? 0 : await remove(tx, live);
+    await blankUsers(tx, ids);
+    tx.record({ type: 'users.erased', userIds: ids });
+    return { erased: ids, endedMembershipCount };
+  });
+}
+
+function assertNone(unknown: string[]): void {
+  if (unknown.length > 0) throw refuse.unknownUsers(unknown);
+}
+
+/** Removes live users, records it, and returns how many memberships ended. */
+async function remove(tx: WriteContext, ids: readonly string[]): Promise<number> {
+  const { query, tenantId, position, at } = tx;
+  const ended = await endMemberships(tx, {
+    where: Prisma.sql`user_id = any(${[...ids]}::text[])`,
+    cause: 'USER_REMOVED',
+  });
+  await query(Prisma.sql`
+    update users set until = ${position}::bigint, updated_at = ${at}::timestamptz
+    where tenant_id = ${tenantId} and id = any(${[...ids]}::text[])`);
+  for (const [groupId, memberships] of Map.groupBy(ended, (membership) => membership.groupId)) {
+    const userIds = memberships.map(({ userId }) => userId);
+    tx.record({ type: 'group_membership.removed', groupId, userIds, cause: 'USER_REMOVED' });
+  }
+  tx.record({ type: 'users.removed', userIds: ids });
+  return ended.length;
 }

@@ -4,11 +4,12 @@ import { Prisma } from '../../database/database.ts';
 import { dropSuffixes, type NamedPlace } from '../../database/name-keys.ts';
 import { refuse } from '../../model/errors.ts';
 import { RESTORE_DAYS, type RestoreGroupInput, restoreGroupInput } from '../../model/groups.ts';
-import type { GroupId, TenantId } from '../../model/ids.ts';
+import type { GroupId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
-import { assertMayChange, type Directory, endUser } from '../directory.ts';
+import { assertMayChange, type Directory, endUser, type Positioned, type Reader } from '../directory.ts';
+import { readerFor } from '../loading/routing.ts';
 import { type Group, groupColumns } from '../rows/groups.ts';
-import { beginMemberships } from '../writes/edges.ts';
+import { beginMemberships, type Membership, type Nesting } from '../writes/edges.ts';
 import type { NotRestored, Restoration } from './restoration.ts';
 import { loadDeletedSubtree, restoreChildren, restoreParent } from './restore-hierarchy.ts';
 import { restoreNestings } from './restore-nestings.ts';
@@ -22,15 +23,20 @@ export type Restored = { group: Group; restoredGroupIds: GroupId[]; notRestored:
  * deletion is undone: the nestings it added end unless somebody has requested them since, and the children it moved return
  * unless somebody has moved them since. Refused: NOT_FOUND (also for a group that is not deleted), FORBIDDEN, NAME_TAKEN.
  */
-export async function restoreGroup(directory: Directory, input: RestoreGroupInput): Promise<Restored> {
+export async function restoreGroup(
+  directory: Directory,
+  input: RestoreGroupInput,
+): Promise<Restored & Positioned> {
   const { id, includeDescendants } = parseInput(restoreGroupInput, input);
-  const tenantId = await tenantOfDeleted(directory, id);
+  const reader = await readerFor(directory, id);
+  if (endUser(directory) || !(await isRestorable(reader, id))) throw notDeleted(id);
   assertMayChange(directory);
+  const { tenantId } = reader;
   return directory.transact(tenantId, async (tx) => {
     const { query } = tx;
     const [root] = await query<DeletedRoot>(Prisma.sql`
       select g.id, g.name, g.deletion_id as "deletionId" from groups g
-      where g.tenant_id = ${tenantId} and g.id = ${id} and ${restorable} for update`);
+      where g.tenant_id = ${tenantId} and g.id = ${id} and ${restorable}`);
     if (!root) throw notDeleted(id);
     const { name, deletionId } = root;
     const subtree = await loadDeletedSubtree(tx, root, includeDescendants ?? false);
@@ -40,18 +46,19 @@ export async function restoreGroup(directory: Directory, input: RestoreGroupInpu
     // Before the name check: a child that leaves the parent may have the group's name.
     const moves = await restoreChildren(restoration, subtree);
     await assertNameFree(tx, { parentGroupId, name });
-    const restored = await query<NamedPlace>(Prisma.sql`
-      update groups set deleted_at = null, deletion_id = null, moved_children = null, version = version + 1, updated_at = now()
+    const restored = await query<NamedPlace & { id: GroupId }>(Prisma.sql`
+      update groups set deleted_at = null, deletion_id = null, moved_children = null, version = version + 1,
+        updated_at = ${tx.at}::timestamptz
       where tenant_id = ${tenantId} and id = any(${ids}::text[])
-      returning name, parent_group_id as "parentGroupId"`);
+      returning id, name, parent_group_id as "parentGroupId"`);
     await dropSuffixes(query, tenantId, [
       ...restored,
       ...moves,
       ...moves.map(({ name, to }) => ({ name, parentGroupId: to })),
     ]);
-    await restoreMemberships(restoration);
-    await restoreNestings(restoration);
-    for (const groupId of ids) tx.record({ type: 'group.restored', groupId, data: { deletionId } });
+    const memberships = await restoreMemberships(restoration);
+    const nestings = await restoreNestings(restoration);
+    recordRestored(restoration, { restored, memberships, nestings });
     // After the group's own event: consumers must know the group before it gets children.
     for (const { id: groupId, parentGroupId: from, to } of moves) {
       const data = {
@@ -73,31 +80,60 @@ const restorable = Prisma.sql`g.deleted_at > now() - make_interval(days => ${RES
 const notDeleted = (id: string) =>
   refuse.notFound(id, `${id} is not a group deleted in the last ${RESTORE_DAYS} days`);
 
-async function tenantOfDeleted(directory: Directory, id: GroupId): Promise<TenantId> {
-  const rows = endUser(directory)
-    ? []
-    : await directory.sql<{ tenantId: TenantId }>(Prisma.sql`
-        select g.tenant_id as "tenantId" from groups g
-        where g.id = ${id} and ${restorable} and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
-  const [row] = rows;
-  if (!row) throw notDeleted(id);
-  return row.tenantId;
+async function isRestorable({ sql, tenantId }: Reader, id: GroupId): Promise<boolean> {
+  const rows = await sql(Prisma.sql`
+    select g.id from groups g where g.tenant_id = ${tenantId} and g.id = ${id} and ${restorable}`);
+  return rows.length > 0;
 }
 
-/** Restores memberships whose users have not been removed. A user created again with the same id is another user. */
-async function restoreMemberships({ tx, ids, deletionId, notRestored }: Restoration): Promise<void> {
-  const { query, tenantId } = tx;
-  const ended = Prisma.sql`membership_history h left join users u on u.tenant_id = h.tenant_id and u.id = h.user_id
+/** What a restoration brought back. */
+type BroughtBack = {
+  restored: (NamedPlace & { id: GroupId })[];
+  memberships: Membership[];
+  nestings: Nesting[];
+};
+
+/** Records the restoration of each group with its members and nested groups, then the nestings in groups that had stayed. */
+function recordRestored(
+  { tx, ids, deletionId }: Restoration,
+  { restored, memberships, nestings }: BroughtBack,
+) {
+  const members = Map.groupBy(memberships, ({ groupId }) => groupId);
+  const nested = Map.groupBy(nestings, ({ parentGroupId }) => parentGroupId);
+  const childrenOf = (groupId: GroupId) => nested.get(groupId)?.map(({ childGroupId }) => childGroupId) ?? [];
+  const parents = new Map(restored.map(({ id, parentGroupId }) => [id, parentGroupId]));
+  for (const groupId of ids) {
+    const userIds = members.get(groupId)?.map(({ userId }) => userId) ?? [];
+    const data = { deletionId, parentGroupId: parents.get(groupId) };
+    tx.record({ type: 'group.restored', groupId, userIds, groupIds: childrenOf(groupId), data });
+  }
+  for (const groupId of nested.keys()) {
+    if (parents.has(groupId)) continue;
+    tx.record({
+      type: 'group_nesting.added',
+      groupId,
+      groupIds: childrenOf(groupId),
+      cause: 'GROUP_RESTORED',
+    });
+  }
+}
+
+/** Restores memberships whose users are the same persons. A user created again with the same id is another one. */
+async function restoreMemberships({ tx, ids, deletionId, notRestored }: Restoration): Promise<Membership[]> {
+  const { query, tenantId, actor } = tx;
+  const ended = Prisma.sql`membership_history h
+    left join users u on u.tenant_id = ${tenantId} and u.id = h.user_id and u.until is null
     where h.tenant_id = ${tenantId} and h.deletion_id = ${deletionId} and h.group_id = any(${ids}::text[])`;
-  await beginMemberships(
+  const begun = await beginMemberships(
     tx,
-    Prisma.sql`select h.group_id, h.user_id from ${ended} and u.id is not null and not h.user_removed`,
+    Prisma.sql`select h.group_id, h.user_id, ${actor.id}::text as added_by from ${ended} and u.since <= h.since`,
   );
   const lost = await query<{ groupId: GroupId; userId: string; isReused: boolean }>(Prisma.sql`
     select h.group_id as "groupId", h.user_id as "userId", u.id is not null as "isReused" from ${ended}
-      and (u.id is null or h.user_removed) order by h.user_id, h.group_id`);
+      and (u.id is null or u.since > h.since) order by h.user_id, h.group_id`);
   for (const { groupId, userId, isReused } of lost) {
     const why = isReused ? 'the user was removed, and the id now names another user' : 'the user was removed';
     notRestored.push({ kind: 'MEMBERSHIP', id: userId, reason: `${userId} in ${groupId}: ${why}` });
   }
+  return begun;
 }

@@ -25,8 +25,8 @@ export async function loadDeletedSubtree(
     with recursive down(id, level) as (
       select ${id}::text collate "C", 0
       union all
-      select g.id, down.level + 1 from down join groups g on g.parent_group_id = down.id
-      where ${includeDescendants} and g.tenant_id = ${tenantId} and g.deletion_id = ${deletionId})
+      select g.id, down.level + 1 from down join groups g on g.tenant_id = ${tenantId} and g.parent_group_id = down.id
+      where ${includeDescendants} and g.deletion_id = ${deletionId} and down.level <= ${MAX_DEPTH})
     select g.id, g.parent_group_id as "parentGroupId",
       ${plainKey(Prisma.sql`g.name_key`)} as "nameKey", coalesce(g.moved_children, '{}') as "movedChildren", down.level
     from down join groups g on g.tenant_id = ${tenantId} and g.id = down.id order by down.level, g.id`);
@@ -48,12 +48,12 @@ export async function restoreParent({ tx, notRestored }: Restoration, subtree: D
       ? 'The parent group is deleted; the group was restored as a root'
       : `The hierarchy would have more than ${MAX_DEPTH} levels; the group was restored as a root`;
   notRestored.push({ kind: 'PARENT', id: parentGroupId, reason });
+  const parents = await query<{ deletionId: string }>(Prisma.sql`
+    update groups set moved_children = array_append(moved_children, ${id}::text)
+    where tenant_id = ${tenantId} and id = ${parentGroupId} and deleted_at is not null returning deletion_id as "deletionId"`);
   await query(Prisma.sql`
-    with parent as (
-      update groups set moved_children = array_append(moved_children, ${id}::text)
-      where tenant_id = ${tenantId} and id = ${parentGroupId} and deleted_at is not null returning deletion_id)
     update groups set parent_group_id = null,
-      moved_by = nullif(moved_by || array(select deletion_id from parent), '{}')
+      moved_by = nullif(moved_by || ${parents.map((parent) => parent.deletionId)}::text[], '{}')
     where tenant_id = ${tenantId} and id = ${id}`);
   return null;
 }
@@ -121,8 +121,8 @@ function loadMovedChildren({ query, tenantId }: WriteContext, { movedChildren: i
     with recursive down(child, id, level) as (
       select c.id, c.id, 1 from unnest(${ids}::text[] collate "C") c(id)
       union all
-      select down.child, g.id, down.level + 1 from down join groups g on g.parent_group_id = down.id
-      where g.tenant_id = ${tenantId} and g.deleted_at is null and down.level <= ${MAX_DEPTH})
+      select down.child, g.id, down.level + 1 from down join groups g on g.tenant_id = ${tenantId} and g.parent_group_id = down.id
+      where g.deleted_at is null and down.level <= ${MAX_DEPTH})
     select g.id, g.name, g.parent_group_id as "parentGroupId", ${plainKey(Prisma.sql`g.name_key`)} as "nameKey",
       g.deleted_at is null as live,
       coalesce(g.moved_by, '{}') as "movedBy", (select max(level)::int from down where down.child = g.id) as height
@@ -131,7 +131,7 @@ function loadMovedChildren({ query, tenantId }: WriteContext, { movedChildren: i
 
 /** Moves the children back to the group. Later deletions that moved them too no longer list them. */
 async function moveBack(
-  { query, tenantId }: WriteContext,
+  { query, tenantId, at }: WriteContext,
   { id }: DeletedGroup,
   deletionId: string,
   children: MovedChild[],
@@ -149,7 +149,7 @@ async function moveBack(
       where g.tenant_id = ${tenantId} and g.deletion_id = any(${deletions}::text[])`);
   }
   await query(Prisma.sql`
-    update groups set parent_group_id = ${id}, version = version + 1, updated_at = now(),
+    update groups set parent_group_id = ${id}, version = version + 1, updated_at = ${at}::timestamptz,
       moved_by = nullif(moved_by[: array_position(moved_by, ${deletionId}::text) - 1], '{}')
     where tenant_id = ${tenantId} and id = any(${children.map((child) => child.id)}::text[])`);
 }

@@ -2,7 +2,7 @@
 import { Prisma } from '../../database/database.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
 import type { WriteContext } from '../log/write-context.ts';
-import { beginNestings, claimNestings, endNestings } from '../writes/edges.ts';
+import { beginNestings, claimNestings, endNestings, type Nesting } from '../writes/edges.ts';
 import type { Restoration } from './restoration.ts';
 import { type Edge, isTooDeep, loadNestingGraph, type NestingGraph } from './rules/nesting-graph.ts';
 
@@ -10,15 +10,15 @@ import { type Edge, isTooDeep, loadNestingGraph, type NestingGraph } from './rul
 type EndedNesting = Edge & { live: boolean; standsFor: string[] | null };
 
 /**
- * Restores the nestings of the restored groups. A nesting whose other group is deleted is restored with that group.
+ * Restores the nestings of the restored groups, and returns them. A nesting whose other group is deleted is restored with that group.
  * Stand-in nestings of the deletion end, except where their child would no longer be nested in their parent, directly or
  * indirectly, because a nesting was refused.
  */
-export async function restoreNestings(restoration: Restoration): Promise<void> {
+export async function restoreNestings(restoration: Restoration): Promise<Nesting[]> {
   const { tx, ids, notRestored } = restoration;
   const standIns = await releaseStandIns(restoration);
   const ended = await loadEndedNestings(restoration);
-  if (standIns.length + ended.length === 0) return;
+  if (standIns.length + ended.length === 0) return [];
   // A restored edge may be on a path through another one, so each end counts as parent and as child.
   const ends = [...new Set([...standIns, ...ended].flatMap(({ parent, child }) => [parent, child]))];
   const graph = await loadNestingGraph(tx, { parents: ends, children: ends });
@@ -58,18 +58,18 @@ export async function restoreNestings(restoration: Restoration): Promise<void> {
   // No later restoration ends these: all deletions that they stood in for are undone.
   if (staying.length > 0) await claimNestings(tx, staying);
   if (ending.length > 0) await endStandIns(tx, ending);
-  await insertRestored(tx, restored);
+  const begun = await insertRestored(tx, restored);
   if (ended.some((edge) => !edge.live)) await assignToOtherDeletion(restoration);
+  return begun;
 }
 
 /** Removes the deletion from the stand-in nestings that list it, and returns those that list no other. */
-function releaseStandIns({ tx: { query, tenantId }, deletionId }: Restoration) {
-  return query<Edge>(Prisma.sql`
-    with released as (
-      update nestings set stands_for = array_remove(stands_for, ${deletionId}::text)
-      where tenant_id = ${tenantId} and stands_for is not null and ${deletionId} = any(stands_for)
-      returning parent_group_id as parent, child_group_id as child, stands_for)
-    select parent, child from released where stands_for = '{}'`);
+async function releaseStandIns({ tx: { query, tenantId }, deletionId }: Restoration): Promise<Edge[]> {
+  const released = await query<Edge & { isFree: boolean }>(Prisma.sql`
+    update nestings set stands_for = array_remove(stands_for, ${deletionId}::text)
+    where tenant_id = ${tenantId} and stands_for is not null and ${deletionId} = any(stands_for)
+    returning parent_group_id as parent, child_group_id as child, stands_for = '{}' as "isFree"`);
+  return released.filter(({ isFree }) => isFree).map(({ parent, child }) => ({ parent, child }));
 }
 
 /** Nestings that the deletion ended; `live` if both groups are live now. */
@@ -116,14 +116,14 @@ async function endStandIns(tx: WriteContext, edges: Edge[]): Promise<void> {
     cause: 'GROUP_RESTORED',
   });
   for (const [groupId, nestings] of Map.groupBy(ended, (edge) => edge.parentGroupId)) {
-    const childGroupIds = nestings.map((edge) => edge.childGroupId);
-    tx.record({ type: 'group_nesting.removed', groupId, data: { childGroupIds, cause: 'GROUP_RESTORED' } });
+    const groupIds = nestings.map((edge) => edge.childGroupId);
+    tx.record({ type: 'group_nesting.removed', groupId, groupIds, cause: 'GROUP_RESTORED' });
   }
 }
 
-async function insertRestored(tx: WriteContext, nestings: EndedNesting[]): Promise<void> {
-  if (nestings.length === 0) return;
-  await beginNestings(
+async function insertRestored(tx: WriteContext, nestings: EndedNesting[]): Promise<Nesting[]> {
+  if (nestings.length === 0) return [];
+  return beginNestings(
     tx,
     Prisma.sql`select parent, child, string_to_array(stands_for, ',') as stands_for
       from unnest(${nestings.map((edge) => edge.parent)}::text[], ${nestings.map((edge) => edge.child)}::text[],

@@ -3,9 +3,9 @@ import { Prisma, type Sql } from '../../database/database.ts';
 import type { PageRequest } from '../../model/page.ts';
 import type { Reader } from '../directory.ts';
 import { cursorValues, type Ordering, rowsToRead } from '../loading/keyset-page.ts';
+import { headColumn } from '../log/tail.ts';
 import { memberUserColumns } from '../rows/members.ts';
 import type { NestingClosure } from './closure.ts';
-import { currentSnapshot } from './pg-snapshot.ts';
 
 /** The order of effective members. */
 export const BY_USER: Ordering = {
@@ -27,8 +27,8 @@ const WALK = 40;
 const END = '\u{10FFFF}';
 
 /**
- * Rows of one page for each group, with `parentIndex` (1-based), the tenant's versions and the snapshot. A visible group
- * without members has one row with null for the user; a group that is not visible has none.
+ * Rows of one page for each group, with `parentIndex` (1-based) and the head of the log. A live group without members has one
+ * row with null for the user; a group that is not visible has none.
  */
 export function memberPageStatement(
   reader: Reader,
@@ -36,6 +36,7 @@ export function memberPageStatement(
   groups: { id: string; closure: NestingClosure }[],
   page: PageRequest,
 ): Sql {
+  const { tenantId } = reader;
   const [after = ''] = page.after === null ? [] : cursorValues(BY_USER, page.after, 'after');
   const [before = END] = page.before === null ? [] : cursorValues(BY_USER, page.before, 'before');
   const direction = Prisma.raw(page.backward ? 'desc' : 'asc');
@@ -45,15 +46,15 @@ export function memberPageStatement(
       ? Prisma.sql`
           select distinct m.user_id from unnest(string_to_array(k.ids, ',')) i(id) cross join lateral (
             select user_id from memberships
-            where group_id = i.id and tenant_id = t.id and user_id > ${after} and user_id < ${before}
+            where tenant_id = ${tenantId} and group_id = i.id and user_id > ${after} and user_id < ${before}
             order by user_id ${direction} limit ${size}) m
           order by m.user_id ${direction} limit ${size}`
       : Prisma.sql`
           select w.id as user_id from (
-            select id from users where tenant_id = t.id and id > ${after} and id < ${before}
+            select id from users where tenant_id = ${tenantId} and until is null and id > ${after} and id < ${before}
             order by id ${direction} limit ${size * WALK}) w
           cross join lateral (
-            select from (select group_id from memberships where user_id = w.id and tenant_id = t.id offset 0) m
+            select from (select group_id from memberships where user_id = w.id and tenant_id = ${tenantId} offset 0) m
             where ((k.o, m.group_id) in (select o, id from reach)) is true limit 1) x
           order by w.id ${direction} limit ${size}`;
   return Prisma.sql`
@@ -61,14 +62,12 @@ export function memberPageStatement(
       select * from unnest(${groups.map(({ id }) => id)}::text[], ${groups.map(({ closure }) => closure.ids)}::text[])
         with ordinality k(id, ids, o)),
     reach as materialized (select k.o, i.id from k cross join unnest(string_to_array(k.ids, ',')) i(id))
-    select k.o::int as "parentIndex", t.nesting_version::text as "nestingVersion", t.user_version::text as "userVersion",
-      ${currentSnapshot} as snapshot, r.*
-    from k join groups g on g.id = k.id join tenants t on t.id = g.tenant_id
+    select k.o::int as "parentIndex", ${headColumn(reader)} as head, r.*
+    from k join groups g on g.tenant_id = ${tenantId} and g.id = k.id and g.deleted_at is null
     left join lateral (
       select ${memberUserColumns}, d.added_at as "addedAt",
         case when d.user_id is null then 'INHERITED' else 'DIRECT' end as "membershipType"
-      from (${users}) e join users u on u.id = e.user_id
-      left join memberships d on d.group_id = k.id and d.user_id = e.user_id
-      order by e.user_id ${direction}) r on true
-    where g.deleted_at is null and ${reader.scope(Prisma.sql`g.tenant_id`)}`;
+      from (${users}) e join users u on u.tenant_id = ${tenantId} and u.id = e.user_id
+      left join memberships d on d.tenant_id = ${tenantId} and d.group_id = k.id and d.user_id = e.user_id
+      order by e.user_id ${direction}) r on true`;
 }

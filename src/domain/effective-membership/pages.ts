@@ -1,86 +1,110 @@
 // Pages of effective members without a filter, read by way of cached closures: the cost does not grow with the number of
-// members. The statement of a page returns the version that tells whether its closure was valid. Pages are cached too.
+// members. The statement of a page returns the head of the log, which tells whether its closure was valid. Pages are cached too.
 
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../../model/page.ts';
-import type { Directory, Reader } from '../directory.ts';
+import { type Directory, endUser, type Reader } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
-import { boundedCache, rowsBytes } from '../loading/cache.ts';
 import { rowsToRead, toPage } from '../loading/keyset-page.ts';
+import { readerFor } from '../loading/routing.ts';
+import type { Head } from '../log/changes.ts';
+import { type Entry, logCache, rowsBytes } from '../log/log-cache.ts';
+import { parseHead, readTail, type Tail } from '../log/tail.ts';
 import { type MemberRow, type RawMember, toMemberRow } from '../rows/members.ts';
-import { type ChangesSince, changesSince, MAX_CACHE_AGE_MS, noneOf } from './change-feed.ts';
 import { loadClosures, type NestingClosure } from './closure.ts';
+import { loadEffectiveCounts, validCount } from './counts.ts';
 import { BY_USER, memberPageStatement, type Strategy } from './page-sql.ts';
 
 /** Closures of more groups are read by `walk`: merging costs a probe for each group, and a walk soon meets enough members. */
 const MAX_MERGED_GROUPS = 100;
-/** Attempts to read a page while nestings keep changing under its statement. */
+/** Attempts to read a page, or a page and its total, while they keep changing. */
 const MAX_ATTEMPTS = 4;
 
-type Key = { groupId: string; page: PageRequest };
-/** The version that a page is valid at. */
-type Version = Pick<ChangesSince, 'nestingVersion' | 'userVersion' | 'snapshot'>;
-type Row = RawMember & Version & { parentIndex: number };
+/** `attempt` tells repeated reads of one request apart. */
+type Key = { groupId: string; page: PageRequest; attempt: number };
+type Row = RawMember & { parentIndex: number; head: string };
 /** The rows of a page, one more if another page follows. */
-type PageRows = { rows: Row[]; closure: NestingClosure; version: Version };
-type Entry = { page: Page<MemberRow>; closure: NestingClosure; version: Version };
+type PageRows = { rows: Row[]; closure: NestingClosure; head: Head };
+type Found = Page<MemberRow>;
+/** A page and the position that it is of; without one, the group is not visible. */
+type Positioned = { page: Found; head: Head | null };
 
-const pageCache = boundedCache<Entry>(
-  ({ page, closure }) => rowsBytes(page.rows) + closure.ids.length,
-  MAX_CACHE_AGE_MS,
-);
+const pageCache = logCache<Found>(({ rows }) => rowsBytes(rows));
 
-const cacheKey = ({ groupId, page }: Key) => `${groupId}\n${JSON.stringify(page)}`;
+const cacheKey = ({ groupId, page }: Pick<Key, 'groupId' | 'page'>) => `${groupId}\n${JSON.stringify(page)}`;
 
 const pages = loader({
   audience: 'administrators',
-  keyOf: cacheKey,
-  read: async (reader, keys: readonly Key[]): Promise<(Page<MemberRow> | Error | null)[]> => {
-    const cached = await validPages(reader, keys);
-    const missing = keys.filter((_, index) => !cached[index]);
+  keyOf: (key: Key) => `${key.attempt} ${cacheKey(key)}`,
+  idOf: ({ groupId }) => groupId,
+  read: async (reader, keys: readonly Key[]): Promise<(Positioned | Error | null)[]> => {
+    const entries = keys.map((key) => pageCache.peek(reader, cacheKey(key)));
+    const tail = entries.some((entry) => entry !== undefined) ? await readTail(reader) : null;
+    const valid = keys.map((key) => (tail ? pageCache.get(reader, cacheKey(key), tail) : undefined));
+    const missing = keys.filter((_, index) => !valid[index]);
     const read = missing.length === 0 ? [] : await readPages(reader, missing);
-    return cached.map((page) => page ?? read.shift()!);
+    return valid.map((entry) => (entry ? { page: entry.value, head: entry.head } : read.shift()!));
   },
 });
 
+const counts = loader({
+  audience: 'administrators',
+  keyOf: ({ groupId, attempt }: { groupId: string; attempt: number }) => `${attempt} ${groupId}`,
+  idOf: ({ groupId }) => groupId,
+  read: (reader, keys: readonly { groupId: string; attempt: number }[]) =>
+    loadEffectiveCounts(
+      reader,
+      keys.map(({ groupId }) => groupId),
+    ),
+});
+
+/** How many effective members a group has; 0 for a group that is not visible. Null for an end user. */
+export async function effectiveCount(directory: Directory, groupId: string): Promise<number | null> {
+  const counted = await counts(directory, { groupId, attempt: 0 });
+  return endUser(directory) ? null : (counted?.count ?? 0);
+}
+
 /**
- * Effective members by user id; empty for a group that is not visible. Null if nestings of its tenant changed during every
- * attempt: the caller then walks the nestings in the statement itself.
+ * Effective members by user id, with their number if `withTotal`; empty for a group that is not visible. Null for an end user,
+ * and if the group kept changing during every attempt: the caller then walks the nestings in the statement itself.
  */
 export async function effectivePage(
   directory: Directory,
   groupId: string,
-  page: PageArgs,
-): Promise<Page<MemberRow> | null> {
-  return pages(directory, { groupId, page: pageRequest(page) });
+  args: PageArgs,
+): Promise<Found | null> {
+  const { withTotal, ...rest } = pageRequest(args);
+  const page: PageRequest = { ...rest, withTotal: false };
+  if (!withTotal) return (await pages(directory, { groupId, page, attempt: 0 }))?.page ?? null;
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    const [found, counted] = await Promise.all([
+      pages(directory, { groupId, page, attempt }),
+      counts(directory, { groupId, attempt }),
+    ]);
+    if (!found) return null;
+    if (found.head === null && counted === null) return totalled(found.page, 0);
+    if (found.head && counted && isSame(found.head, counted.head)) return totalled(found.page, counted.count);
+    const reader = await readerFor(directory, groupId);
+    const tail = await readTail(reader);
+    const valid = tail && pageCache.get(reader, cacheKey({ groupId, page }), tail);
+    const count = tail && validCount(reader, groupId, tail);
+    if (valid && count !== null) return totalled(valid.value, count);
+  }
+  return null;
 }
 
-/** Cached pages that are still valid; null for the others. */
-async function validPages(reader: Reader, keys: readonly Key[]): Promise<(Page<MemberRow> | null)[]> {
-  const cache = pageCache(reader.db);
-  const entries = keys.flatMap((key, index) => {
-    const entry = cache.get(cacheKey(key));
-    return entry ? [{ key, index, entry }] : [];
-  });
-  const changes = await changesSince(
-    reader,
-    entries.map(({ key, entry }) => ({ groupId: key.groupId, snapshot: entry.version.snapshot })),
-  );
-  const valid: (Page<MemberRow> | null)[] = keys.map(() => null);
-  entries.forEach(({ key, index, entry: { page, closure, version } }, position) => {
-    const since = changes[position];
-    if (!since || !noneOf(closure.ids, since)) return;
-    const { nestingVersion, userVersion, snapshot } = since;
-    if (nestingVersion !== version.nestingVersion || userVersion !== version.userVersion) return;
-    cache.set(cacheKey(key), { page, closure, version: { nestingVersion, userVersion, snapshot } });
-    valid[index] = page;
-  });
-  return valid;
-}
+const totalled = ({ rows, cursors, hasNextPage, hasPreviousPage }: Found, total: number): Found => ({
+  rows,
+  cursors,
+  hasNextPage,
+  hasPreviousPage,
+  total,
+});
+
+const isSame = (one: Head, other: Head) => one.position === other.position && one.changeId === other.changeId;
 
 /** Keys with the same page arguments share statements; an error is that of its keys alone. */
-async function readPages(reader: Reader, keys: readonly Key[]): Promise<(Page<MemberRow> | Error | null)[]> {
-  const cache = pageCache(reader.db);
-  const results = new Array<Page<MemberRow> | Error | null>(keys.length);
+async function readPages(reader: Reader, keys: readonly Key[]): Promise<(Positioned | Error | null)[]> {
+  const results = new Array<Positioned | Error | null>(keys.length).fill(null);
   const byPage = Map.groupBy(keys.keys(), (index) => JSON.stringify(keys[index]!.page));
   await Promise.all(
     [...byPage.values()].map(async (indexes) => {
@@ -89,19 +113,8 @@ async function readPages(reader: Reader, keys: readonly Key[]): Promise<(Page<Me
         const ids = indexes.map((index) => keys[index]!.groupId);
         const found = await readPageRows(reader, ids, page);
         indexes.forEach((index, position) => {
-          const key = keys[index]!;
           const pageRows = found[position]!;
-          if (pageRows === 'unsteady') {
-            results[index] = null;
-            return;
-          }
-          const toRow = (raw: Row) => toMemberRow(raw, key.groupId);
-          const read = toPage(toRow, BY_USER, page, pageRows?.rows ?? []);
-          if (pageRows) {
-            const { closure, version } = pageRows;
-            cache.set(cacheKey(key), { page: read, closure, version });
-          }
-          results[index] = read;
+          results[index] = pageRows === 'unsteady' ? null : storePage(reader, keys[index]!, pageRows);
         });
       } catch (error) {
         for (const index of indexes) results[index] = error as Error;
@@ -109,6 +122,20 @@ async function readPages(reader: Reader, keys: readonly Key[]): Promise<(Page<Me
     }),
   );
   return results;
+}
+
+/** Makes the page of its rows, and caches it unless its group is not visible. */
+function storePage(reader: Reader, key: Key, found: PageRows | null): Positioned {
+  const page = toPage((raw: Row) => toMemberRow(raw, key.groupId), BY_USER, key.page, found?.rows ?? []);
+  if (!found) return { page, head: null };
+  const { closure, head } = found;
+  const sources = {
+    members: closure.ids,
+    nestings: closure.ids,
+    users: page.rows.map(({ userId }) => userId),
+  };
+  pageCache.set(reader, cacheKey(key), { value: page, head, sources });
+  return { page, head };
 }
 
 /**
@@ -120,47 +147,44 @@ async function readPageRows(
   ids: string[],
   page: PageRequest,
 ): Promise<(PageRows | 'unsteady' | null)[]> {
-  const results: (PageRows | 'unsteady' | null)[] = ids.map(() => null);
-  const closures: (NestingClosure | null)[] = ids.map(() => null);
+  const results = ids.map((): PageRows | 'unsteady' | null => 'unsteady');
   const merged = new Set<number>();
+  const outdated = new Set<string>();
   let pending = [...ids.keys()];
-  let outdated = pending;
-  for (let attempt = 0; pending.length > 0; attempt += 1) {
-    if (attempt === MAX_ATTEMPTS) {
-      for (const index of pending) results[index] = 'unsteady';
-      break;
-    }
-    const loaded = await loadClosures(
+  for (let attempt = 0; attempt < MAX_ATTEMPTS && pending.length > 0; attempt += 1) {
+    const closures = await loadClosures(
       reader,
-      outdated.map((index) => ids[index]!),
-      attempt > 0,
+      pending.map((index) => ids[index]!),
+      outdated,
     );
-    outdated.forEach((index, position) => {
-      closures[index] = loaded[position]!;
-    });
+    outdated.clear();
     const groups = pending.flatMap((index) => {
-      const closure = closures[index];
-      return closure ? [{ index, id: ids[index]!, closure }] : [];
+      const entry = closures.get(ids[index]!);
+      if (!entry) results[index] = null;
+      return entry ? [{ index, id: ids[index]!, entry, closure: entry.value }] : [];
     });
     const strategyOf = ({ index, closure }: (typeof groups)[number]): Strategy =>
       closure.size < MAX_MERGED_GROUPS || merged.has(index) || closure.sparse ? 'merge' : 'walk';
-    const short: number[] = [];
-    outdated = [];
+    pending = [];
     await Promise.all(
       [...Map.groupBy(groups, strategyOf)].map(async ([strategy, alike]) => {
         const found = await readRows(reader, strategy, alike, page);
-        alike.forEach(({ index, closure }, position) => {
+        const tail = await tailFor(reader, alike, found);
+        alike.forEach(({ index, entry, closure }, position) => {
           const rows = found[position]!;
-          // A group without a row is no longer visible.
           const [first] = rows;
-          if (!first) return;
-          const members = rows.filter((row) => row.userId !== null);
-          const { nestingVersion, userVersion, snapshot } = first;
-          if (nestingVersion !== closure.nestingVersion) outdated.push(index);
-          else if (strategy === 'merge' || members.length === rowsToRead(page)) {
-            results[index] = { rows: members, closure, version: { nestingVersion, userVersion, snapshot } };
-          } else {
-            short.push(index);
+          // A group without a row is no longer visible.
+          if (!first) results[index] = null;
+          else {
+            const head = parseHead(first.head);
+            const members = rows.filter((row) => row.userId !== null);
+            const isCurrent = isSame(entry.head, head) || (tail && isUnchanged(tail, entry, head));
+            const isFilled = strategy === 'merge' || members.length === rowsToRead(page);
+            if (isCurrent) entry.head = later(entry.head, head);
+            else outdated.add(ids[index]!);
+            if (isCurrent && isFilled) results[index] = { rows: members, closure, head };
+            else pending.push(index);
+            if (isFilled) return;
             merged.add(index);
             // Past a cursor few users may be left, which says nothing about the closure.
             if (page.after === null && page.before === null) closure.sparse = true;
@@ -168,10 +192,22 @@ async function readPageRows(
         });
       }),
     );
-    pending = [...outdated, ...short];
   }
   return results;
 }
+
+/** The tail of the log up to the head of the statement; null if all closures were read at that very head. */
+async function tailFor(reader: Reader, groups: { entry: Entry<NestingClosure> }[], found: Row[][]) {
+  const head = found.flat()[0]?.head;
+  if (head === undefined || groups.every(({ entry }) => isSame(entry.head, parseHead(head)))) return null;
+  return readTail(reader, parseHead(head));
+}
+
+const later = (one: Head, other: Head) => (other.position > one.position ? other : one);
+
+/** Whether the closure is the same at the head of a statement. */
+const isUnchanged = (tail: Tail, entry: Entry<NestingClosure>, head: Head) =>
+  tail.holds(head) && tail.holds(entry.head) && !tail.hasChanged(entry.sources, entry.head);
 
 async function readRows(
   reader: Reader,

@@ -1,11 +1,11 @@
 // Checks the stored directory against the domain's invariants, and repairs derived columns.
 
 import { findClashes, findStaleKeys, rewriteStaleKeys } from '../../database/case-keys.ts';
-import { type Database, Prisma, type Query } from '../../database/database.ts';
+import { type Database, Prisma, type Query, type Sql } from '../../database/database.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
-import type { Actor } from '../log/events.ts';
-import { type WriteContext, withWriteContext } from '../log/write-context.ts';
+import type { Actor } from '../log/changes.ts';
+import { changeTenant, type WriteContext } from '../log/write-context.ts';
 import { type GraphEdge, topology } from './topology.ts';
 
 export type FaultKind =
@@ -15,6 +15,9 @@ export type FaultKind =
   | 'hierarchy-depth'
   | 'edge-across-tenants'
   | 'edge-at-deleted-group'
+  | 'id-of-other-tenant'
+  | 'interval'
+  | 'log'
   | 'sibling-names'
   | 'derived-column';
 
@@ -31,31 +34,34 @@ export async function checkDirectory(db: Database, tenantId: string | null = nul
   const { sql } = db;
   const edges = await sql<{ kind: FaultKind; message: string }>(Prisma.sql`
     select 'edge-across-tenants' as kind, 'membership of ' || m.user_id || ' in ' || m.group_id as message
-    from memberships m join groups g on g.id = m.group_id join users u on u.id = m.user_id
+    from memberships m join ids g on g.id = m.group_id join ids u on u.id = m.user_id
     where (g.tenant_id <> m.tenant_id or u.tenant_id <> m.tenant_id) and ${inTenant('m.tenant_id')}
     union all
     select 'edge-across-tenants', 'nesting of ' || n.child_group_id || ' in ' || n.parent_group_id
-    from nestings n join groups p on p.id = n.parent_group_id join groups c on c.id = n.child_group_id
+    from nestings n join ids p on p.id = n.parent_group_id join ids c on c.id = n.child_group_id
     where (p.tenant_id <> n.tenant_id or c.tenant_id <> n.tenant_id) and ${inTenant('n.tenant_id')}
     union all
-    select 'edge-across-tenants', g.id || ' has the parent ' || p.id from groups g join groups p on p.id = g.parent_group_id
+    select 'edge-across-tenants', g.id || ' has the parent ' || p.id from groups g join ids p on p.id = g.parent_group_id
     where p.tenant_id <> g.tenant_id and ${inTenant('g.tenant_id')}
     union all
     select 'edge-at-deleted-group', 'membership of ' || m.user_id || ' in ' || m.group_id
-    from memberships m join groups g on g.id = m.group_id
+    from memberships m join groups g on g.tenant_id = m.tenant_id and g.id = m.group_id
     where g.deleted_at is not null and ${inTenant('m.tenant_id')}
     union all
     select 'edge-at-deleted-group', 'nesting of ' || n.child_group_id || ' in ' || n.parent_group_id
-    from nestings n join groups p on p.id = n.parent_group_id join groups c on c.id = n.child_group_id
+    from nestings n join groups p on p.tenant_id = n.tenant_id and p.id = n.parent_group_id
+      join groups c on c.tenant_id = n.tenant_id and c.id = n.child_group_id
     where (p.deleted_at is not null or c.deleted_at is not null) and ${inTenant('n.tenant_id')}
     union all
-    select 'edge-at-deleted-group', g.id || ' has the parent ' || p.id from groups g join groups p on p.id = g.parent_group_id
+    select 'edge-at-deleted-group', g.id || ' has the parent ' || p.id from groups g
+      join groups p on p.tenant_id = g.tenant_id and p.id = g.parent_group_id
     where g.deleted_at is null and p.deleted_at is not null and ${inTenant('g.tenant_id')}`);
   const nesting = await sql<GraphEdge>(Prisma.sql`
     select parent_group_id as parent, child_group_id as child from nestings where ${inTenant('tenant_id')}`);
   const hierarchy = await sql<GraphEdge>(Prisma.sql`
     select parent_group_id as parent, id as child from groups
     where parent_group_id is not null and deleted_at is null and ${inTenant('tenant_id')}`);
+  const log = await findLogFaults(sql, inTenant);
   const clashes = await findClashes(sql, tenantId);
   const keys = await findStaleKeys(sql, tenantId);
   const counts = await findStaleCounts(sql, tenantId);
@@ -63,6 +69,7 @@ export async function checkDirectory(db: Database, tenantId: string | null = nul
     ...topologyFaults('nesting', nesting),
     ...topologyFaults('hierarchy', hierarchy),
     ...edges,
+    ...log,
     ...clashes.map((message) => ({ kind: 'sibling-names' as const, message })),
     ...keys.map(({ table, id }) => ({
       kind: 'derived-column' as const,
@@ -83,22 +90,54 @@ export async function repairDirectory(db: Database): Promise<number> {
   const counts = await findStaleCounts(db.sql, null);
   for (const [tenantId, groups] of Map.groupBy(counts, (group) => group.tenantId)) {
     await db.transaction((query) =>
-      withWriteContext({ query, tenantId, actor: ACTOR }, async (tx) => {
-        for (const { id } of groups) await recountMembers(tx, id);
+      changeTenant({ query, tenantId, actor: ACTOR }, async (tx) => {
+        await recountMembers(
+          tx,
+          groups.map(({ id }) => id),
+        );
+        return {};
       }),
     );
   }
   return keys + counts.length;
 }
 
-/** Locks the group's row, so that no member is added or removed between counting and storing. */
-async function recountMembers({ query, tenantId, record }: WriteContext, id: GroupId): Promise<void> {
-  await query(Prisma.sql`select id from groups where tenant_id = ${tenantId} and id = ${id} for update`);
+async function recountMembers({ query, tenantId, record }: WriteContext, ids: GroupId[]): Promise<void> {
   await query(Prisma.sql`
-    update groups set membership_version = membership_version + 1,
-      member_count = (select count(*)::int from memberships m where m.group_id = groups.id)
-    where tenant_id = ${tenantId} and id = ${id}`);
-  record({ type: 'group.repaired', groupId: id, data: {} });
+    update groups g set member_count = (
+      select count(*)::int from memberships m where m.tenant_id = ${tenantId} and m.group_id = g.id)
+    where g.tenant_id = ${tenantId} and g.id = any(${ids}::text[])`);
+  record({ type: 'directory.repaired', data: { recounted: ids } });
+}
+
+/** Ids without their tenant, edges that were twice at one position, and positions of the log without a change. */
+function findLogFaults(query: Query, inTenant: (column: string) => Sql): Promise<Fault[]> {
+  return query<Fault>(Prisma.sql`
+    select 'id-of-other-tenant' as kind, o.id || ' is of ' || o.tenant_id || ', and its id of ' || coalesce(i.tenant_id, 'none')
+      as message
+    from (select id, tenant_id from users union all select id, tenant_id from groups) o left join ids i on i.id = o.id
+    where i.tenant_id is distinct from o.tenant_id and ${inTenant('o.tenant_id')}
+    union all
+    select 'interval', 'membership of ' || m.user_id || ' in ' || m.group_id || ' from position ' || m.since
+    from (
+      select *, lag(until) over (partition by tenant_id, group_id, user_id order by since) as before from (
+        select tenant_id, group_id, user_id, since, until from membership_history
+        union all select tenant_id, group_id, user_id, since, null from memberships) i where ${inTenant('i.tenant_id')}) m
+    where m.before > m.since
+    union all
+    select 'interval', 'nesting of ' || n.child_group_id || ' in ' || n.parent_group_id || ' from position ' || n.since
+    from (
+      select *, lag(until) over (partition by tenant_id, parent_group_id, child_group_id order by since) as before from (
+        select tenant_id, parent_group_id, child_group_id, since, until from nesting_history
+        union all select tenant_id, parent_group_id, child_group_id, since, null from nestings) i
+      where ${inTenant('i.tenant_id')}) n
+    where n.before > n.since
+    union all
+    select 'log', 'tenant ' || l.tenant_id || ' has changes at ' || c.n || ' of the positions from ' || l.exact_from + 1 || ' to '
+      || l.position
+    from tenant_logs l cross join lateral (
+      select count(distinct position) as n from changes c where c.tenant_id = l.tenant_id and c.position > l.exact_from) c
+    where c.n <> l.position - l.exact_from and ${inTenant('l.tenant_id')}`);
 }
 
 async function findStaleCounts(query: Query, tenantId: string | null) {
@@ -106,7 +145,8 @@ async function findStaleCounts(query: Query, tenantId: string | null) {
   return query<{ id: GroupId; tenantId: TenantId; stored: number; counted: number }>(Prisma.sql`
     select g.id, g.tenant_id as "tenantId", g.member_count as stored, coalesce(m.n, 0) as counted
     from (select id, tenant_id, member_count from groups ${inTenant}) g
-    left join (select group_id, count(*)::int as n from memberships ${inTenant} group by group_id) m on m.group_id = g.id
+    left join (select tenant_id, group_id, count(*)::int as n from memberships ${inTenant} group by 1, 2) m
+      on m.tenant_id = g.tenant_id and m.group_id = g.id
     where g.member_count <> coalesce(m.n, 0) order by g.id`);
 }
 

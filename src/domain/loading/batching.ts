@@ -12,6 +12,7 @@ import {
   type Reader,
   readerOf,
 } from '../directory.ts';
+import { readRouted } from './routing.ts';
 import { Semaphore } from './semaphore.ts';
 
 /**
@@ -34,23 +35,28 @@ type LoaderOptions<Key, Value, A extends Audience> = {
   keyOf?: KeyOf<Key>;
   /** Id of the user that a value is about, for the audience `self`; by default the key. */
   subjectOf?: KeyOf<Key>;
+  /** The id whose tenant has the value, null for values of any tenant; by default the key. */
+  idOf?: (key: Key) => string | null;
 };
 
 /**
  * Creates a function that loads one value, or null for callers outside the audience. A DataLoader of each directory
- * caches the values; its batches are merged with those of other requests whose callers see the same tenants. `read`
- * receives each key once.
+ * caches the values; its batches are merged with those of other requests that read the same tenant. `read` receives each
+ * key once, and one tenant's keys at a time.
  */
 export function loader<Key, Value, const A extends Audience>({
   audience,
   read,
   keyOf = String,
   subjectOf = keyOf,
+  idOf = keyOf,
 }: LoaderOptions<Key, Value, A>) {
   const readBatched = batchAcrossRequests(read, keyOf);
   const loaderOf = perDirectory(
     (directory) =>
-      new DataLoader<Key, Value, string>((keys) => readBatched(directory, keys), { cacheKeyFn: keyOf }),
+      new DataLoader<Key, Value, string>((keys) => readRouted(directory, keys, idOf, readBatched), {
+        cacheKeyFn: keyOf,
+      }),
   );
   return (directory: Directory, key: Key): Promise<Value | Hidden<A>> =>
     isFor(directory, audience, subjectOf(key))
@@ -59,8 +65,8 @@ export function loader<Key, Value, const A extends Audience>({
 }
 
 /**
- * Creates a function that reads keys in one statement with those of concurrent requests, if their callers see the same
- * tenants and `kind` is the same. Nothing is cached: a batch is read after the last request joined it, so each request
+ * Creates a function that reads keys in one statement with those of concurrent requests, if they read the same tenant and
+ * `kind` is the same. Nothing is cached: a batch is read after the last request joined it, so each request
  * sees every change that was acknowledged before it asked.
  */
 export function batchAcrossRequests<Key, Value>(read: Read<Key, Value>, keyOf: KeyOf<Key> = String) {

@@ -8,7 +8,7 @@ export type Ordering = {
   /** Names the order in cursors, so that a cursor of another order is refused. */
   readonly tag: string;
   /** `alias` names the selected column that holds the key. At most one key has none: it is selected as `sortValue`. */
-  readonly keys: readonly { column: Sql; type: 'text' | 'timestamptz'; alias?: string }[];
+  readonly keys: readonly { column: Sql; type: 'text' | 'timestamptz' | 'bigint'; alias?: string }[];
   readonly descending: boolean;
 };
 
@@ -25,13 +25,14 @@ export function toPage<Raw extends object, Row extends object>(
   order: Ordering,
   page: PageRequest,
   fetched: Raw[],
+  total?: number,
 ): Page<Row> {
   const more = fetched.length > page.size;
   const raws = more ? fetched.slice(0, page.size) : fetched;
   if (page.backward) raws.reverse();
   const hasNextPage = page.backward ? page.before !== null : more;
   const hasPreviousPage = page.backward ? more : page.after !== null || page.offset > 0;
-  return new SortedPage(raws.map(toRow), raws, order, hasNextPage, hasPreviousPage);
+  return new SortedPage(raws.map(toRow), raws, order, hasNextPage, hasPreviousPage, total);
 }
 
 /** A page that encodes its cursors on first use: most clients select none, or only the last. */
@@ -39,6 +40,7 @@ class SortedPage<Raw extends object, Row> implements Page<Row> {
   readonly rows: readonly Row[];
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
+  readonly total: number | undefined;
   private readonly raws: readonly Raw[];
   private readonly order: Ordering;
   private encoded: string[] | undefined;
@@ -49,12 +51,14 @@ class SortedPage<Raw extends object, Row> implements Page<Row> {
     order: Ordering,
     hasNextPage: boolean,
     hasPreviousPage: boolean,
+    total: number | undefined,
   ) {
     this.rows = rows;
     this.raws = raws;
     this.order = order;
     this.hasNextPage = hasNextPage;
     this.hasPreviousPage = hasPreviousPage;
+    this.total = total;
   }
 
   // A class, because V8 gives each object literal with an accessor its own hidden class, which retains the closure.
@@ -66,8 +70,8 @@ class SortedPage<Raw extends object, Row> implements Page<Row> {
 
 /** The page with its rows replaced one for one. */
 export function withRows<Row>(page: Page<unknown>, rows: readonly Row[]): Page<Row> {
-  const { cursors, hasNextPage, hasPreviousPage } = page;
-  return { rows, cursors, hasNextPage, hasPreviousPage };
+  const { cursors, hasNextPage, hasPreviousPage, total } = page;
+  return { rows, cursors, hasNextPage, hasPreviousPage, total };
 }
 
 function encodeCursor(order: Ordering, raw: Record<string, unknown>): string {
@@ -94,7 +98,7 @@ export function cursorValues(order: Ordering, cursor: string, path: string): str
           typeof value === 'string' &&
           !value.includes('\0') &&
           value.isWellFormed() &&
-          (order.keys[index]!.type === 'text' || isTime(value)),
+          FORMATS[order.keys[index]!.type](value),
       ) &&
       encode(order, values) === cursor;
     if (isValid) return values as string[];
@@ -103,6 +107,13 @@ export function cursorValues(order: Ordering, cursor: string, path: string): str
   }
   throw refuse.validation([{ path: [path], message: 'is not a cursor of this list in this order' }]);
 }
+
+/** Whether a text of a cursor is a value of its type. */
+const FORMATS = {
+  text: () => true,
+  bigint: (text: string) => /^(?:0|[1-9]\d{0,14})$/.test(text),
+  timestamptz: (text: string) => isTime(text),
+};
 
 /** Whether the text is a time as cursors hold it: `Date` parses many that PostgreSQL does not. Throws if `Date` parses none. */
 const isTime = (text: string) => /^(?!0000)\d{4}-/.test(text) && new Date(text).toISOString() === text;

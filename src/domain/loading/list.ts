@@ -12,8 +12,8 @@ import {
   type Reader,
 } from '../directory.ts';
 import { batchAcrossRequests, type Read } from './batching.ts';
-import { boundedCache, rowsBytes } from './cache.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './keyset-page.ts';
+import { readRouted } from './routing.ts';
 
 /**
  * A list of a parent. Its SQL runs inside `cross join lateral`, beside the batch's keys under the alias `k`: `k.id` is the id
@@ -22,24 +22,29 @@ import { cursorValues, type Ordering, rowsToRead, toPage } from './keyset-page.t
 export type ListSource<Args, Row extends object, A extends Audience = Audience> = {
   /** Who may read the list; the parent of a list for `self` is a user. */
   audience: A;
+  /** The id whose tenant has the list; null for a list across tenants. By default the parent. */
+  idOf?(parent: string, args: Args): string | null;
   /** The selected columns. */
-  columns(directory: Reader, args: Args): Sql;
-  /** Tables and conditions, `from … where …`, limited to the caller's tenants. */
-  from(directory: Reader, args: Args): Sql;
-  /** The same rows for counting, if that needs fewer tables; `from` by default. */
-  fromForCount?(directory: Reader, args: Args): Sql;
+  columns(reader: Reader, args: Args): Sql;
+  /** Tables and conditions, `from … where …`, each table limited to the reader's tenant. */
+  from(reader: Reader, args: Args): Sql;
+  /** The number of rows, as an expression, if it needs less than counting `from`. */
+  total?(reader: Reader, args: Args): Sql;
   order(args: Args): Ordering;
   /** Converts a row of the statement. */
   toRow(raw: never, parent: string): Row;
 };
 
 /** `kind`: arguments and page arguments as text, without the values of cursors. Keys of one kind share a statement. */
-type PageKey<Args> = { parent: string; kind: string; args: Args; page: PageRequest; cursors: Cursors };
+type PageKey<Args> = CountKey<Args> & { page: PageRequest; cursors: Cursors };
 type CountKey<Args> = { parent: string; kind: string; args: Args };
 /** The values of a page's cursors, one for each key of the order; empty without a cursor. */
 type Cursors = { after: readonly string[]; before: readonly string[] };
-/** A raw row with the positions of its list: `batch` counts kinds from 0, `ordinal` the parents of a kind from 1. */
-type RawRow = { batch: number; ordinal: number };
+/**
+ * A raw row with the positions of its list: `batch` counts kinds from 0, `ordinal` the parents of a kind from 1. With
+ * `total`, an empty page has one row whose `found` is null.
+ */
+type RawRow = { batch: number; ordinal: number; total?: number; found?: true | null };
 
 /** Rows of a list read without pages: about 2 MB of JSON, in one statement well below its timeout. */
 const MAX_ALL = 10_000;
@@ -54,59 +59,61 @@ export const NO_PARENT = '';
 export function list<Args extends object, Row extends object, const A extends Audience>(
   source: ListSource<Args, Row, A>,
 ) {
+  const { idOf = (parent) => parent } = source;
+  const routeOf = ({ parent, args }: CountKey<Args>) => idOf(parent, args);
   const pages = listLoader<PageKey<Args>, Page<Row>>(
-    (directory, keys) => loadPages(directory, source, keys),
+    (reader, keys) => loadPages(reader, source, keys),
     ({ parent, page: { after, before } }) =>
       after === null && before === null ? parent : `${parent}\n${after}\n${before}`,
+    routeOf,
   );
   const counts = listLoader<CountKey<Args>, number>(
-    (directory, keys) => loadCounts(directory, source, keys),
+    (reader, keys) => loadCounts(reader, source, keys),
     ({ parent }) => parent,
+    routeOf,
   );
-  const pageCache = boundedCache<{ version: string; page: Page<Row> }>(({ page }) => rowsBytes(page.rows));
   const isHidden = (directory: Directory, parent: string) => !isFor(directory, source.audience, parent);
   const load = (directory: Directory, parent: string, args: Args, page: PageRequest) => {
-    const { size, backward, offset, skipPageInfo } = page;
+    const { size, backward, offset, skipPageInfo, withTotal } = page;
     const cursors = cursorsOf(source.order(args), page);
-    const cut = [size, backward, offset, skipPageInfo, cursors.after.length, cursors.before.length];
+    const cut = [
+      size,
+      backward,
+      offset,
+      skipPageInfo,
+      withTotal,
+      cursors.after.length,
+      cursors.before.length,
+    ];
     return pages(directory).load({ parent, kind: JSON.stringify([args, cut]), args, page, cursors });
   };
   return {
-    /**
-     * A page; null for callers outside the audience. Refused with VALIDATION_FAILED: invalid page arguments. With a
-     * `version` the page is cached, and returned while the version is the same. The version must have been read earlier
-     * in the same request, must increase with each change of the list, and must never decrease.
-     */
+    /** A page; null for callers outside the audience. Refused with VALIDATION_FAILED: invalid page arguments. */
     async page(
       directory: Directory,
       parent: string,
       args: Args,
       page: PageArgs,
-      version: string | null = null,
     ): Promise<Page<Row> | Hidden<A>> {
       if (isHidden(directory, parent)) return null as Hidden<A>;
-      const request = pageRequest(page);
-      if (version === null) return load(directory, parent, args, request);
-      const pages = pageCache(directory.db);
-      const key = `${parent}\n${JSON.stringify([args, request])}`;
-      const cached = pages.get(key);
-      if (cached?.version === version) return cached.page;
-      const loaded = await load(directory, parent, args, request);
-      pages.set(key, { version, page: loaded });
-      return loaded;
+      return load(directory, parent, args, pageRequest(page));
+    },
+    /** Reads pages of one tenant for other batches: by parent, with the same arguments. */
+    read(reader: Reader, parents: readonly string[], args: Args, page: PageRequest): Promise<Page<Row>[]> {
+      const cursors = cursorsOf(source.order(args), page);
+      return loadPages(
+        reader,
+        source,
+        parents.map((parent) => ({ parent, kind: '', args, page, cursors })),
+      );
     },
     /** All rows; null for callers outside the audience. Refused with LIMIT_EXCEEDED: a list longer than `MAX_ALL`. */
     async all(directory: Directory, parent: string, args: Args): Promise<readonly Row[] | Hidden<A>> {
       if (isHidden(directory, parent)) return null as Hidden<A>;
-      const page = {
+      const { rows, hasNextPage } = await load(directory, parent, args, {
+        ...pageRequest({}),
         size: MAX_ALL,
-        backward: false,
-        after: null,
-        before: null,
-        offset: 0,
-        skipPageInfo: false,
-      };
-      const { rows, hasNextPage } = await load(directory, parent, args, page);
+      });
       if (!hasNextPage) return rows;
       throw refuse.limit(MAX_ALL, `The list is longer than ${MAX_ALL}: read it a page at a time`);
     },
@@ -125,6 +132,7 @@ export function list<Args extends object, Row extends object, const A extends Au
 function listLoader<Key extends { kind: string }, Value>(
   read: Read<Key, Value>,
   keyOf: (key: Key) => string,
+  routeOf: (key: Key) => string | null,
 ) {
   const readBatched = batchAcrossRequests(read, keyOf);
   return perDirectory(
@@ -133,7 +141,9 @@ function listLoader<Key extends { kind: string }, Value>(
         (keys) => {
           const { kind } = keys[0]!;
           const isOneKind = keys.every((key) => key.kind === kind);
-          return isOneKind ? readBatched(directory, keys, kind) : read(directory, keys);
+          return readRouted(directory, keys, routeOf, (reader, keys) =>
+            isOneKind ? readBatched(reader, keys, kind) : read(reader, keys),
+          );
         },
         { cacheKeyFn: (key) => `${keyOf(key)}\n${key.kind}` },
       ),
@@ -141,24 +151,28 @@ function listLoader<Key extends { kind: string }, Value>(
 }
 
 async function loadPages<Args extends object, Row extends object>(
-  directory: Reader,
+  reader: Reader,
   source: ListSource<Args, Row>,
   keys: readonly PageKey<Args>[],
 ): Promise<Page<Row>[]> {
   const results = new Array<Page<Row>>(keys.length);
   const batches = groupByKind(keys).map((keyIndexes, batch) => {
     const { args, page } = keys[keyIndexes[0]!]!;
-    const columns = source.columns(directory, args);
+    const columns = source.columns(reader, args);
     const order = source.order(args);
     const kindKeys = keyIndexes.map((index) => keys[index]!);
-    const statement = pageStatement(directory, source, { columns, order, args, page, batch, keys: kindKeys });
-    return { statement, keyIndexes, shape: `${columns.text} ${sortValueOf(order) !== null}` };
+    const statement = pageStatement(reader, source, { columns, order, args, page, batch, keys: kindKeys });
+    return {
+      statement,
+      keyIndexes,
+      shape: `${columns.text} ${sortValueOf(order) !== null} ${page.withTotal}`,
+    };
   });
   const fetched = batches.map((batch) => batch.keyIndexes.map(() => [] as RawRow[]));
   // Lists that select different columns cannot be joined by a union: each set of columns is a statement.
   await Promise.all(
     [...Map.groupBy(batches, (batch) => batch.shape).values()].map(async (sameShape) => {
-      const rows = await directory.sql<RawRow>(unionAll(sameShape.map((batch) => batch.statement)));
+      const rows = await reader.sql<RawRow>(unionAll(sameShape.map((batch) => batch.statement)));
       for (const row of rows) fetched[row.batch]![row.ordinal - 1]!.push(row);
     }),
   );
@@ -166,29 +180,35 @@ async function loadPages<Args extends object, Row extends object>(
     keyIndexes.forEach((keyIndex, parentIndex) => {
       const { args, page, parent } = keys[keyIndex]!;
       const toRow = (raw: RawRow) => source.toRow(raw as never, parent);
-      results[keyIndex] = toPage(toRow, source.order(args), page, fetched[batch]![parentIndex]!);
+      const rows = fetched[batch]![parentIndex]!;
+      const total = rows[0]?.total;
+      const found = page.withTotal ? rows.filter((row) => row.found) : rows;
+      results[keyIndex] = toPage(toRow, source.order(args), page, found, total);
     });
   });
   return results;
 }
 
 async function loadCounts<Args extends object, Row extends object>(
-  directory: Reader,
+  reader: Reader,
   source: ListSource<Args, Row>,
   keys: readonly CountKey<Args>[],
 ): Promise<number[]> {
   const batches = groupByKind(keys);
   const statements = batches.map((keyIndexes, batch) => {
     const { args } = keys[keyIndexes[0]!]!;
-    const from = (source.fromForCount ?? source.from)(directory, args);
-    return Prisma.sql`select ${batch}::int as batch, k.ordinal::int as ordinal, c.n
-      from unnest(${parentsOf(keys, keyIndexes)}::text[]) with ordinality k(id, ordinal)
-      cross join lateral (select count(*)::int as n ${from}) c`;
+    return Prisma.sql`select ${batch}::int as batch, k.ordinal::int as ordinal, ${totalOf(reader, source, args)} as n
+      from unnest(${parentsOf(keys, keyIndexes)}::text[]) with ordinality k(id, ordinal)`;
   });
-  const rows = await directory.sql<RawRow & { n: number }>(unionAll(statements));
+  const rows = await reader.sql<RawRow & { n: number }>(unionAll(statements));
   const results = new Array<number>(keys.length).fill(0);
   for (const { batch, ordinal, n } of rows) results[batches[batch]![ordinal - 1]!] = n;
   return results;
+}
+
+/** The number of rows of the list, as an expression. */
+function totalOf<Args, Row extends object>(reader: Reader, source: ListSource<Args, Row>, args: Args): Sql {
+  return source.total?.(reader, args) ?? Prisma.sql`(select count(*)::int ${source.from(reader, args)})`;
 }
 
 /** The pages of one kind. */
@@ -214,11 +234,13 @@ function sortValueOf({ keys }: Ordering): Sql | null {
   if (!unselected) return null;
   return unselected.type === 'text'
     ? unselected.column
-    : Prisma.sql`to_char(${unselected.column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MSZ')`;
+    : unselected.type === 'bigint'
+      ? Prisma.sql`${unselected.column}::text`
+      : Prisma.sql`to_char(${unselected.column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MSZ')`;
 }
 
 function pageStatement<Args extends object, Row extends object>(
-  directory: Reader,
+  reader: Reader,
   source: ListSource<Args, Row>,
   { columns: selected, order, args, page, batch, keys }: PageBatch<Args>,
 ): Sql {
@@ -242,15 +264,19 @@ function pageStatement<Args extends object, Row extends object>(
   const sorted = Prisma.join(order.keys.map((key) => Prisma.sql`${key.column} ${direction}`));
   const rows = Prisma.sql`
       select ${selected}${sortValue ? Prisma.sql`, ${sortValue} as "sortValue"` : Prisma.empty}
-      ${source.from(directory, args)}${bound('after')}${bound('before')}
+      ${source.from(reader, args)}${bound('after')}${bound('before')}
       order by ${sorted} limit ${rowsToRead(page)}${page.offset > 0 ? Prisma.sql` offset ${page.offset}::bigint` : Prisma.empty}`;
   const [values, names] = [
     parameters.map((parameter) => parameter.values),
     parameters.map((parameter) => parameter.name),
   ].map((list) => Prisma.join(list));
-  return Prisma.sql`select ${batch}::int as batch, k.ordinal::int as ordinal, r.*
+  const listed = page.withTotal
+    ? Prisma.sql`${totalOf(reader, source, args)} as total, r.*
     from unnest(${values}) with ordinality k(${names}, ordinal)
+    left join lateral (select true as found, r.* from (${rows}) r) r on true`
+    : Prisma.sql`r.* from unnest(${values}) with ordinality k(${names}, ordinal)
     cross join lateral (${rows}) r`;
+  return Prisma.sql`select ${batch}::int as batch, k.ordinal::int as ordinal, ${listed}`;
 }
 
 /** Indexes of the keys of each kind. */

@@ -1,17 +1,22 @@
-// The write context of a change: one tenant, one transaction, one actor, and the events recorded.
+// The write context of a change: one tenant, one transaction, one position of the tenant's log, and what is recorded at it.
 
+import { randomUUID } from 'node:crypto';
 import { Prisma, type Query } from '../../database/database.ts';
 import { type Caller, isUserCaller } from '../../model/caller.ts';
 import type { TenantId } from '../../model/ids.ts';
-import { type Actor, appendEvents, type GroupEvent } from './events.ts';
+import { type Actor, type Change, type Head, insertChanges } from './changes.ts';
 
 export type WriteContext = {
   /** Runs SQL inside the transaction. */
   readonly query: Query;
   readonly tenantId: TenantId;
   readonly actor: Actor;
-  /** Records events. They are appended to the log in this order at the end of the transaction. */
-  record(...events: readonly GroupEvent[]): void;
+  /** The position that the change takes if it records anything. A change without effect records nothing and takes none. */
+  readonly position: number;
+  /** The time of the change: never earlier than that of the one before. */
+  readonly at: Date;
+  /** Records what happens, in this order. It is appended to the log at the end of the transaction. */
+  record(...changes: readonly Change[]): void;
 };
 
 /** The caller as the author of a change. */
@@ -20,28 +25,39 @@ export function actorOf(caller: Caller): Actor {
   return { id: caller.subject, type: service ? 'service' : 'user' };
 }
 
-/** Runs `work` inside the transaction of `query`, then appends the events that it recorded. */
-export async function withWriteContext<Result>(
+/**
+ * Runs `work` inside the transaction of `query`, as the next change of the tenant: changes of one tenant run one at a time.
+ * Returns its result with the position of the log after it; null if there is no such tenant. It must be the first statement of
+ * the transaction: under READ COMMITTED, later statements then see everything that the change before committed.
+ */
+export async function changeTenant<Result extends object>(
   { query, tenantId, actor }: Pick<WriteContext, 'query' | 'tenantId' | 'actor'>,
   work: (tx: WriteContext) => Promise<Result>,
-): Promise<Result> {
-  const events: GroupEvent[] = [];
-  const record = (...recorded: readonly GroupEvent[]) => {
-    events.push(...recorded);
+): Promise<(Result & { position: number }) | null> {
+  const before = await lockLog(query, tenantId);
+  if (!before) return null;
+  const head: Head = { position: before.position + 1, changeId: randomUUID() };
+  const changes: Change[] = [];
+  const record = (...recorded: readonly Change[]) => {
+    changes.push(...recorded);
   };
-  const result = await work({ query, tenantId, actor, record });
-  await appendEvents(query, tenantId, actor, events);
-  return result;
+  const { at } = before;
+  const result = await work({ query, tenantId, actor, position: head.position, at, record });
+  if (changes.length === 0) return { ...result, position: before.position };
+  await insertChanges(query, { tenantId, head, at, actor }, changes);
+  await query(Prisma.sql`
+    update tenant_logs set position = ${head.position}::bigint, change_id = ${head.changeId}::uuid, at = ${at}::timestamptz
+    where tenant_id = ${tenantId}`);
+  return { ...result, position: head.position };
 }
 
 /**
- * Locks the tenant until the transaction ends, so that changes of one tenant run one at a time; false if the tenant is not
- * visible. It must be the first statement of the transaction: under READ COMMITTED, later statements then see everything
- * that the previous change committed.
+ * Locks the tenant's log until the transaction ends, and reads its position. `at`: the time of the next change, in whole
+ * milliseconds, so that JavaScript and PostgreSQL hold the same one. Null if there is no such tenant.
  */
-export async function lockTenant(query: Query, tenantId: TenantId, isVisible: Prisma.Sql): Promise<boolean> {
-  const [tenant] = await query(
-    Prisma.sql`select id from tenants where id = ${tenantId} and ${isVisible} for no key update`,
-  );
-  return tenant !== undefined;
+async function lockLog(query: Query, tenantId: TenantId): Promise<{ position: number; at: Date } | null> {
+  const [log] = await query<{ position: number; at: Date }>(Prisma.sql`
+    select position::float8 as position, greatest(at, date_trunc('milliseconds', clock_timestamp())) as at
+    from tenant_logs where tenant_id = ${tenantId} for no key update`);
+  return log ?? null;
 }

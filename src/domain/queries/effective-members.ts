@@ -5,9 +5,8 @@ import { isIdOf } from '../../model/ids.ts';
 import type { MembershipType } from '../../model/members.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
 import type { Directory, Reader } from '../directory.ts';
-import { loadEffectiveCounts } from '../effective-membership/counts.ts';
 import { BY_USER } from '../effective-membership/page-sql.ts';
-import { effectivePage } from '../effective-membership/pages.ts';
+import { effectiveCount, effectivePage } from '../effective-membership/pages.ts';
 import { loader } from '../loading/batching.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
@@ -19,15 +18,13 @@ type ListArgs = { search?: string | null | undefined; membershipType?: Membershi
  * The distinct members of the group `k.id` and of all groups nested in it, as (user_id, added_at of the direct membership
  * or null). `union`, not `union all`: a group nested by two paths is visited once, and the recursion ends on any graph.
  */
-const effectiveUsers = (directory: Reader): Sql => Prisma.sql`(
+const effectiveUsers = ({ tenantId }: Reader): Sql => Prisma.sql`(
   with recursive closure(id) as (
-    select k.id collate "C"
+    select id from groups where tenant_id = ${tenantId} and id = k.id and deleted_at is null
     union
-    select n.child_group_id from closure join nestings n on n.parent_group_id = closure.id
-    where ${directory.scope(Prisma.sql`n.tenant_id`)})
+    select n.child_group_id from closure join nestings n on n.tenant_id = ${tenantId} and n.parent_group_id = closure.id)
   select m.user_id, min(m.added_at) filter (where m.group_id = k.id) as added_at
-  from closure join memberships m on m.group_id = closure.id
-  where ${directory.scope(Prisma.sql`m.tenant_id`)}
+  from closure join memberships m on m.tenant_id = ${tenantId} and m.group_id = closure.id
   group by m.user_id)`;
 
 const ofType = (membershipType: MembershipType | null | undefined): Sql => {
@@ -43,12 +40,15 @@ const effectiveMembers = list({
     case when e.added_at is null then 'INHERITED' else 'DIRECT' end as "membershipType"`,
   order: () => BY_USER,
   toRow: toMemberRow,
-  from: (directory, { search, membershipType }: ListArgs) => Prisma.sql`from ${effectiveUsers(directory)} e
-    join users u on u.id = e.user_id
-    where ${directory.scope(Prisma.sql`u.tenant_id`)}${ofType(membershipType)}${matching(Prisma.sql`u.search_key`, search)}`,
-  fromForCount: (directory, { search, membershipType }) => Prisma.sql`from ${effectiveUsers(directory)} e
-    ${search == null ? Prisma.empty : Prisma.sql`join users u on u.id = e.user_id`}
+  from: (reader, { search, membershipType }: ListArgs) => Prisma.sql`from ${effectiveUsers(reader)} e
+    join users u on u.tenant_id = ${reader.tenantId} and u.id = e.user_id
     where true${ofType(membershipType)}${matching(Prisma.sql`u.search_key`, search)}`,
+  total: (
+    reader,
+    { search, membershipType },
+  ) => Prisma.sql`(select count(*)::int from ${effectiveUsers(reader)} e
+    ${search == null ? Prisma.empty : Prisma.sql`join users u on u.tenant_id = ${reader.tenantId} and u.id = e.user_id`}
+    where true${ofType(membershipType)}${matching(Prisma.sql`u.search_key`, search)})`,
 });
 
 /** Effective members, by user id, each once. Null for an end user. */
@@ -72,12 +72,10 @@ export async function countEffectiveMembers(
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
   return isFiltered(args)
     ? effectiveMembers.count(directory, groupId, args)
-    : effectiveCounts(directory, groupId);
+    : effectiveCount(directory, groupId);
 }
 
 const isFiltered = ({ search, membershipType }: ListArgs) => search !== null || membershipType !== null;
-
-const effectiveCounts = loader({ audience: 'administrators', read: loadEffectiveCounts });
 
 type Pair = { groupId: string; userId: string };
 
@@ -85,18 +83,17 @@ const membershipTests = loader({
   audience: 'self',
   keyOf: ({ groupId, userId }: Pair) => `${groupId}\n${userId}`,
   subjectOf: ({ userId }: Pair) => userId,
-  read: async (directory, pairs: readonly Pair[]) => {
-    const rows = await directory.sql<{ ordinal: number }>(Prisma.sql`
+  idOf: ({ groupId }: Pair) => groupId,
+  read: async ({ sql, tenantId }, pairs: readonly Pair[]) => {
+    const rows = await sql<{ ordinal: number }>(Prisma.sql`
       select p.ordinal::int as ordinal
       from unnest(${pairs.map((pair) => pair.groupId)}::text[], ${pairs.map((pair) => pair.userId)}::text[])
         with ordinality p(group_id, user_id, ordinal)
       where exists (
         with recursive up(id) as (
-          select m.group_id from memberships m
-          where m.user_id = p.user_id and ${directory.scope(Prisma.sql`m.tenant_id`)}
+          select m.group_id from memberships m where m.tenant_id = ${tenantId} and m.user_id = p.user_id
           union
-          select n.parent_group_id from up join nestings n on n.child_group_id = up.id
-          where ${directory.scope(Prisma.sql`n.tenant_id`)})
+          select n.parent_group_id from up join nestings n on n.tenant_id = ${tenantId} and n.child_group_id = up.id)
         select 1 from up where up.id = p.group_id)`);
     const memberOrdinals = new Set(rows.map((row) => row.ordinal));
     return pairs.map((_, index) => memberOrdinals.has(index + 1));

@@ -20,7 +20,6 @@ import {
   groupColumns,
   groupOrdering,
   listColumns,
-  membersVersion,
   redact,
   toListedGroup,
   type VisibleGroup,
@@ -29,10 +28,10 @@ import { visibleGroupIds } from './visible-groups.ts';
 
 const groupsById = loader({
   audience: 'anyone',
-  read: async (directory, ids: readonly string[]): Promise<(Group | null)[]> => {
-    const rows = await directory.sql<Group>(Prisma.sql`
-    select ${groupColumns}, ${membersVersion(directory)} from groups g
-    where g.id = any(${ids}::text[]) and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
+  read: async ({ sql, tenantId }, ids: readonly string[]): Promise<(Group | null)[]> => {
+    const rows = await sql<Group>(Prisma.sql`
+      select ${groupColumns} from groups g
+      where g.tenant_id = ${tenantId} and g.id = any(${ids}::text[]) and g.deleted_at is null`);
     const byId = new Map<string, Group>(rows.map((row) => [row.id, row]));
     return ids.map((id) => byId.get(id) ?? null);
   },
@@ -95,10 +94,11 @@ const groups = list({
   columns: (directory, { projection }: GroupsArgs) => listColumns(directory, projection ?? {}),
   toRow: toListedGroup,
   order: ({ orderBy }: GroupsArgs) => groupOrdering({ orderBy }),
-  from(directory, { filter, visible }) {
+  // Across the visible tenants, unless the filter names what one tenant alone has.
+  idOf: (_parent, { filter }) => filter.tenantId ?? filter.parentGroupId ?? filter.memberUserId ?? null,
+  from(reader, { filter, visible }) {
     const { search, tenantId, partnerId, type, parentGroupId, memberUserId } = filter;
-    const ofTenant = (visible ? directory.scope : directory.within).call(directory, Prisma.sql`g.tenant_id`);
-    return Prisma.sql`from groups g where g.deleted_at is null and ${ofTenant}
+    return Prisma.sql`from groups g where g.deleted_at is null and ${reader.within(Prisma.sql`g.tenant_id`)}
       ${visible ? Prisma.sql`and g.id = any(${visible}::text[])` : Prisma.empty}
       ${tenantId ? Prisma.sql`and g.tenant_id = ${tenantId}` : Prisma.empty}
       ${partnerId ? Prisma.sql`and g.tenant_id in (select id from tenants where partner_id = ${partnerId})` : Prisma.empty}
@@ -118,7 +118,7 @@ const underParent = (parentGroupId: string | null | undefined): Sql => {
 };
 
 const ofMember = (userId: string): Sql => Prisma.sql`and exists (
-  select 1 from memberships m where m.user_id = ${userId} and m.group_id = g.id)`;
+  select 1 from memberships m where m.tenant_id = g.tenant_id and m.user_id = ${userId} and m.group_id = g.id)`;
 
 /** A name key may end in a suffix that is no part of the name: one condition uses the index, the other drops the suffix. */
 const matchingName = (search: string | null): Sql =>

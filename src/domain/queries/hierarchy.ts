@@ -24,8 +24,8 @@ const children = list({
   columns: listColumns,
   toRow: toListedGroup,
   order: () => groupOrdering({}),
-  from: (directory) => Prisma.sql`from groups g
-    where g.parent_group_id = k.id and g.deleted_at is null and ${directory.within(Prisma.sql`g.tenant_id`)}`,
+  from: ({ tenantId }) => Prisma.sql`from groups g
+    where g.tenant_id = ${tenantId} and g.parent_group_id = k.id and g.deleted_at is null`,
 });
 
 /** Groups directly below, by name. Null for an end user. */
@@ -54,16 +54,17 @@ type Ancestor = { id: GroupId; name: string };
 
 const ancestorsOf = loader({
   audience: 'administrators',
-  read: async (directory, ids: readonly string[]) => {
-    const rows = await directory.sql<Ancestor & { ordinal: number }>(Prisma.sql`
+  read: async ({ sql, tenantId }, ids: readonly string[]) => {
+    const rows = await sql<Ancestor & { ordinal: number }>(Prisma.sql`
     with recursive up(ordinal, id, parent_group_id, name, level) as (
       select k.ordinal::int, g.id, g.parent_group_id, g.name, 0
-      from unnest(${ids}::text[]) with ordinality k(id, ordinal) join groups g on g.id = k.id
-      where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}
+      from unnest(${ids}::text[]) with ordinality k(id, ordinal) join groups g
+        on g.tenant_id = ${tenantId} and g.id = k.id
+      where g.deleted_at is null
       union all
       select up.ordinal, g.id, g.parent_group_id, g.name, up.level + 1
-      from up join groups g on g.id = up.parent_group_id
-      where up.level < ${MAX_DEPTH} and g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)})
+      from up join groups g on g.tenant_id = ${tenantId} and g.id = up.parent_group_id
+      where up.level < ${MAX_DEPTH} and g.deleted_at is null)
     select ordinal, id, name from up where level > 0 order by ordinal, level desc`);
     const ancestors = ids.map(() => [] as Ancestor[]);
     for (const { ordinal, id, name } of rows) ancestors[ordinal - 1]!.push({ id, name });

@@ -3,12 +3,14 @@
 import { Prisma } from '../../database/database.ts';
 import type { OrderDirection } from '../../model/groups.ts';
 import type { MemberOrderField } from '../../model/members.ts';
-import type { Page, PageArgs } from '../../model/page.ts';
+import { type Page, type PageArgs, type PageRequest, pageRequest } from '../../model/page.ts';
 import type { Directory } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import type { Ordering } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
+import { logCache, rowsBytes } from '../log/log-cache.ts';
+import { lastTail, readTail } from '../log/tail.ts';
 import { directMemberColumns, type MemberProjection, type MemberRow, toMemberRow } from '../rows/members.ts';
 
 export type MemberOrder = { field: MemberOrderField; direction: OrderDirection };
@@ -28,7 +30,7 @@ function memberOrdering({ orderBy }: ListArgs): Ordering {
       return {
         tag: 'added',
         descending,
-        keys: [{ column: Prisma.sql`m.added_at`, type: 'timestamptz' }, id],
+        keys: [{ column: Prisma.sql`m.since`, type: 'bigint' }, id],
       };
     default:
       return { tag: 'user', descending, keys: [id] };
@@ -40,27 +42,69 @@ const members = list({
   columns: (_directory, { projection = {} }: ListArgs) => directMemberColumns(projection),
   order: memberOrdering,
   toRow: toMemberRow,
-  from: (directory, { search }) => Prisma.sql`from memberships m join users u on u.id = m.user_id
-    where m.group_id = k.id and ${directory.scope(Prisma.sql`m.tenant_id`)}${matching(Prisma.sql`u.search_key`, search)}`,
+  from: ({ tenantId }, { search }) => Prisma.sql`from memberships m
+    join users u on u.tenant_id = ${tenantId} and u.id = m.user_id
+    where m.tenant_id = ${tenantId} and m.group_id = k.id${matching(Prisma.sql`u.search_key`, search)}`,
+  total: ({ tenantId }, { search }) =>
+    search == null
+      ? Prisma.sql`coalesce((select member_count from groups where tenant_id = ${tenantId} and id = k.id
+          and deleted_at is null), 0)`
+      : Prisma.sql`(select count(*)::int from memberships m
+          join users u on u.tenant_id = ${tenantId} and u.id = m.user_id
+          where m.tenant_id = ${tenantId} and m.group_id = k.id${matching(Prisma.sql`u.search_key`, search)})`,
 });
 
 /**
- * Direct members, by user id by default. Null for an end user. With the `membersVersion` of a group that the same request
- * read, a page cached at that version is returned without a statement.
+ * Direct members, by user id by default. Null for an end user. Pages are cached as long as neither the group's members nor the
+ * users that they show change.
  */
 export async function listMembers(
   directory: Directory,
-  { id, membersVersion = null }: { id: string; membersVersion?: string | null | undefined },
+  groupId: string,
   { search, orderBy, projection, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<MemberRow> | null> {
-  return members.page(
-    directory,
-    id,
-    { search: searchPattern(search), orderBy: orderBy ?? null, projection: projection ?? {} },
-    page,
-    membersVersion,
-  );
+  const args = { search: searchPattern(search), orderBy: orderBy ?? null, projection: projection ?? {} };
+  return memberPages(directory, { groupId, args, page: pageRequest(page) });
 }
+
+type Key = { groupId: string; args: ListArgs; page: PageRequest };
+
+const keyOf = ({ groupId, args, page }: Key) => `${groupId}\n${JSON.stringify([args, page])}`;
+
+/** Whether a change of users that are not on the page cannot change it. */
+const isCacheable = ({ args }: Key) => args.search == null && args.orderBy?.field !== 'EMAIL';
+
+const pageCache = logCache<Page<MemberRow>>(({ rows }) => rowsBytes(rows));
+
+const memberPages = loader({
+  audience: 'administrators',
+  keyOf,
+  idOf: ({ groupId }: Key) => groupId,
+  read: async (reader, keys: readonly Key[]): Promise<(Page<MemberRow> | Error)[]> => {
+    const isCached = keys.some((key) => pageCache.peek(reader, keyOf(key)) !== undefined);
+    // A page that was read at a later position than its entry says becomes invalid too early, and never too late.
+    const tail = (isCached ? null : lastTail(reader)) ?? (await readTail(reader));
+    const pages = keys.map((key) => tail && pageCache.get(reader, keyOf(key), tail)?.value);
+    const missing = [...pages.keys()].filter((index) => !pages[index]);
+    const byKind = Map.groupBy(missing, (index) => JSON.stringify([keys[index]!.args, keys[index]!.page]));
+    await Promise.all(
+      [...byKind.values()].map(async (indexes) => {
+        const { args, page } = keys[indexes[0]!]!;
+        const groupIds = indexes.map((index) => keys[index]!.groupId);
+        const read = await members.read(reader, groupIds, args, page);
+        indexes.forEach((index, position) => {
+          pages[index] = read[position]!;
+          if (tail && isCacheable(keys[index]!)) {
+            const users = read[position]!.rows.map(({ userId }) => userId);
+            const sources = { members: keys[index]!.groupId, users };
+            pageCache.set(reader, keyOf(keys[index]!), { value: read[position]!, head: tail.head, sources });
+          }
+        });
+      }),
+    );
+    return pages.map((page) => page!);
+  },
+});
 
 /** All direct members, by user id. Null for an end user. Refused with LIMIT_EXCEEDED above 10,000. */
 export async function listAllMembers(
@@ -84,10 +128,10 @@ export async function countMembers(
 
 const memberCounts = loader({
   audience: 'administrators',
-  read: async (directory, ids: readonly string[]) => {
-    const rows = await directory.sql<{ id: string; count: number }>(Prisma.sql`
-    select g.id, g.member_count as count from groups g
-    where g.id = any(${ids}::text[]) and ${directory.scope(Prisma.sql`g.tenant_id`)}`);
+  read: async ({ sql, tenantId }, ids: readonly string[]) => {
+    const rows = await sql<{ id: string; count: number }>(Prisma.sql`
+      select g.id, g.member_count as count from groups g
+      where g.tenant_id = ${tenantId} and g.id = any(${ids}::text[])`);
     const byId = new Map(rows.map(({ id, count }) => [id, count]));
     return ids.map((id) => byId.get(id) ?? 0);
   },

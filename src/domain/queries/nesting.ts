@@ -18,10 +18,12 @@ const nestedGroups = list({
   columns: listColumns,
   toRow: toListedGroup,
   order: () => groupOrdering({}),
-  from: (directory) => Prisma.sql`from nestings n join groups g on g.id = n.child_group_id
-    where n.parent_group_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
-  fromForCount: (directory) =>
-    Prisma.sql`from nestings n where n.parent_group_id = k.id and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
+  from: ({
+    tenantId,
+  }) => Prisma.sql`from nestings n join groups g on g.tenant_id = ${tenantId} and g.id = n.child_group_id
+    where n.tenant_id = ${tenantId} and n.parent_group_id = k.id and g.deleted_at is null`,
+  total: ({ tenantId }) => Prisma.sql`(
+    select count(*)::int from nestings n where n.tenant_id = ${tenantId} and n.parent_group_id = k.id)`,
 });
 
 const parentGroups = list({
@@ -29,10 +31,12 @@ const parentGroups = list({
   columns: listColumns,
   toRow: toListedGroup,
   order: () => groupOrdering({}),
-  from: (directory) => Prisma.sql`from nestings n join groups g on g.id = n.parent_group_id
-    where n.child_group_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
-  fromForCount: (directory) =>
-    Prisma.sql`from nestings n where n.child_group_id = k.id and ${directory.scope(Prisma.sql`n.tenant_id`)}`,
+  from: ({
+    tenantId,
+  }) => Prisma.sql`from nestings n join groups g on g.tenant_id = ${tenantId} and g.id = n.parent_group_id
+    where n.tenant_id = ${tenantId} and n.child_group_id = k.id and g.deleted_at is null`,
+  total: ({ tenantId }) => Prisma.sql`(
+    select count(*)::int from nestings n where n.tenant_id = ${tenantId} and n.child_group_id = k.id)`,
 });
 
 type ListArgs = { page: PageArgs; projection?: GroupProjection };

@@ -11,10 +11,11 @@ import { type PartnerRow, type TenantRow, tenantColumns } from '../rows/tenants.
 
 const tenantsById = loader({
   audience: 'administrators',
-  read: async (directory, ids: readonly string[]): Promise<(TenantRow | null)[]> => {
-    const rows = await directory.sql<TenantRow>(Prisma.sql`
-    select ${tenantColumns} from tenants t
-    where t.id = any(${ids}::text[]) and ${directory.scope(Prisma.sql`t.id`)}`);
+  idOf: () => null,
+  read: async (reader, ids: readonly string[]): Promise<(TenantRow | null)[]> => {
+    const rows = await reader.sql<TenantRow>(Prisma.sql`
+      select ${tenantColumns} from tenants t
+      where t.id = any(${ids}::text[]) and ${reader.within(Prisma.sql`t.id`)}`);
     const byId = new Map<string, TenantRow>(rows.map((row) => [row.id, row]));
     return ids.map((id) => byId.get(id) ?? null);
   },
@@ -45,10 +46,11 @@ export async function findTenants(
 
 const partnersById = loader({
   audience: 'administrators',
-  read: async (directory, ids: readonly string[]): Promise<(PartnerRow | null)[]> => {
-    const rows = await directory.sql<PartnerRow>(Prisma.sql`
-    select p.id, p.name from partners p
-    where p.id = any(${ids}::text[]) and ${directory.scopePartner(Prisma.sql`p.id`)}`);
+  idOf: () => null,
+  read: async (reader, ids: readonly string[]): Promise<(PartnerRow | null)[]> => {
+    const rows = await reader.sql<PartnerRow>(Prisma.sql`
+      select p.id, p.name from partners p
+      where p.id = any(${ids}::text[]) and ${reader.withinPartner(Prisma.sql`p.id`)}`);
     const byId = new Map<string, PartnerRow>(rows.map((row) => [row.id, row]));
     return ids.map((id) => byId.get(id) ?? null);
   },
@@ -71,7 +73,8 @@ const tenants = list({
       { column: Prisma.sql`t.id`, type: 'text', alias: 'id' },
     ],
   }),
-  from: (directory) => Prisma.sql`from tenants t where ${directory.within(Prisma.sql`t.id`)}`,
+  idOf: () => null,
+  from: (reader) => Prisma.sql`from tenants t where ${reader.within(Prisma.sql`t.id`)}`,
 });
 
 /** Visible tenants, by name; none for an end user. */

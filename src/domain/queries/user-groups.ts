@@ -22,8 +22,8 @@ const effectiveGroups = list({
   columns: listColumns,
   toRow: toListedGroup,
   order: () => groupOrdering({}),
-  from: (directory) => Prisma.sql`from ${effectiveGroupIds(directory)} e join groups g on g.id = e.id
-    where g.deleted_at is null and ${directory.scope(Prisma.sql`g.tenant_id`)}`,
+  from: (reader) => Prisma.sql`from ${effectiveGroupIds(reader)} e
+    join groups g on g.tenant_id = ${reader.tenantId} and g.id = e.id where g.deleted_at is null`,
 });
 
 const directGroups = list({
@@ -31,9 +31,10 @@ const directGroups = list({
   columns: listColumns,
   toRow: toListedGroup,
   order: () => groupOrdering({}),
-  from: (directory) => Prisma.sql`from memberships m join groups g on g.id = m.group_id
-    where m.user_id = k.id and g.deleted_at is null and ${directory.scope(Prisma.sql`m.tenant_id`)}
-      and ${directory.scope(Prisma.sql`g.tenant_id`)}`,
+  from: ({
+    tenantId,
+  }) => Prisma.sql`from memberships m join groups g on g.tenant_id = ${tenantId} and g.id = m.group_id
+    where m.tenant_id = ${tenantId} and m.user_id = k.id and g.deleted_at is null`,
 });
 
 type GroupList = typeof effectiveGroups;

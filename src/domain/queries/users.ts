@@ -11,10 +11,10 @@ import { type UserRow, userColumns } from '../rows/users.ts';
 
 const usersById = loader({
   audience: 'self',
-  read: async (directory, ids: readonly string[]): Promise<(UserRow | null)[]> => {
-    const rows = await directory.sql<UserRow>(Prisma.sql`
-    select ${userColumns} from users u
-    where u.id = any(${ids}::text[]) and ${directory.scope(Prisma.sql`u.tenant_id`)}`);
+  read: async ({ sql, tenantId }, ids: readonly string[]): Promise<(UserRow | null)[]> => {
+    const rows = await sql<UserRow>(Prisma.sql`
+      select ${userColumns} from users u
+      where u.tenant_id = ${tenantId} and u.id = any(${ids}::text[]) and u.until is null`);
     const byId = new Map<string, UserRow>(rows.map((row) => [row.id, row]));
     return ids.map((id) => byId.get(id) ?? null);
   },
@@ -39,8 +39,8 @@ const users = list({
     descending: false,
     keys: [{ column: Prisma.sql`u.id`, type: 'text', alias: 'id' }],
   }),
-  from: (directory, { search }: { search: string | null }) => Prisma.sql`from users u
-    where u.tenant_id = k.id and ${directory.scope(Prisma.sql`u.tenant_id`)}${matching(Prisma.sql`u.search_key`, search)}`,
+  from: ({ tenantId }, { search }: { search: string | null }) => Prisma.sql`from users u
+    where u.tenant_id = ${tenantId} and u.tenant_id = k.id and u.until is null${matching(Prisma.sql`u.search_key`, search)}`,
 });
 
 type ListArgs = { tenantId: string; search?: string | null | undefined };

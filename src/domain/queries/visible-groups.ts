@@ -5,20 +5,19 @@ import { type Directory, endUser, type Reader } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 
 /** The groups that the user `k.id` is an effective member of, as (id). `union` ends the recursion on any graph. */
-export const effectiveGroupIds = (directory: Reader): Sql => Prisma.sql`(
+export const effectiveGroupIds = ({ tenantId }: Reader): Sql => Prisma.sql`(
   with recursive up(id) as (
-    select m.group_id from memberships m where m.user_id = k.id and ${directory.scope(Prisma.sql`m.tenant_id`)}
+    select m.group_id from memberships m where m.tenant_id = ${tenantId} and m.user_id = k.id
     union
-    select n.parent_group_id from up join nestings n on n.child_group_id = up.id
-    where ${directory.scope(Prisma.sql`n.tenant_id`)})
+    select n.parent_group_id from up join nestings n on n.tenant_id = ${tenantId} and n.child_group_id = up.id)
   select id from up)`;
 
 const effectiveGroupIdsByUser = loader({
   audience: 'self',
-  read: async (directory, userIds: readonly string[]) => {
-    const rows = await directory.sql<{ ordinal: number; id: GroupId }>(Prisma.sql`
+  read: async (reader, userIds: readonly string[]) => {
+    const rows = await reader.sql<{ ordinal: number; id: GroupId }>(Prisma.sql`
     select k.ordinal::int as ordinal, e.id from unnest(${userIds}::text[]) with ordinality k(id, ordinal)
-    cross join lateral ${effectiveGroupIds(directory)} e`);
+    cross join lateral ${effectiveGroupIds(reader)} e`);
     const groupIds = userIds.map(() => new Set<GroupId>());
     for (const { ordinal, id } of rows) groupIds[ordinal - 1]!.add(id);
     return groupIds;

@@ -12,11 +12,6 @@ type Visible = { id: GroupId; tenantId: TenantId; name: string; type: GroupType 
 type Counts = {
   /** Direct members when the row was read. */
   memberCount: number;
-  /**
-   * Increases with each change of the group's direct memberships and of its tenant's users: a page of members read at
-   * this version is valid while the version is the same. Only where `GroupProjection` asks for it.
-   */
-  membersVersion?: string | undefined;
   /** Directly nested groups. Only where `GroupProjection` asks for it. */
   nestedGroupCount?: number | undefined;
 };
@@ -47,37 +42,26 @@ export type VisibleGroup = Visible & Without<{ version: number } & Counts & Deta
 export type AnyGroup = Group | GroupWithoutCounts | GroupSummary | VisibleGroup;
 
 /**
- * What a list of groups reads: `nestedGroupCount` and `membersVersion` only where they are true; with `summary` the
- * columns of a `GroupSummary` in place of all columns.
+ * What a list of groups reads: `nestedGroupCount` only where it is true; with `summary` the columns of a `GroupSummary` in
+ * place of all columns.
  */
-export type GroupProjection = { nestedGroupCount?: boolean; membersVersion?: boolean; summary?: boolean };
+export type GroupProjection = { nestedGroupCount?: boolean; summary?: boolean };
 
 /** Columns of a `Group` under the alias `g`. */
-export const groupColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.description,
+export const groupColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type, g.description,
   g.parent_group_id as "parentGroupId", g.custom_attributes as "customAttributes", g.version,
   g.created_at as "createdAt", g.updated_at as "updatedAt", g.member_count as "memberCount"`;
 
 /** Columns of a `GroupSummary`, which suffice for most lists. */
-const summaryColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type::text as type, g.version,
+const summaryColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type, g.version,
   g.member_count as "memberCount"`;
 
-/** The column `membersVersion`. */
-export function membersVersion({ visibility }: Reader): Sql {
-  // For a caller of one tenant, a constant id makes PostgreSQL read the tenant once, and not once for each row.
-  const tenantId =
-    visibility.kind === 'tenant' ? Prisma.sql`${visibility.tenantId}` : Prisma.sql`g.tenant_id`;
-  return Prisma.sql`g.membership_version || '.' || (select user_version from tenants where id = ${tenantId}) as "membersVersion"`;
-}
-
 /** The columns of a list for a projection. */
-export function listColumns(directory: Reader, projection: GroupProjection): Sql {
+export function listColumns(reader: Reader, projection: GroupProjection): Sql {
   const columns = projection.summary ? summaryColumns : groupColumns;
-  const versioned = projection.membersVersion
-    ? Prisma.sql`${columns}, ${membersVersion(directory)}`
-    : columns;
-  if (!projection.nestedGroupCount) return versioned;
-  return Prisma.sql`${versioned}, (select count(*)::int from nestings n
-    where n.parent_group_id = g.id and ${directory.scope(Prisma.sql`n.tenant_id`)}) as "nestedGroupCount"`;
+  if (!projection.nestedGroupCount) return columns;
+  return Prisma.sql`${columns}, (select count(*)::int from nestings n
+    where ${reader.within(Prisma.sql`n.tenant_id`)} and n.tenant_id = g.tenant_id and n.parent_group_id = g.id) as "nestedGroupCount"`;
 }
 
 const toSummary = (raw: Group | GroupSummary): GroupSummary => ({
@@ -87,7 +71,6 @@ const toSummary = (raw: Group | GroupSummary): GroupSummary => ({
   type: raw.type,
   version: raw.version,
   memberCount: raw.memberCount,
-  membersVersion: raw.membersVersion,
   nestedGroupCount: raw.nestedGroupCount,
 });
 
@@ -107,7 +90,6 @@ export function toListedGroup(raw: Group | GroupSummary): Group | GroupSummary {
     createdAt: raw.createdAt,
     updatedAt: raw.updatedAt,
     memberCount: raw.memberCount,
-    membersVersion: raw.membersVersion,
     nestedGroupCount: raw.nestedGroupCount,
   };
 }
@@ -116,7 +98,6 @@ export function toListedGroup(raw: Group | GroupSummary): Group | GroupSummary {
 export const withoutCounts = (group: Group): GroupWithoutCounts => ({
   ...group,
   memberCount: undefined,
-  membersVersion: undefined,
   nestedGroupCount: undefined,
 });
 

@@ -1,11 +1,9 @@
-// Statements that begin and end memberships and nestings; each also maintains member counts and versions.
+// Statements that begin and end memberships and nestings at the position of a change, and maintain member counts.
 import { Prisma, type Sql } from '../../database/database.ts';
 import type { GroupId, UserId } from '../../model/ids.ts';
+import type { EndCause } from '../log/changes.ts';
 import type { WriteContext } from '../log/write-context.ts';
-import { adjustMemberCounts, bumpNestingVersion } from './derived-columns.ts';
 
-/** Why an edge ended. */
-export type EndCause = 'REMOVED' | 'GROUP_DELETED' | 'GROUP_RESTORED' | 'USER_REMOVED';
 /** Which edges of the tenant end, and why. `deletionId`: the deletion that ends them, if any. */
 type Ending = { where: Sql; cause: EndCause; deletionId?: string };
 
@@ -13,66 +11,79 @@ export type Membership = { groupId: GroupId; userId: UserId };
 export type Nesting = { parentGroupId: GroupId; childGroupId: GroupId };
 
 /**
- * Adds the memberships that `source` selects as (group_id, user_id), and returns those that did not exist. All groups and
- * users must be in the tenant.
+ * Adds the memberships that `source` selects as (group_id, user_id, added_by), and returns those that did not exist. All
+ * groups and users must be live in the tenant.
  */
-export function beginMemberships(
-  { query, tenantId, actor }: WriteContext,
-  source: Sql,
-): Promise<Membership[]> {
-  return query<Membership>(Prisma.sql`
-    with added as (
-      insert into memberships (tenant_id, group_id, user_id, added_by)
-      select ${tenantId}, s.group_id, s.user_id, ${actor.id} from (${source}) s
-      order by s.group_id, s.user_id
-      on conflict (group_id, user_id) do nothing returning group_id, user_id),
-    ${adjustMemberCounts('added', tenantId)}
-    select group_id as "groupId", user_id as "userId" from added`);
+export async function beginMemberships(tx: WriteContext, source: Sql): Promise<Membership[]> {
+  const { query, tenantId, position, at } = tx;
+  const begun = await query<Membership>(Prisma.sql`
+    insert into memberships (tenant_id, group_id, user_id, since, added_at, added_by)
+    select ${tenantId}, s.group_id, s.user_id, ${position}::bigint, ${at}::timestamptz, s.added_by from (${source}) s
+    order by s.group_id, s.user_id
+    on conflict (tenant_id, group_id, user_id) do nothing returning group_id as "groupId", user_id as "userId"`);
+  await adjustMemberCounts(tx, begun, 1);
+  return begun;
 }
 
-/** Moves matching memberships to the history, and returns them. */
-export function endMemberships(
-  { query, tenantId, actor }: WriteContext,
-  ending: Ending,
-): Promise<Membership[]> {
+/** Moves matching memberships to the history, and returns them. One that this very change began leaves none. */
+export async function endMemberships(tx: WriteContext, ending: Ending): Promise<Membership[]> {
+  const { query, tenantId, actor, position, at } = tx;
   const { where, cause, deletionId } = ending;
-  return query<Membership>(Prisma.sql`
-    with ended as (
-      delete from memberships where tenant_id = ${tenantId} and ${where}
-      returning tenant_id, group_id, user_id, added_at, added_by),
-    ${adjustMemberCounts('ended', tenantId)}
-    insert into membership_history (tenant_id, group_id, user_id, added_at, added_by, ended_at, ended_by, cause, deletion_id)
-    select tenant_id, group_id, user_id, added_at, added_by, now(), ${actor.id}, ${cause}, ${deletionId ?? null}
-    from ended returning group_id as "groupId", user_id as "userId"`);
+  await query(Prisma.sql`
+    insert into membership_history (tenant_id, group_id, user_id, since, until, added_at, added_by, ended_at, ended_by, cause,
+      deletion_id)
+    select tenant_id, group_id, user_id, since, ${position}::bigint, added_at, added_by, ${at}::timestamptz, ${actor.id}, ${cause},
+      ${deletionId ?? null}
+    from memberships where tenant_id = ${tenantId} and since < ${position}::bigint and ${where}`);
+  const ended = await query<Membership>(Prisma.sql`
+    delete from memberships where tenant_id = ${tenantId} and ${where} returning group_id as "groupId", user_id as "userId"`);
+  await adjustMemberCounts(tx, ended, -1);
+  return ended;
+}
+
+async function adjustMemberCounts(
+  { query, tenantId }: WriteContext,
+  memberships: readonly Membership[],
+  sign: 1 | -1,
+): Promise<void> {
+  if (memberships.length === 0) return;
+  const groups = [...Map.groupBy(memberships, ({ groupId }) => groupId)];
+  await query(Prisma.sql`
+    update groups g set member_count = g.member_count + c.n
+    from unnest(${groups.map(([id]) => id)}::text[], ${groups.map(([, { length }]) => sign * length)}::int[]) c(id, n)
+    where g.tenant_id = ${tenantId} and g.id = c.id`);
 }
 
 /**
  * Adds the nestings that `source` selects as (parent, child, stands_for), and returns those that did not exist. The caller
  * must have checked that they close no cycle and no path gets more than 32 groups.
  */
-export function beginNestings({ query, tenantId, actor }: WriteContext, source: Sql): Promise<Nesting[]> {
+export function beginNestings(
+  { query, tenantId, actor, position, at }: WriteContext,
+  source: Sql,
+): Promise<Nesting[]> {
   return query<Nesting>(Prisma.sql`
-    with added as (
-      insert into nestings (tenant_id, parent_group_id, child_group_id, created_by, stands_for)
-      select ${tenantId}, s.parent, s.child, ${actor.id}, s.stands_for from (${source}) s
-      on conflict (parent_group_id, child_group_id) do nothing returning parent_group_id, child_group_id),
-    ${bumpNestingVersion('added', tenantId)}
-    select parent_group_id as "parentGroupId", child_group_id as "childGroupId" from added`);
+    insert into nestings (tenant_id, parent_group_id, child_group_id, since, created_at, created_by, stands_for)
+    select ${tenantId}, s.parent, s.child, ${position}::bigint, ${at}::timestamptz, ${actor.id}, s.stands_for from (${source}) s
+    on conflict (tenant_id, parent_group_id, child_group_id) do nothing
+    returning parent_group_id as "parentGroupId", child_group_id as "childGroupId"`);
 }
 
-/** Moves matching nestings to the history, and returns them. */
-export function endNestings({ query, tenantId, actor }: WriteContext, ending: Ending): Promise<Nesting[]> {
+/** Moves matching nestings to the history, and returns them. One that this very change began leaves none. */
+export async function endNestings(
+  { query, tenantId, actor, position, at }: WriteContext,
+  ending: Ending,
+): Promise<Nesting[]> {
   const { where, cause, deletionId } = ending;
+  await query(Prisma.sql`
+    insert into nesting_history (tenant_id, parent_group_id, child_group_id, since, until, created_at, created_by, ended_at,
+      ended_by, cause, deletion_id, stands_for)
+    select tenant_id, parent_group_id, child_group_id, since, ${position}::bigint, created_at, created_by, ${at}::timestamptz,
+      ${actor.id}, ${cause}, ${deletionId ?? null}, stands_for
+    from nestings where tenant_id = ${tenantId} and since < ${position}::bigint and ${where}`);
   return query<Nesting>(Prisma.sql`
-    with ended as (
-      delete from nestings where tenant_id = ${tenantId} and ${where}
-      returning tenant_id, parent_group_id, child_group_id, created_at, created_by, stands_for),
-    ${bumpNestingVersion('ended', tenantId)}
-    insert into nesting_history
-      (tenant_id, parent_group_id, child_group_id, created_at, created_by, ended_at, ended_by, cause, deletion_id, stands_for)
-    select tenant_id, parent_group_id, child_group_id, created_at, created_by, now(), ${actor.id}, ${cause},
-      ${deletionId ?? null}, stands_for
-    from ended returning parent_group_id as "parentGroupId", child_group_id as "childGroupId"`);
+    delete from nestings where tenant_id = ${tenantId} and ${where}
+    returning parent_group_id as "parentGroupId", child_group_id as "childGroupId"`);
 }
 
 type Edge = { parent: string; child: string };

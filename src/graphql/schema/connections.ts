@@ -15,14 +15,15 @@ builder.globalConnectionField('totalCount', (t) =>
 
 /** The list and the count of a connection. Both are null if the list is hidden from the caller. */
 export type Listing<Row> = {
+  /** A page; with `withTotal` the page has the total, of the same state. */
   list: (page: PageArgs) => Promise<Page<Row> | null>;
-  /** Returns the number itself, not a promise, if the parent's row has it. */
+  /** The total, where no page is needed. Returns the number itself, not a promise, if the parent's row has it. */
   count: () => number | null | Promise<number | null>;
 };
 
 /**
- * The connection of a listing; null if the listing is hidden. Page arguments are validated even if no item is selected.
- * Starts page and count in the same tick, so that sibling objects share one batch for each.
+ * The connection of a listing; null if the listing is hidden. Page arguments are validated even if no item is selected. A page
+ * and its total are read together, so that they are of one state.
  */
 export async function connection<Row>(
   args: PageArgs,
@@ -31,19 +32,19 @@ export async function connection<Row>(
 ) {
   pageRequest(args);
   const selected = selectedFields(info);
-  const total = once(count);
-  const page = once(() => list({ ...args, skipPageInfo: !selected.has('pageInfo') }));
-  if (selected.has('totalCount')) markHandled(total());
+  const withTotal = selected.has('totalCount');
+  const page = once(() => list({ ...args, skipPageInfo: !selected.has('pageInfo'), withTotal }));
   // Whether the list is hidden is known from the page, or from the total if no page is needed.
   const onlyTotal =
-    selected.has('totalCount') &&
+    withTotal &&
     !LISTING_FIELDS.some((field) => selected.has(field)) &&
     // Only the list can validate a cursor.
     args.after == null &&
     args.before == null;
+  const total = onlyTotal ? await count() : null;
   const loaded = onlyTotal ? null : await page();
-  if (onlyTotal ? (await total()) === null : loaded === null) return null;
-  return new Connection(loaded, page, total);
+  if (onlyTotal ? total === null : loaded === null) return null;
+  return new Connection(loaded, page, () => (onlyTotal ? total : (loaded!.total ?? count())));
 }
 
 // Classes, because a request creates many instances: V8 makes a new hidden class for each object literal with a getter.
@@ -120,17 +121,11 @@ function once<Value>(load: () => Value): () => Value {
   };
 }
 
-/** Keeps a rejection from ending the process before the field that reports it awaits the promise. */
-function markHandled(value: unknown) {
-  if (value instanceof Promise) value.catch(() => {});
-}
-
 /** The projection of a connection of groups, from the fields selected on its nodes. */
 export function groupProjection(info: GraphQLResolveInfo): GroupProjection {
   const selected = selectedFields(info, ['edges', 'node']);
   return {
     nestedGroupCount: selected.has('nestedGroupCount'),
-    membersVersion: selected.has('members'),
     summary: [...selected].every((field) => SUMMARY_FIELDS.has(field)),
   };
 }

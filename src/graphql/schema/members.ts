@@ -96,7 +96,7 @@ builder.prismaObjectFields(Group, (t) => ({
       resolve: (group, { search, orderBy, ...page }, { directory }, info) =>
         connection(page, info, {
           list: (page) =>
-            listMembers(directory, group, { search, orderBy, projection: memberProjection(info), page }),
+            listMembers(directory, group.id, { search, orderBy, projection: memberProjection(info), page }),
           count: () => (search ? null : group.memberCount) ?? countMembers(directory, group.id, { search }),
         }),
     },

@@ -18,10 +18,32 @@ export function assertExpectedVersion({ version }: Group, expectedVersion: numbe
 }
 
 /** The error for a group outside the tenant of a change: OTHER_TENANT if it is visible to the caller, else NOT_FOUND. */
-export async function notInTenant(directory: Directory, { query }: WriteContext, id: string): Promise<Error> {
-  const [seen] = await query(Prisma.sql`
-    select id from groups where id = ${id} and deleted_at is null and ${directory.scope(Prisma.sql`tenant_id`)}`);
-  return seen ? refuse.otherTenant(id) : refuse.notFound(id);
+export async function notInTenant(directory: Directory, tx: WriteContext, id: string): Promise<Error> {
+  const [other] = await seenElsewhere(directory, tx, [id]);
+  if (!other) return refuse.notFound(id);
+  const [live] = await tx.query(Prisma.sql`
+    select id from groups where tenant_id = ${other.tenantId} and id = ${id} and deleted_at is null`);
+  return live ? refuse.otherTenant(id) : refuse.notFound(id);
+}
+
+/**
+ * Those of the ids that belong to another tenant which the caller sees. Read inside the transaction: while it holds a
+ * connection, waiting for another one of the pool could be waiting for itself.
+ */
+export async function seenElsewhere(
+  { visibility }: Directory,
+  { query, tenantId }: WriteContext,
+  ids: readonly string[],
+): Promise<{ id: string; tenantId: TenantId }[]> {
+  if (visibility.kind === 'tenant') return [];
+  const others = await query<{ id: string; tenantId: TenantId }>(Prisma.sql`
+    select id, tenant_id as "tenantId" from ids where id = any(${[...ids]}::text[]) and tenant_id <> ${tenantId}`);
+  if (visibility.kind === 'all') return others;
+  const seen = await query<{ id: TenantId }>(Prisma.sql`
+    select id from tenants where partner_id = ${visibility.partnerId}
+      and id = any(${others.map((other) => other.tenantId)}::text[])`);
+  const isSeen = new Set(seen.map(({ id }) => id));
+  return others.filter((other) => isSeen.has(other.tenantId));
 }
 
 /** The group to be changed. Refused: NOT_FOUND if it is not visible, FORBIDDEN if the caller may only read it. */
@@ -49,15 +71,20 @@ export function assertBatchSize(...batches: readonly (readonly unknown[])[]): vo
   }
 }
 
-/** Refused with UNKNOWN_USERS unless all are users of the tenant. Locks them against removal until the transaction ends. */
-export async function assertKnownUsers(
+/** Those of the ids that are live users of the tenant. */
+export async function knownUsers(
   { query, tenantId }: WriteContext,
   userIds: readonly string[],
-): Promise<void> {
-  if (userIds.length === 0) return;
+): Promise<Set<string>> {
+  if (userIds.length === 0) return new Set();
   const users = await query<{ id: string }>(Prisma.sql`
-    select id from users where tenant_id = ${tenantId} and id = any(${[...userIds]}::text[]) order by id for key share`);
-  const known = new Set(users.map((user) => user.id));
+    select id from users where tenant_id = ${tenantId} and id = any(${[...userIds]}::text[]) and until is null`);
+  return new Set(users.map((user) => user.id));
+}
+
+/** Refused with UNKNOWN_USERS unless all are users of the tenant. */
+export async function assertKnownUsers(tx: WriteContext, userIds: readonly string[]): Promise<void> {
+  const known = await knownUsers(tx, userIds);
   const unknown = [...new Set(userIds)].filter((id) => !known.has(id));
   if (unknown.length > 0) throw refuse.unknownUsers(unknown);
 }

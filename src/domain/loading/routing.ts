@@ -1,0 +1,75 @@
+// Which tenant a statement reads: that of the caller or, for callers who see several, that of the id asked for.
+
+import DataLoader from 'dataloader';
+import { Prisma } from '../../database/database.ts';
+import { isIdOf, type PartnerId, type TenantId } from '../../model/ids.ts';
+import { type Directory, NO_TENANT, perDirectory, type Reader, tenantReader } from '../directory.ts';
+
+/**
+ * The tenant of a tenant, a group or a user, live or not; `NO_TENANT` if the caller does not see it. A caller of one tenant
+ * is never sent to another one: its statements find no ids of others.
+ */
+export async function tenantOf(directory: Directory, id: string): Promise<TenantId> {
+  const { visibility, tenantId } = directory;
+  if (visibility.kind === 'tenant') return tenantId;
+  const tenant = isIdOf('tenant', id) ? id : await tenantsById(directory).load(id);
+  if (tenant === null) return NO_TENANT;
+  if (visibility.kind === 'all') return tenant;
+  return (await partnersByTenant(directory).load(tenant)) === visibility.partnerId ? tenant : NO_TENANT;
+}
+
+/** A reader of the tenant of an id. */
+export const readerFor = async (directory: Directory, id: string): Promise<Reader> =>
+  tenantReader(directory.db, await tenantOf(directory, id));
+
+const tenantsById = perDirectory(
+  (directory) =>
+    new DataLoader<string, TenantId | null>(async (ids) => {
+      const rows = await directory.sql<{ id: string; tenantId: TenantId }>(Prisma.sql`
+        select id, tenant_id as "tenantId" from ids where id = any(${[...ids]}::text[])`);
+      const byId = new Map(rows.map((row) => [row.id, row.tenantId]));
+      return ids.map((id) => byId.get(id) ?? null);
+    }),
+);
+
+const partnersByTenant = perDirectory(
+  (directory) =>
+    new DataLoader<TenantId, PartnerId | null>(async (ids) => {
+      const rows = await directory.sql<{ id: TenantId; partnerId: PartnerId }>(Prisma.sql`
+        select id, partner_id as "partnerId" from tenants where id = any(${[...ids]}::text[])`);
+      const byId = new Map(rows.map((row) => [row.id, row.partnerId]));
+      return ids.map((id) => byId.get(id) ?? null);
+    }),
+);
+
+/**
+ * Reads keys from the tenants of their ids, one read for each tenant; an error fails the keys of its tenant alone. An id of
+ * null stands for all tenants that the caller sees.
+ */
+export async function readRouted<Key, Value>(
+  directory: Directory,
+  keys: readonly Key[],
+  idOf: (key: Key) => string | null,
+  read: (reader: Reader, keys: readonly Key[]) => Promise<(Value | Error)[]>,
+): Promise<(Value | Error)[]> {
+  if (directory.visibility.kind === 'tenant') return read(directory, keys);
+  const tenants = await Promise.all(
+    keys.map((key) => {
+      const id = idOf(key);
+      return id === null ? null : tenantOf(directory, id);
+    }),
+  );
+  const values = new Array<Value | Error>(keys.length);
+  const indexesByTenant = Map.groupBy(keys.keys(), (index) => tenants[index]!);
+  await Promise.all(
+    [...indexesByTenant].map(async ([tenant, indexes]) => {
+      const reader = tenant === null ? directory : tenantReader(directory.db, tenant);
+      const some = indexes.map((index) => keys[index]!);
+      const found = await read(reader, some).catch((error: Error) => some.map(() => error));
+      indexes.forEach((index, position) => {
+        values[index] = found[position]!;
+      });
+    }),
+  );
+  return values;
+}

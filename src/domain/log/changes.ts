@@ -1,0 +1,69 @@
+// What happened, as the tenant's log holds it: the types of changes, and their insertion at a position.
+import { Prisma, type Query } from '../../database/database.ts';
+import type { GroupId, TenantId } from '../../model/ids.ts';
+
+/** The author of a change, as stored in the log; the history stores the id. */
+export type Actor = { id: string; type: 'user' | 'service' };
+
+/** Types of changes; those of groups are named by the identity platform. */
+export type ChangeType =
+  | 'group.created'
+  | 'group.updated'
+  | 'group.deleted'
+  | 'group.restored'
+  | 'group_membership.added'
+  | 'group_membership.removed'
+  | 'group_nesting.added'
+  | 'group_nesting.removed'
+  | 'users.upserted'
+  | 'users.removed'
+  | 'users.erased'
+  | 'directory.repaired';
+
+/** Why an edge ended. */
+export type EndCause = 'REMOVED' | 'GROUP_DELETED' | 'GROUP_RESTORED' | 'USER_REMOVED';
+
+export type Change = {
+  type: ChangeType;
+  /** The group that changed; omitted for changes of users and of the whole directory. */
+  groupId?: GroupId;
+  /** Users added, removed or changed; for a deletion and a restoration of a group, those whose memberships ended or began. */
+  userIds?: readonly string[];
+  /** Groups whose nesting in the group began or ended. */
+  groupIds?: readonly string[];
+  cause?: EndCause;
+  data?: object;
+  /** The author, if it is not the transaction's. */
+  actor?: Actor;
+};
+
+/** The head of a tenant's log. `changeId` tells its change from another one that took the position in a lost history. */
+export type Head = { position: number; changeId: string };
+
+/** Changes per statement: bounds the size of its parameters, while a deletion of thousands of groups takes one round trip. */
+const CHANGES_PER_STATEMENT = 10_000;
+
+/** Inserts the changes of a position, in the given order. */
+export async function insertChanges(
+  query: Query,
+  { tenantId, head, at, actor }: { tenantId: TenantId; head: Head; at: Date; actor: Actor },
+  changes: readonly Change[],
+): Promise<void> {
+  for (let start = 0; start < changes.length; start += CHANGES_PER_STATEMENT) {
+    const chunk = changes.slice(start, start + CHANGES_PER_STATEMENT);
+    const column = <Value>(of: (change: Change) => Value) => chunk.map(of);
+    // Arrays of ids travel as text: SQL has no arrays of arrays of different lengths. Ids contain no comma.
+    const joined = (ids: readonly string[] | undefined) => ids?.join(',') ?? null;
+    await query(Prisma.sql`
+      insert into changes (tenant_id, position, ordinal, change_id, at, type, actor_id, actor_type, cause, group_id, user_ids,
+        group_ids, data)
+      select ${tenantId}, ${head.position}::bigint, ${start}::int + c.ordinal::int - 1, ${head.changeId}::uuid, ${at}::timestamptz,
+        c.type, c.actor_id, c.actor_type, c.cause, c.group_id, string_to_array(c.user_ids, ','), string_to_array(c.group_ids, ','),
+        c.data::jsonb
+      from unnest(${column(({ type }) => type)}::text[], ${column((change) => (change.actor ?? actor).id)}::text[],
+        ${column((change) => (change.actor ?? actor).type)}::text[], ${column(({ cause }) => cause ?? null)}::text[],
+        ${column(({ groupId }) => groupId ?? null)}::text[], ${column(({ userIds }) => joined(userIds))}::text[],
+        ${column(({ groupIds }) => joined(groupIds))}::text[], ${column(({ data = {} }) => JSON.stringify(data))}::text[])
+        with ordinality c(type, actor_id, actor_type, cause, group_id, user_ids, group_ids, data, ordinal)`);
+  }
+}

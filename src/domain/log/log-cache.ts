@@ -1,0 +1,57 @@
+// LRU caches that outlive a request: bounded by bytes, and each entry valid as long as the log has no change of its sources.
+import { LRUCache } from 'lru-cache';
+import { perDatabase, type Reader } from '../directory.ts';
+import type { Head } from './changes.ts';
+import type { Sources, Tail } from './tail.ts';
+
+/** Bytes of one cache: a few of them fit into a small container's memory. */
+const MAX_BYTES = 64_000_000;
+/** Bytes of an entry besides its key and value, as measured. */
+const ENTRY_BYTES = 800;
+
+/** Bytes of a cached row's objects without their texts: the largest measured. */
+const ROW_BYTES = 500;
+
+/** Bytes of cached rows: their objects and the texts in them. */
+export function rowsBytes(rows: readonly object[]): number {
+  return rows.reduce((sum, row) => sum + ROW_BYTES + textBytes(row), 0);
+}
+
+/** Two bytes a character: V8 needs them as soon as one character is not Latin-1. */
+function textBytes(value: unknown): number {
+  if (typeof value === 'string') return 2 * value.length;
+  if (typeof value !== 'object' || value === null) return 0;
+  return Object.values(value).reduce((sum: number, inner) => sum + textBytes(inner), 0);
+}
+
+/** A cached value, the position at which it is known to be valid, and what it was read from. */
+export type Entry<Value> = { value: Value; head: Head; sources: Sources };
+
+/** A size-bounded LRU cache, one per database. Keys are those of one tenant. */
+export function logCache<Value extends object>(bytesOf: (value: Value) => number) {
+  const entries = perDatabase(
+    () =>
+      new LRUCache<string, Entry<Value>>({
+        maxSize: MAX_BYTES,
+        sizeCalculation: ({ value, sources }, key) =>
+          ENTRY_BYTES + textBytes(key) + textBytes(sources) + bytesOf(value),
+      }),
+  );
+  const keyOf = ({ tenantId }: Reader, key: string) => `${tenantId} ${key}`;
+  return {
+    /** The entry, valid or not. */
+    peek: (reader: Reader, key: string): Entry<Value> | undefined =>
+      entries(reader.db).get(keyOf(reader, key)),
+    /** The entry if it is valid at the head of the tail. */
+    get(reader: Reader, key: string, tail: Tail): Entry<Value> | undefined {
+      const entry = entries(reader.db).get(keyOf(reader, key));
+      if (!entry || !tail.holds(entry.head) || tail.hasChanged(entry.sources, entry.head)) return undefined;
+      entry.head = tail.head;
+      return entry;
+    },
+    set(reader: Reader, key: string, entry: Entry<Value>): Entry<Value> {
+      entries(reader.db).set(keyOf(reader, key), entry);
+      return entry;
+    },
+  };
+}

@@ -1,0 +1,186 @@
+// What has changed in a tenant lately, read on from its log: caches of all requests are validated against it before use.
+
+import { LRUCache } from 'lru-cache';
+import { Prisma, type Sql } from '../../database/database.ts';
+import { perDatabase, type Reader } from '../directory.ts';
+import { sharedBatches } from '../loading/batching.ts';
+import type { Head } from './changes.ts';
+
+/** Rows of the log read at once. With more, the tail begins anew at the head: reading again costs less than following. */
+const MAX_ROWS = 5_000;
+/** Positions and marks of one tail. Beyond, it begins anew too. */
+const MAX_LENGTH = 50_000;
+/** Tails of tenants kept; the others are forgotten with what is cached of them. */
+const MAX_TAILS = 2_000;
+
+/** What a cached value was read from. Ids of groups are joined by commas. */
+export type Sources = {
+  /** Groups whose direct members it holds. */
+  members?: string;
+  /** Groups whose nested groups it holds. */
+  nestings?: string;
+  /** Users whose names and email addresses it holds. */
+  users?: readonly string[];
+};
+
+/** The head of the reader's tenant, for a column of a statement: text, null without a tenant. */
+export const headColumn = ({ tenantId }: Reader): Sql =>
+  Prisma.sql`(select position || ' ' || change_id from tenant_logs where tenant_id = ${tenantId})`;
+
+/** The head that `headColumn` selected. */
+export function parseHead(text: string): Head {
+  const [position, changeId] = text.split(' ');
+  return { position: Number(position), changeId: changeId! };
+}
+
+type Mark = 'members' | 'nestings' | 'users';
+
+/**
+ * The positions of one history of a tenant's log, from one on, and where each group and user was last changed. A history that
+ * was lost (a failover, the restore of a backup) and another in its place have different tails.
+ */
+export class Tail {
+  /** The first position. What changed before is unknown. */
+  readonly #from: number;
+  /** The id of the change of each position from `#from` on. Positions have no gaps. */
+  readonly #changeIds: string[];
+  /** For each kind of mark, the last position of each id. */
+  readonly #marks: Record<Mark, Map<string, number>> = {
+    members: new Map(),
+    nestings: new Map(),
+    users: new Map(),
+  };
+  /** For each kind of mark, the last position of any id. */
+  readonly #last: Record<Mark, number> = { members: 0, nestings: 0, users: 0 };
+
+  constructor({ position, changeId }: Head) {
+    this.#from = position;
+    this.#changeIds = [changeId];
+  }
+
+  get head(): Head {
+    return { position: this.#from + this.#changeIds.length - 1, changeId: this.#changeIds.at(-1)! };
+  }
+
+  get isFull(): boolean {
+    const { members, nestings, users } = this.#marks;
+    return this.#changeIds.length + members.size + nestings.size + users.size > MAX_LENGTH;
+  }
+
+  /** Whether a position is of this history, and not ahead of it. */
+  holds({ position, changeId }: Head): boolean {
+    return this.#changeIds[position - this.#from] === changeId;
+  }
+
+  /** Whether any of the sources has changed after the position. */
+  hasChanged({ members, nestings, users }: Sources, since: Head): boolean {
+    return (
+      (members !== undefined && this.#changed('members', members.split(','), since)) ||
+      (nestings !== undefined && this.#changed('nestings', nestings.split(','), since)) ||
+      (users !== undefined && this.#changed('users', users, since))
+    );
+  }
+
+  /** Those of the groups whose direct members have changed after the position. */
+  membersChanged(groupIds: string, { position }: Head): string[] {
+    const marks = this.#marks.members;
+    return groupIds.split(',').filter((id) => (marks.get(id) ?? 0) > position);
+  }
+
+  #changed(mark: Mark, ids: readonly string[], { position }: Head): boolean {
+    if (this.#last[mark] <= position) return false;
+    const marks = this.#marks[mark];
+    return ids.some((id) => (marks.get(id) ?? 0) > position);
+  }
+
+  /** Appends the rows after the head, in the order of positions. */
+  append(rows: readonly LogRow[]): void {
+    for (const { position, changeId, groupId, userIds, changesMembers, changesNestings } of rows) {
+      const { head } = this;
+      if (position < head.position) continue;
+      if (position === head.position + 1) this.#changeIds.push(changeId);
+      if (changesMembers) this.#mark('members', groupId!, position);
+      if (changesNestings) this.#mark('nestings', groupId!, position);
+      for (const id of userIds ?? []) this.#mark('users', id, position);
+    }
+  }
+
+  #mark(mark: Mark, id: string, position: number): void {
+    this.#marks[mark].set(id, position);
+    this.#last[mark] = position;
+  }
+}
+
+type LogRow = Head & {
+  /** Null for changes of users. */
+  groupId: string | null;
+  /** Of changes of users alone. */
+  userIds: string[] | null;
+  changesMembers: boolean;
+  changesNestings: boolean;
+  /** What changed is unknown. */
+  changesAnything: boolean;
+};
+
+const tails = perDatabase(() => new LRUCache<string, Tail>({ max: MAX_TAILS }));
+
+/**
+ * The tail of the reader's tenant, read on to the head that its log has now: one statement for all requests that ask at the
+ * same time, each of which sees every change that was acknowledged before it asked. With a `known` head, which the request has
+ * just read, a tail that holds it is returned without a statement. Null if there is no such tenant.
+ */
+export async function readTail(reader: Reader, known: Head | null = null): Promise<Tail | null> {
+  if (known !== null) {
+    const tail = lastTail(reader);
+    if (tail?.holds(known)) return tail;
+  }
+  return readOn(reader).load(null);
+}
+
+/** The tail as it was last read, perhaps behind the log; null if none was. */
+export const lastTail = ({ db, tenantId }: Reader): Tail | null => tails(db).get(tenantId) ?? null;
+
+const readOn = sharedBatches<null, Tail | null>(async (reader, requests) => {
+  const tail = await readRows(reader);
+  return requests.map(() => tail);
+});
+
+async function readRows(reader: Reader): Promise<Tail | null> {
+  const { db, tenantId } = reader;
+  const from = tails(db).get(tenantId)?.head.position ?? -1;
+  const rows = await reader.sql<LogRow & { head: string }>(Prisma.sql`
+    select l.position || ' ' || l.change_id as head, c.* from tenant_logs l left join lateral (
+      select c.position::float8 as position, c.change_id as "changeId", c.group_id as "groupId",
+        case when c.group_id is null then c.user_ids end as "userIds",
+        c.type in ('group_membership.added', 'group_membership.removed', 'group.deleted', 'group.restored') as "changesMembers",
+        c.type in ('group_nesting.added', 'group_nesting.removed', 'group.deleted', 'group.restored') as "changesNestings",
+        c.type = 'directory.repaired' as "changesAnything"
+      from changes c where ${from}::bigint >= 0 and c.tenant_id = ${tenantId} and c.position >= ${from}::bigint
+      order by c.position, c.ordinal limit ${MAX_ROWS + 1}::int) c on true
+    where l.tenant_id = ${tenantId}`);
+  const [first] = rows;
+  if (!first) {
+    tails(db).delete(tenantId);
+    return null;
+  }
+  const head = parseHead(first.head);
+  const changes = first.position === null ? [] : rows;
+  // Another request may have read on meanwhile.
+  const tail = tails(db).get(tenantId);
+  if (tail && continues(tail, head, changes)) {
+    tail.append(changes);
+    if (tail.holds(head) && !tail.isFull) return tail;
+  }
+  const begun = new Tail(head);
+  tails(db).set(tenantId, begun);
+  return begun;
+}
+
+/** Whether rows of the log, up to its head, are of the tail's history and lead on to the head without a gap. */
+function continues(tail: Tail, head: Head, rows: readonly LogRow[]): boolean {
+  if (tail.holds(head)) return true;
+  const joins = rows.some(
+    (row) => row.position === tail.head.position && row.changeId === tail.head.changeId,
+  );
+  return joins && rows.length <= MAX_ROWS && !rows.some((row) => row.changesAnything);
+}
