@@ -134,13 +134,13 @@ export async function readTail(reader: Reader, known: Head | null = null): Promi
     const tail = lastTail(reader);
     if (tail?.holds(known)) return tail;
   }
-  return readOn(reader).load(null);
+  return readOn(reader).load('tail');
 }
 
 /** The tail as it was last read, perhaps behind the log; null if none was. */
 export const lastTail = ({ db, tenantId }: Reader): Tail | null => tails(db).get(tenantId) ?? null;
 
-const readOn = sharedBatches<null, Tail | null>(async (reader, requests) => {
+const readOn = sharedBatches<'tail', Tail | null>(async (reader, requests) => {
   const tail = await readRows(reader);
   return requests.map(() => tail);
 });
