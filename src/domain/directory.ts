@@ -23,6 +23,10 @@ export type Reader = {
 /** A directory opened for one caller and one request. Reads are cached until the caller changes something. */
 export type Directory = Reader & {
   readonly caller: Caller;
+  /** For each tenant that the request has read or changed, a position whose changes its answers hold. */
+  readonly positions: ReadonlyMap<TenantId, number>;
+  /** Notes that answers hold the changes up to this position of the tenant. */
+  reached(tenantId: TenantId, position: number): void;
   /** The cached value of `key`; calls `create` on first use and again after a change. */
   memo<Value>(key: object, create: () => Value): Value;
   /** Clears the cache after a change. */
@@ -96,6 +100,7 @@ class DatabaseReader implements Reader {
 
 class OpenDirectory extends DatabaseReader implements Directory {
   readonly caller: Caller;
+  readonly positions = new Map<TenantId, number>();
   private cache = new Map<object, unknown>();
 
   constructor(db: Database, caller: Caller) {
@@ -115,6 +120,10 @@ class OpenDirectory extends DatabaseReader implements Directory {
     this.cache = new Map();
   }
 
+  reached(tenantId: TenantId, position: number): void {
+    this.positions.set(tenantId, Math.max(position, this.positions.get(tenantId) ?? 0));
+  }
+
   async transact<Result extends object>(tenantId: TenantId, work: (tx: WriteContext) => Promise<Result>) {
     // An end user's own tenant is hidden from it.
     if (endUser(this)) throw refuse.notFound(tenantId);
@@ -124,6 +133,7 @@ class OpenDirectory extends DatabaseReader implements Directory {
         changeTenant({ query, tenantId, actor: actorOf(this.caller) }, work),
       );
       if (!changed) throw refuse.notFound(tenantId);
+      this.reached(tenantId, changed.position);
       return changed;
     } catch (error) {
       return rethrow(error);

@@ -7,8 +7,9 @@ import type { GroupId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { type GroupMembersInput, groupMembersInput } from '../../model/members.ts';
 import { type Directory, mayChange, type Positioned, type Reader } from '../directory.ts';
-import { inChunks, sharedBatches } from '../loading/batching.ts';
+import { inChunks } from '../loading/batching.ts';
 import { readerFor } from '../loading/routing.ts';
+import { sharedBatches } from '../loading/shared-batches.ts';
 import { actorOf, changeTenant, type WriteContext } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
 import { type Group, type GroupWithoutCounts, groupColumns, withoutCounts } from '../rows/groups.ts';
@@ -37,6 +38,7 @@ export async function addGroupMembers(
     const outcome = await additions(reader).load(addition);
     if (!outcome) throw refuse.notFound(groupId);
     const { group, unknown, added, position } = outcome;
+    directory.reached(group.tenantId, position);
     if (unknown.length > 0) throw refuse.unknownUsers(unknown);
     const isAdded = new Set(added);
     const unchanged = addition.userIds.filter((id) => !isAdded.has(id));

@@ -3,7 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { Prisma, type Sql } from '../../database/database.ts';
 import { perDatabase, type Reader } from '../directory.ts';
-import { sharedBatches } from '../loading/batching.ts';
+import { sharedBatches } from '../loading/shared-batches.ts';
 import type { Head } from './changes.ts';
 
 /** Rows of the log read at once. With more, the tail begins anew at the head: reading again costs less than following. */
