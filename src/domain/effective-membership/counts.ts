@@ -18,17 +18,32 @@ const countCache = logCache<Count>(() => 0);
 export type Counted = { count: number; head: Head };
 
 /**
- * Counts the effective members of each group; null for a group that is not visible. One statement if nothing changed; two if
- * direct members below changed, or if a count starts from scratch.
+ * Counts the effective members of each group; null for a group that is not visible. One statement if nothing changed or nothing
+ * is cached; one more if direct members below changed, or nestings did.
  */
 export async function loadEffectiveCounts(
   reader: Reader,
   ids: readonly string[],
 ): Promise<(Counted | null)[]> {
-  const tail = await readTail(reader);
-  if (!tail) return ids.map(() => null);
-  const { head } = tail;
   const counts = new Map<string, Counted>();
+  const tail = ids.some((id) => countCache.peek(reader, id)) ? await readTail(reader) : null;
+  if (tail) await countCached(reader, ids, tail, counts);
+  const rest = ids.filter((id) => !counts.has(id));
+  for (const [id, { closure, head, count }] of await readClosures(reader, rest, true)) {
+    cacheClosure(reader, id, closure, head);
+    counts.set(id, cacheCount(reader, id, { count: count!, closure }, head));
+  }
+  return ids.map((id) => counts.get(id) ?? null);
+}
+
+/** Adds the counts that are valid at the head of the tail, and those that can be carried to it. */
+async function countCached(
+  reader: Reader,
+  ids: readonly string[],
+  tail: Tail,
+  counts: Map<string, Counted>,
+): Promise<void> {
+  const { head } = tail;
   const outdated = new Map<string, Entry<Count>>();
   for (const id of ids) {
     const valid = countCache.get(reader, id, tail);
@@ -39,12 +54,6 @@ export async function loadEffectiveCounts(
   for (const [id, count] of await carryTo(reader, tail, head, outdated)) {
     counts.set(id, cacheCount(reader, id, { count, closure: outdated.get(id)!.value.closure }, head));
   }
-  const rest = ids.filter((id) => !counts.has(id));
-  for (const [id, { closure, head, count }] of await readClosures(reader, rest, true)) {
-    cacheClosure(reader, id, closure, head);
-    counts.set(id, cacheCount(reader, id, { count: count!, closure }, head));
-  }
-  return ids.map((id) => counts.get(id) ?? null);
 }
 
 /**
