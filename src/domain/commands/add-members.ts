@@ -9,10 +9,10 @@ import { type GroupMembersInput, groupMembersInput } from '../../model/members.t
 import { type Directory, mayChange, type Positioned, type Reader } from '../directory.ts';
 import { inChunks } from '../loading/batching.ts';
 import { readerFor } from '../loading/routing.ts';
-import { sharedBatches } from '../loading/shared-batches.ts';
 import { actorOf, changeTenant, type WriteContext } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
 import { type Group, type GroupWithoutCounts, groupColumns, withoutCounts } from '../rows/groups.ts';
+import { sharedBatches } from '../sharing/shared-batches.ts';
 import { type Addition, addMembers } from '../writes/memberships.ts';
 import { assertBatchSize, knownUsers } from './rules/targets.ts';
 

@@ -10,8 +10,8 @@ import {
   perDirectory,
   type Reader,
 } from '../directory.ts';
+import { sharedBatches } from '../sharing/shared-batches.ts';
 import { readRouted } from './routing.ts';
-import { sharedBatches } from './shared-batches.ts';
 
 /** Keys of one statement, unless one request alone has more: large enough for most batches, and never a slow statement. */
 const MAX_KEYS = 1_000;
