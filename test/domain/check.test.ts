@@ -255,7 +255,7 @@ const cases: [string, (world: World) => string[], (world: World) => { kind: stri
   [
     'an id of a removed user that nobody may say is free',
     ({ userIds }) => [
-      `update users set until = 9 where id = '${userIds[1]}'`,
+      `update users set until = 5 where id = '${userIds[1]}'`,
       `delete from ids where id = '${userIds[1]}'`,
     ],
     ({ tenantId, userIds }) => ({
@@ -284,8 +284,8 @@ const cases: [string, (world: World) => string[], (world: World) => { kind: stri
   ],
   [
     'a nesting that began before it had ended',
-    ({ tenantId, a, b }) => [endedNesting(tenantId, a, b, 1, 6)],
-    ({ a, b }) => ({ kind: 'interval', message: `nesting of ${b} in ${a} from position 5` }),
+    ({ tenantId, a, b }) => [endedNesting(tenantId, a, b, 1, 4), `update nestings set since = 3`],
+    ({ a, b }) => ({ kind: 'interval', message: `nesting of ${b} in ${a} from position 3` }),
   ],
   [
     'a nesting that was twice at one position',
@@ -302,11 +302,47 @@ const cases: [string, (world: World) => string[], (world: World) => { kind: stri
   ],
   [
     'a change after the head of the log',
-    ({ tenantId }) => [`update tenant_logs set position = 4 where tenant_id = '${tenantId}'`],
+    ({ tenantId }) => [
+      `update tenant_logs set position = 4, change_id = (select distinct change_id from changes
+        where tenant_id = '${tenantId}' and position = 4) where tenant_id = '${tenantId}'`,
+      `update nestings set since = 4`,
+    ],
     ({ tenantId }) => ({
       kind: 'log',
-      message: `tenant ${tenantId} has changes at 5 of the positions from 1 to 4`,
+      message: `tenant ${tenantId} is at position 4, and has rows of position 5`,
     }),
+  ],
+  ...(
+    [
+      ['a membership', ({ a }: World) => `update memberships set since = 7 where group_id = '${a}'`],
+      ['a nesting', ({ a }) => `update nestings set since = 7 where parent_group_id = '${a}'`],
+      ['an ended membership', ({ tenantId, c, userIds }) => endedMembership(tenantId, c, userIds[1]!, 1, 7)],
+      ['an ended nesting', ({ tenantId, b, c }) => endedNesting(tenantId, b, c, 1, 7)],
+      ['a user', ({ userIds }) => `update users set since = 7 where id = '${userIds[1]}'`],
+      ['a removed user', ({ userIds }) => `update users set until = 7 where id = '${userIds[1]}'`],
+    ] as [string, (world: World) => string][]
+  ).map(([what, plant]): (typeof cases)[number] => [
+    `${what} of a position after the head of the log`,
+    (world) => [plant(world)],
+    ({ tenantId }) => ({
+      kind: 'log',
+      message: `tenant ${tenantId} is at position 5, and has rows of position 7`,
+    }),
+  ]),
+  [
+    'a head that names another change than there is at its position',
+    ({ tenantId }) => [
+      `update tenant_logs set change_id = gen_random_uuid() where tenant_id = '${tenantId}'`,
+    ],
+    ({ tenantId }) => ({
+      kind: 'log',
+      message: `tenant ${tenantId} has another change at position 5 than its head says`,
+    }),
+  ],
+  [
+    'a membership of a removed user',
+    ({ userIds }) => [`update users set until = 5 where id = '${userIds[0]}'`],
+    ({ userIds, a }) => ({ kind: 'edge-at-removed-user', message: `membership of ${userIds[0]} in ${a}` }),
   ],
 ];
 
