@@ -1,10 +1,11 @@
 // Deletion: what each strategy refuses, takes, moves and leaves, down to every version, edge and event.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
+import { openDatabase } from '../../src/database/open.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
-import { listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
+import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
 import type { DeleteStrategy } from '../../src/model/groups.ts';
 import type { TenantId } from '../../src/model/ids.ts';
@@ -34,6 +35,7 @@ import {
   refusal,
 } from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+import { PATIENT } from '../support/timeouts.ts';
 
 let database: TestDatabase;
 let db: Database;
@@ -282,6 +284,38 @@ describe('ORPHAN', () => {
       ['group.deleted', 'Group'],
       ['group.updated', 'Child'],
     ]);
+  });
+
+  test('tells caches of every process of the nestings that it makes, and of those that it ends', async () => {
+    const { tenantId, directory, users, ids } = await createWorld(
+      db,
+      {
+        Above: { nests: ['Group'], members: [0] },
+        Group: { nests: ['Below'], members: [1] },
+        Below: { nests: ['Lower'], members: [2] },
+        Lower: { members: [3] },
+      },
+      4,
+    );
+    const other = await openDatabase({ url: database.url, dataDir: '', timeouts: PATIENT });
+    const [u0, u1, u2, u3] = users;
+    const read = async (process: Database) => {
+      const page = await listEffectiveMembers(openAsAdmin(process, tenantId), ids.Above, {
+        page: { withTotal: true },
+      });
+      const count = await countEffectiveMembers(openAsAdmin(process, tenantId), ids.Above);
+      return [page!.rows.map(({ userId }) => userId), page!.total, count];
+    };
+    try {
+      for (const process of [db, other, db, other])
+        expect(await read(process)).toEqual([[u0, u1, u2, u3], 4, 4]);
+      await deleteGroup(directory, { id: ids.Group, strategy: 'ORPHAN' });
+      for (const process of [db, other]) expect(await read(process)).toEqual([[u0, u2, u3], 3, 3]);
+      await deleteGroup(directory, { id: ids.Below, strategy: 'CASCADE' });
+      for (const process of [db, other]) expect(await read(process)).toEqual([[u0], 1, 1]);
+    } finally {
+      await other.close();
+    }
   });
 
   test.each([
