@@ -84,6 +84,8 @@ const memberPages = loader({
     const isCached = keys.some((key) => pageCache.peek(reader, keyOf(key)) !== undefined);
     // A page that was read at a later position than its entry says becomes invalid too early, and never too late.
     const tail = (isCached ? null : lastTail(reader)) ?? (await readTail(reader));
+    // As it was before the pages are read: other requests read the tail on meanwhile.
+    const head = tail?.head;
     const pages = keys.map((key) => tail && pageCache.get(reader, keyOf(key), tail)?.value);
     const missing = [...pages.keys()].filter((index) => !pages[index]);
     const byKind = Map.groupBy(missing, (index) => JSON.stringify([keys[index]!.args, keys[index]!.page]));
@@ -94,10 +96,10 @@ const memberPages = loader({
         const read = await members.read(reader, groupIds, args, page);
         indexes.forEach((index, position) => {
           pages[index] = read[position]!;
-          if (tail && isCacheable(keys[index]!)) {
+          if (head && isCacheable(keys[index]!)) {
             const users = read[position]!.rows.map(({ userId }) => userId);
             const sources = { members: keys[index]!.groupId, users };
-            pageCache.set(reader, keyOf(keys[index]!), { value: read[position]!, head: tail.head, sources });
+            pageCache.set(reader, keyOf(keys[index]!), { value: read[position]!, head, sources });
           }
         });
       }),
