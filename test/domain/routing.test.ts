@@ -460,6 +460,12 @@ describe('a change', () => {
     );
     expect((await restoreGroup(partner, { id: second.ids.Gone })).position).toBe(before[1]! + 2);
     expect(await positions()).toEqual([before[0]! + 1, before[1]! + 2, before[2]]);
+    // Who sees one tenant is sent to no other.
+    const stranger = openAsAdmin(db, hidden.tenantId);
+    const outside = { groupId: first.ids.Low, userIds: [hidden.users[0] as UserId] };
+    expect(await refusal(addGroupMembers(stranger, outside))).toEqual(notFound(first.ids.Low));
+    expect(await refusal(restoreGroup(stranger, { id: first.ids.Gone }))).toMatchObject({ code: 'NOT_FOUND' });
+    expect(await positions()).toEqual([before[0]! + 1, before[1]! + 2, before[2]]);
   });
 
   test('gives each new id its tenant, by which all who see it find it', async () => {
