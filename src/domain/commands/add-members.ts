@@ -12,7 +12,13 @@ import { readerFor } from '../loading/routing.ts';
 import { sharedBatches } from '../loading/shared-batches.ts';
 import { actorOf, changeTenant, type WriteContext } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
-import { type Group, type GroupWithoutCounts, groupColumns, withoutCounts } from '../rows/groups.ts';
+import {
+  type Group,
+  type GroupWithoutCounts,
+  groupColumns,
+  groupsWithIds,
+  withoutCounts,
+} from '../rows/groups.ts';
 import { type Addition, addMembers } from '../writes/memberships.ts';
 import { assertBatchSize, knownUsers } from './rules/targets.ts';
 
@@ -116,7 +122,6 @@ async function addTogether(
 
 async function liveGroups({ query, tenantId }: WriteContext, ids: readonly GroupId[]) {
   const rows = await query<Group>(Prisma.sql`
-    select ${groupColumns} from groups g
-    where g.tenant_id = ${tenantId} and g.id = any(${[...ids]}::text[]) and g.deleted_at is null`);
+    select ${groupColumns} from ${groupsWithIds(tenantId, ids)} where g.deleted_at is null`);
   return new Map(rows.map((group) => [group.id, group]));
 }
