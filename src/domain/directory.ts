@@ -1,5 +1,11 @@
 // The directory as one caller sees it: which tenants are visible, who may read what, and who may change anything.
-import { type Database, Prisma, type Query, type Sql } from '../database/database.ts';
+import {
+  type Database,
+  Prisma,
+  type Query,
+  type Sql,
+  type TransactionOptions,
+} from '../database/database.ts';
 import { databaseError } from '../database/errors.ts';
 import { type Caller, isUserCaller, type UserCaller, type Visibility } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
@@ -33,6 +39,8 @@ export type Reader = {
  */
 export type Directory = Reader & {
   readonly caller: Caller;
+  /** Ends a change that has not begun to commit. Reads are not ended: requests share them. */
+  readonly signal: AbortSignal | undefined;
   /** The cached value of `key`; calls `create` on first use and again after a change. */
   memo<Value>(key: object, create: () => Value): Value;
   /** Clears the cache after a change. */
@@ -44,8 +52,11 @@ export type Directory = Reader & {
   transact<Result>(tenantId: TenantId, work: (tx: WriteContext) => Promise<Result>): Promise<Result>;
 };
 
-export function openDirectory(db: Database, caller: Caller): Directory {
-  return new OpenDirectory(db, caller);
+/** `openDirectory` of one database. The signal ends a change that has not begun to commit. */
+export type DirectoryOpener = (caller: Caller, options?: TransactionOptions) => Directory;
+
+export function openDirectory(db: Database, caller: Caller, { signal }: TransactionOptions = {}): Directory {
+  return new OpenDirectory(db, caller, signal);
 }
 
 /** A reader of these tenants, for statements that several callers share. */
@@ -81,11 +92,13 @@ class DatabaseReader implements Reader {
 
 class OpenDirectory extends DatabaseReader implements Directory {
   readonly caller: Caller;
+  readonly signal: AbortSignal | undefined;
   private cache = new Map<object, unknown>();
 
-  constructor(db: Database, caller: Caller) {
+  constructor(db: Database, caller: Caller, signal: AbortSignal | undefined) {
     super(db, visibilityOf(caller));
     this.caller = caller;
+    this.signal = signal;
   }
 
   memo<Value>(key: object, create: () => Value): Value {
@@ -109,7 +122,7 @@ class OpenDirectory extends DatabaseReader implements Directory {
         if (!isLocked || endUser(this)) throw refuse.notFound(tenantId);
         assertMayChange(this);
         return withWriteContext({ query, tenantId, actor: actorOf(this.caller) }, work);
-      });
+      }, this);
     } catch (error) {
       return rethrow(error);
     } finally {
