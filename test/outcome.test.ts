@@ -1,5 +1,6 @@
 // A change that was answered as failed is never stored, and one whose outcome is not known says so: deadlines, clients that
 // go away, and connections that break while a change commits. Over both APIs.
+import pino from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../src/database/database.ts';
 import { openPostgresql } from '../src/database/postgresql.ts';
@@ -17,11 +18,14 @@ let database: TestDatabase;
 let tenantId: TenantId;
 let hasty: TestApp;
 let patient: TestApp;
+/** Messages that `patient` has logged as warnings or errors. */
+const logged: string[] = [];
 
 beforeAll(async () => {
   database = await openTestDatabase();
   hasty = await startApp(database.db, { TIMEOUT_OPERATION_MS: String(DEADLINE) });
-  patient = await startApp(database.db, { TIMEOUT_OPERATION_MS: '120000' });
+  const logger = pino({ level: 'warn' }, { write: (line: string) => logged.push(JSON.parse(line).msg) });
+  patient = await startApp(database.db, { TIMEOUT_OPERATION_MS: '120000' }, { logger });
 });
 afterAll(() => database.close());
 beforeEach(async () => {
@@ -128,6 +132,7 @@ describe.each(ways)('by %s', (way, create) => {
 
   test('a change whose client goes away is cancelled, and never stored', async () => {
     const client = new AbortController();
+    logged.length = 0;
     await whileLocked(async () => {
       const asked = create(patient, 'Left', client.signal);
       await untilOneWaits(database);
@@ -137,6 +142,7 @@ describe.each(ways)('by %s', (way, create) => {
     });
     await untilQuiet();
     expect(await namesOf()).toEqual([]);
+    await expect.poll(() => logged).toEqual(['The client has disconnected']);
   });
 });
 

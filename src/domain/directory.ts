@@ -41,6 +41,8 @@ export type Directory = Reader & {
   readonly caller: Caller;
   /** Ends a change that has not begun to commit. Reads are not ended: requests share them. */
   readonly signal: AbortSignal | undefined;
+  /** Whether a change was stored: what fails later is only the reading of its response. */
+  readonly hasCommitted: boolean;
   /** The cached value of `key`; calls `create` on first use and again after a change. */
   memo<Value>(key: object, create: () => Value): Value;
   /** Clears the cache after a change. */
@@ -93,6 +95,7 @@ class DatabaseReader implements Reader {
 class OpenDirectory extends DatabaseReader implements Directory {
   readonly caller: Caller;
   readonly signal: AbortSignal | undefined;
+  hasCommitted = false;
   private cache = new Map<object, unknown>();
 
   constructor(db: Database, caller: Caller, signal: AbortSignal | undefined) {
@@ -116,13 +119,15 @@ class OpenDirectory extends DatabaseReader implements Directory {
   async transact<Result>(tenantId: TenantId, work: (tx: WriteContext) => Promise<Result>): Promise<Result> {
     const isVisible = this.scope(Prisma.sql`id`);
     try {
-      return await this.db.transaction(async (query) => {
+      const result = await this.db.transaction(async (query) => {
         const isLocked = await lockTenant(query, tenantId, isVisible);
         // An end user's own tenant is hidden from it.
         if (!isLocked || endUser(this)) throw refuse.notFound(tenantId);
         assertMayChange(this);
         return withWriteContext({ query, tenantId, actor: actorOf(this.caller) }, work);
       }, this);
+      this.hasCommitted = true;
+      return result;
     } catch (error) {
       return rethrow(error);
     } finally {

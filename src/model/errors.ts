@@ -30,10 +30,11 @@ export type ErrorDetails = {
   /** The token is missing, invalid or expired. */
   UNAUTHENTICATED: Record<never, never>;
   /**
-   * The database or the token keys are unavailable or too slow; a retry may succeed. A change was not stored, unless the
-   * outcome is `UNKNOWN`: the connection broke while the change was being committed.
+   * The database or the token keys are unavailable or too slow; a retry may succeed. A change was not stored, unless there is
+   * an outcome: `UNKNOWN` if the connection broke while the change was being committed, `COMMITTED` if only the response to it
+   * could not be read.
    */
-  UNAVAILABLE: { outcome?: 'UNKNOWN' };
+  UNAVAILABLE: { outcome?: 'UNKNOWN' | 'COMMITTED' };
 };
 export type ErrorCode = keyof ErrorDetails;
 

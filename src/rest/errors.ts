@@ -95,11 +95,12 @@ const HTTPLimit = z
   .object({ detail: conflict('LIMIT_EXCEEDED', { limit: z.int() }) })
   .openapi('HTTPLimit', { description: 'A limit of the directory is exceeded.' });
 
-const HTTPUnknownOutcome = z
-  .object({ detail: conflict('UNAVAILABLE', { outcome: z.literal('UNKNOWN') }) })
-  .openapi('HTTPUnknownOutcome', {
+const HTTPOutcome = z
+  .object({ detail: conflict('UNAVAILABLE', { outcome: z.enum(['UNKNOWN', 'COMMITTED']) }) })
+  .openapi('HTTPOutcome', {
     description:
-      'The connection to the database broke while the change was being stored: it may be stored or not.',
+      '`UNKNOWN`: the connection to the database broke while the change was being stored, so it may be stored or not. ' +
+      '`COMMITTED`: it is stored, and only the response to it could not be read.',
   });
 
 /** Error responses of every operation. */
@@ -125,8 +126,8 @@ export const includeRefusals = {
 export const writeRefusals = {
   ...readRefusals,
   503: json(
-    'The directory is busy or unavailable; try again. Nothing was changed, unless `outcome` is `UNKNOWN`.',
-    z.union([HTTPError, HTTPUnknownOutcome]),
+    'The directory is busy or unavailable; try again. Nothing was changed, unless there is an `outcome`.',
+    z.union([HTTPError, HTTPOutcome]),
   ),
 };
 /** Error responses of a deletion. */

@@ -3,10 +3,10 @@ import type { MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { timeout } from 'hono/timeout';
-import type { DirectoryOpener } from '../domain/directory.ts';
+import type { Directory, DirectoryOpener } from '../domain/directory.ts';
 import type { Authenticate } from '../model/caller.ts';
 import { Deadline } from '../model/deadline.ts';
-import { isDirectoryError, refuse } from '../model/errors.ts';
+import { type DirectoryError, isDirectoryError, isTemporary, refuse } from '../model/errors.ts';
 import type { RequestLog } from '../model/request-log.ts';
 import { addOperations, createApi } from './api.ts';
 import type { RestContext, RestEnv } from './context.ts';
@@ -87,6 +87,18 @@ function deadlines(milliseconds: number): MiddlewareHandler<RestEnv> {
   };
 }
 
+/** Whether the request has stored a change. A request that is refused before has no directory. */
+const hasCommitted = ({ var: { directory } }: RestContext) =>
+  (directory as Directory | undefined)?.hasCommitted ?? false;
+
+/** Says of a read that failed that the change before it is stored. */
+function committed(error: DirectoryError): DirectoryError {
+  if (!isTemporary(error)) return error;
+  return refuse.unavailable('The change is stored, but the response to it could not be read', error, {
+    outcome: 'COMMITTED',
+  });
+}
+
 /** Maps refusals to their status. Any other error is answered with a bare 500 and logged in full. */
 function answerError(error: Error, c: RestContext): Response {
   if (error instanceof HTTPException) {
@@ -97,6 +109,6 @@ function answerError(error: Error, c: RestContext): Response {
     return c.json({ detail: error.message }, error.status);
   }
   c.env.log.noteError(error);
-  if (isDirectoryError(error)) return refusedResponse(error);
+  if (isDirectoryError(error)) return refusedResponse(hasCommitted(c) ? committed(error) : error);
   return c.json({ detail: 'Internal Server Error' }, 500);
 }
