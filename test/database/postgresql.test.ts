@@ -277,6 +277,17 @@ describe('a connection', () => {
     await close();
   });
 
+  test('keeps none prepared, if statements have no names', async () => {
+    const { url, close } = await openTestDatabase();
+    const db = openPostgresql({ url, poolSize: 1, namedStatements: false });
+    const statement = (n: number) => Prisma.sql`select ${n}::int as unnamed`;
+    for (const n of [1, 2]) expect(await db.sql(statement(n))).toEqual([{ unnamed: n }]);
+    expect(await db.transaction((sql) => sql(statement(3)))).toEqual([{ unnamed: 3 }]);
+    expect(await db.sql(Prisma.sql`select name from pg_prepared_statements`)).toEqual([]);
+    await db.close();
+    await close();
+  });
+
   test('of a transaction reads what is committed, whatever the server would rather have', async () => {
     const { url, drop } = await createDatabase({
       settings: ["default_transaction_isolation = 'serializable'"],
