@@ -6,6 +6,7 @@ import {
   assertMayChange,
   endUser,
   mayChange,
+  NO_TENANT,
   openDirectory,
   perDatabase,
   perDirectory,
@@ -45,7 +46,7 @@ async function createTenants() {
 }
 
 describe('sight', () => {
-  test('holds the tenants and partners of the caller, as a check and as a key', async () => {
+  test('holds the tenants and partners of the caller, and names the tenant of who sees one', async () => {
     const { first, second, foreign, partnerId } = await createTenants();
     const tenants = [first.tenantId, second.tenantId, foreign.tenantId];
     const partners = [partnerId, foreign.partnerId];
@@ -57,13 +58,15 @@ describe('sight', () => {
             order by array_position(${of}::text[], id)`)
         ).map(({ id }) => id);
       const id = Prisma.sql`id`;
-      const found = await ids('tenants', reader.scope(id), tenants);
-      expect(await ids('tenants', reader.within(id), tenants)).toEqual(found);
-      return { tenants: found, partners: await ids('partners', reader.scopePartner(id), partners) };
+      return {
+        tenants: await ids('tenants', reader.within(id), tenants),
+        partners: await ids('partners', reader.withinPartner(id), partners),
+        one: reader.tenantId,
+      };
     };
-    const all = { tenants, partners };
-    const own = { tenants: tenants.slice(0, 2), partners: [partnerId] };
-    const one = { tenants: tenants.slice(0, 1), partners: [partnerId] };
+    const all = { tenants, partners, one: NO_TENANT };
+    const own = { tenants: tenants.slice(0, 2), partners: [partnerId], one: NO_TENANT };
+    const one = { tenants: tenants.slice(0, 1), partners: [partnerId], one: first.tenantId };
     for (const [caller, expected] of [
       [superAdmin, all],
       [platform(false), all],
@@ -120,7 +123,9 @@ describe('what is made once', () => {
       1,
     ]);
     const { tenantId } = (await createTenants()).first;
-    expect(await one.transact(tenantId, ({ query }) => query(Prisma.sql`select 7 as n`))).toEqual([{ n: 7 }]);
+    expect(
+      await one.transact(tenantId, async ({ query }) => ({ rows: await query(Prisma.sql`select 7 as n`) })),
+    ).toEqual({ rows: [{ n: 7 }], position: 0 });
     expect([numberOf(one), numberOf(two)]).toEqual([3, 2]);
     const refusal = refuse.forbidden();
     await expect(one.transact(tenantId, () => Promise.reject(refusal))).rejects.toBe(refusal);

@@ -1,7 +1,7 @@
 // What is written down: each change leaves its events, and each ended edge its interval, in the same transaction.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { Prisma } from '../../src/database/database.ts';
+import { type Database, Prisma } from '../../src/database/database.ts';
 import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { removeGroupMembers, updateGroupMembers } from '../../src/domain/commands/change-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
@@ -22,7 +22,7 @@ import {
   superAdmin,
   tenantAdmin,
 } from '../support/directories.ts';
-import { createWorld, edgesOf, endedOf, eventsOf, MAKER } from '../support/group-worlds.ts';
+import { createWorld, edgesOf, endedOf, eventsOf, MAKER, positionOf } from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 
 let database: TestDatabase;
@@ -41,18 +41,18 @@ afterAll(() => database.close());
 const create = async (name: string, more: object = {}) =>
   (await createGroup(directory, { tenantId, name, ...more })).group.id;
 
-type Event = { type: string; groupId: string; actor: string; data: Record<string, unknown> };
+type Event = { at: string; type: string; groupId: string; actor: string; data: Record<string, unknown> };
 const events = () =>
   database.db.sql<Event>(Prisma.sql`
-    select event_type as type, group_id as "groupId", actor_type || ' ' || actor_id as actor, data
-    from group_events where tenant_id = ${tenantId} order by occurred_at, id`);
-const types = async () => (await events()).map((event) => event.type).sort();
+    select position || '.' || ordinal as at, type, group_id as "groupId", actor_type || ' ' || actor_id as actor, data
+    from changes where tenant_id = ${tenantId} order by position, ordinal`);
+const types = async () => (await events()).map((event) => `${event.at} ${event.type}`);
 
 type Ended = { userId: string; cause: string; interval: boolean; by: string; deleted: boolean };
 const endedMemberships = () =>
   database.db.sql<Ended>(Prisma.sql`
-    select user_id as "userId", cause, ended_at >= added_at as interval, ended_by as by, deletion_id is not null as deleted
-    from membership_history where tenant_id = ${tenantId} order by user_id, ended_at`);
+    select user_id as "userId", cause, until > since and ended_at >= added_at as interval, ended_by as by, deletion_id is not null as deleted
+    from membership_history where tenant_id = ${tenantId} order by user_id, until`);
 
 test('each change appends its events, with their actor', async () => {
   const group = await create('Group', { initialMemberIds: [users[0]] });
@@ -64,23 +64,21 @@ test('each change appends its events, with their actor', async () => {
   await removeNestedGroup(directory, { groupId: group, childGroupId: child });
   await deleteGroup(directory, { id: group, strategy: 'CASCADE' });
   await restoreGroup(directory, { id: group });
-  expect(await types()).toEqual(
-    [
-      'group.created',
-      'group.created',
-      'group.updated',
-      'group.deleted',
-      'group.restored',
-      'group_membership.added',
-      'group_membership.added',
-      'group_membership.removed',
-      'group_nesting.added',
-      'group_nesting.removed',
-    ].sort(),
-  );
+  expect(await types()).toEqual([
+    '1.0 group.created',
+    '1.1 group_membership.added',
+    '2.0 group.created',
+    '3.0 group.updated',
+    '4.0 group_membership.added',
+    '5.0 group_membership.removed',
+    '6.0 group_nesting.added',
+    '7.0 group_nesting.removed',
+    '8.0 group.deleted',
+    '9.0 group.restored',
+  ]);
   const written = await events();
   expect(new Set(written.map((event) => event.actor))).toEqual(new Set(['user usr_administrator']));
-  const updated = written.find((event) => event.type === 'group.updated')!;
+  const updated = written[3]!;
   expect(updated.data).toMatchObject({
     changed: ['description'],
     before: { description: null },
@@ -93,11 +91,13 @@ test('what changes nothing writes nothing', async () => {
   const child = await create('Child');
   await addNestedGroups(directory, { groupId: group, childGroupIds: [child] });
   const before = await types();
+  const position = await positionOf(database.db, tenantId);
   await updateGroup(directory, { id: group, description: 'Same' });
   await addGroupMembers(directory, { groupId: group, userIds: [users[0]!] });
   await removeGroupMembers(directory, { groupId: group, userIds: [users[1]!] });
   await addNestedGroups(directory, { groupId: group, childGroupIds: [child] });
   expect(await types()).toEqual(before);
+  expect(await positionOf(database.db, tenantId)).toBe(position);
 });
 
 test('a refused change leaves no trace', async () => {
@@ -108,6 +108,7 @@ test('a refused change leaves no trace', async () => {
     addGroupMembers(directory, { groupId: group, userIds: [users[1]!, 'usr_unknown'] }),
   ).rejects.toMatchObject({ code: 'UNKNOWN_USERS', details: { userIds: ['usr_unknown'] } });
   expect(await types()).toEqual(before);
+  expect(await positionOf(database.db, tenantId)).toBe(1);
   expect(await endedMemberships()).toEqual([]);
 });
 
@@ -215,7 +216,7 @@ const COMMANDS: Record<
       }),
     written: ({ users, ids }) => ({
       events: [
-        ['group.created', 'New', fieldsOf({ name: 'New', parentGroupId: ids.Top })],
+        ['group.created', 'New', { after: fieldsOf({ name: 'New', parentGroupId: ids.Top }) }],
         ['group_membership.added', 'New', { userIds: [users[3], users[0]] }],
       ],
       begun: [`New: ${users[0]}`, `New: ${users[3]}`],
@@ -274,14 +275,14 @@ const COMMANDS: Record<
     run: (directory, { ids }) =>
       addNestedGroups(directory, { groupId: ids.Group, childGroupIds: [ids.Spare, ids.Leaf] }),
     written: ({ ids }) => ({
-      events: [['group_nesting.added', 'Group', { childGroupIds: [ids.Spare] }]],
+      events: [['group_nesting.added', 'Group', { groupIds: [ids.Spare] }]],
       begun: ['Group > Spare'],
     }),
   },
   removeNestedGroup: {
     run: (directory, { ids }) => removeNestedGroup(directory, { groupId: ids.Group, childGroupId: ids.Leaf }),
     written: ({ ids }) => ({
-      events: [['group_nesting.removed', 'Group', { childGroupIds: [ids.Leaf], cause: 'REMOVED' }]],
+      events: [['group_nesting.removed', 'Group', { groupIds: [ids.Leaf], cause: 'REMOVED' }]],
       ended: ['Group > Leaf REMOVED'],
     }),
   },
@@ -297,8 +298,11 @@ const COMMANDS: Record<
   },
   'deleteGroup, BLOCK': {
     run: (directory, { ids }) => deleteGroup(directory, { id: ids.Deep }),
-    written: () => ({
-      events: [['group.deleted', 'Deep', { strategy: 'BLOCK', deletionId, removedMembershipCount: 0 }]],
+    written: ({ ids }) => ({
+      events: [
+        ['group.deleted', 'Deep', { strategy: 'BLOCK', deletionId, userIds: [], groupIds: [] }],
+        ['group_nesting.removed', 'Leaf', { groupIds: [ids.Deep], cause: 'GROUP_DELETED' }],
+      ],
       ended: ['Leaf > Deep GROUP_DELETED'],
     }),
   },
@@ -306,7 +310,11 @@ const COMMANDS: Record<
     run: (directory, { ids }) => deleteGroup(directory, { id: ids.Group, strategy: 'ORPHAN' }),
     written: ({ users, ids }) => ({
       events: [
-        ['group.deleted', 'Group', { strategy: 'ORPHAN', deletionId, removedMembershipCount: 2 }],
+        [
+          'group.deleted',
+          'Group',
+          { strategy: 'ORPHAN', deletionId, userIds: [users[0], users[1]], groupIds: [ids.Leaf] },
+        ],
         [
           'group.updated',
           'Child',
@@ -316,7 +324,8 @@ const COMMANDS: Record<
             after: { parentGroupId: ids.Top },
           },
         ],
-        ['group_nesting.added', 'Top', { childGroupIds: [ids.Leaf], through: ids.Group }],
+        ['group_nesting.added', 'Top', { groupIds: [ids.Leaf], through: ids.Group }],
+        ['group_nesting.removed', 'Top', { groupIds: [ids.Group], cause: 'GROUP_DELETED' }],
       ],
       begun: ['Top > Leaf'],
       ended: [
@@ -329,10 +338,15 @@ const COMMANDS: Record<
   },
   'deleteGroup, CASCADE': {
     run: (directory, { ids }) => deleteGroup(directory, { id: ids.Group, strategy: 'CASCADE' }),
-    written: ({ users }) => ({
+    written: ({ users, ids }) => ({
       events: [
-        ['group.deleted', 'Child', { strategy: 'CASCADE', deletionId, removedMembershipCount: 1 }],
-        ['group.deleted', 'Group', { strategy: 'CASCADE', deletionId, removedMembershipCount: 2 }],
+        ['group.deleted', 'Child', { strategy: 'CASCADE', deletionId, userIds: [users[1]], groupIds: [] }],
+        [
+          'group.deleted',
+          'Group',
+          { strategy: 'CASCADE', deletionId, userIds: [users[0], users[1]], groupIds: [ids.Leaf] },
+        ],
+        ['group_nesting.removed', 'Top', { groupIds: [ids.Group], cause: 'GROUP_DELETED' }],
       ],
       ended: [
         `Child: ${users[1]} GROUP_DELETED`,
@@ -345,13 +359,22 @@ const COMMANDS: Record<
   },
 };
 
+/** Events; the members of a group that was deleted or restored come in no order of their own. */
+async function sortedEventsOf(db: Database, tenantId: TenantId) {
+  const events = await eventsOf(db, tenantId);
+  for (const { type, data } of events)
+    if (type === 'group.deleted' || type === 'group.restored') (data.userIds as string[]).sort();
+  return events;
+}
+
 describe.each(Object.entries(COMMANDS))('%s is written down', (_command, { run, written }) => {
   test.each(ACTORS)('by %s', async (_who, callerOf, actor) => {
     const { db } = database;
     const world = await recordedWorld();
     await run(openDirectory(db, callerOf(world.tenantId, world.partnerId)), world);
     const { events, begun = [], ended = [] } = written(world);
-    expect(await eventsOf(db, world.tenantId)).toEqual(
+    expect(await positionOf(db, world.tenantId)).toBe(1);
+    expect(await sortedEventsOf(db, world.tenantId)).toEqual(
       events.map(([type, group, data]) => ({ type, group, actor, data })),
     );
     const subject = actor.split(' ')[1]!;
@@ -377,9 +400,23 @@ test.each(ACTORS)('a restored tree is written down by %s, group by group', async
     id: ids.Group,
     includeDescendants: true,
   });
-  expect((await eventsOf(db, world.tenantId)).slice(before)).toEqual(
-    ['Child', 'Group'].map((group) => ({ type: 'group.restored', group, actor, data: { deletionId } })),
-  );
+  const restored = (group: string, data: object) => ({
+    type: 'group.restored',
+    group,
+    actor,
+    data: { deletionId, ...data },
+  });
+  expect((await sortedEventsOf(db, world.tenantId)).slice(before)).toEqual([
+    restored('Child', { parentGroupId: ids.Group, userIds: [users[1]], groupIds: [] }),
+    restored('Group', { parentGroupId: ids.Top, userIds: [users[0], users[1]], groupIds: [ids.Leaf] }),
+    {
+      type: 'group_nesting.added',
+      group: 'Top',
+      actor,
+      data: { groupIds: [ids.Group], cause: 'GROUP_RESTORED' },
+    },
+  ]);
+  expect(await positionOf(db, world.tenantId)).toBe(2);
   const subject = actor.split(' ')[1]!;
   expect((await edgesOf(db, world.tenantId)).filter((edge) => !edge.endsWith(` by ${MAKER}`))).toEqual(
     [`Child: ${users[1]}`, `Group: ${users[0]}`, `Group: ${users[1]}`, 'Group > Leaf', 'Top > Group']

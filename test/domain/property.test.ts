@@ -1,14 +1,19 @@
-// Random sequences of changes against a plain in-memory model: same results, same refusals, a clean directory after.
+// Random sequences of changes against a plain in-memory model: same results, same refusals, the same state at each position of
+// the log, and a clean directory after.
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Database, Prisma } from '../../src/database/database.ts';
+import { openPostgresql } from '../../src/database/postgresql.ts';
 import { updateGroupMembers } from '../../src/domain/commands/change-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
+import { removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
 import { updateGroup } from '../../src/domain/commands/update-group.ts';
-import type { Directory } from '../../src/domain/directory.ts';
+import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
+import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { listGroups } from '../../src/domain/queries/groups.ts';
@@ -16,10 +21,13 @@ import { groupPath } from '../../src/domain/queries/hierarchy.ts';
 import { countMembers } from '../../src/domain/queries/members.ts';
 import { listNestedGroups } from '../../src/domain/queries/nesting.ts';
 import { DirectoryError } from '../../src/model/errors.ts';
-import { createTenant, openAsAdmin } from '../support/directories.ts';
+import type { TenantId } from '../../src/model/ids.ts';
+import { createTenant, openAsAdmin, superAdmin } from '../support/directories.ts';
+import { positionOf } from '../support/group-worlds.ts';
 import { Model, type Outcome } from '../support/model.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { seed } from '../support/seed.ts';
+import { PATIENT } from '../support/timeouts.ts';
 
 /** At least this many sequences (each a tenant of its own in one database). */
 const SEQUENCES = Number(process.env.SEQUENCES ?? 300);
@@ -36,7 +44,9 @@ type Command =
   | { kind: 'unnest'; at: number; child: number }
   | { kind: 'change'; at: number; add: number[]; remove: number[] }
   | { kind: 'delete'; at: number; strategy: 'BLOCK' | 'ORPHAN' | 'CASCADE' }
-  | { kind: 'restore'; at: number; includeDescendants: boolean };
+  | { kind: 'restore'; at: number; includeDescendants: boolean }
+  | { kind: 'removeUsers' | 'createUsers'; users: number[] }
+  | { kind: 'read' };
 
 const create = fc.record({
   kind: fc.constant('create' as const),
@@ -89,6 +99,14 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       includeDescendants: fc.boolean(),
     }),
   },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('removeUsers' as const, 'createUsers' as const),
+      users: fc.uniqueArray(fc.nat({ max: USERS - 1 }), { maxLength: 2 }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.constant({ kind: 'read' as const }) },
 );
 const sequence = fc
   .tuple(
@@ -98,10 +116,16 @@ const sequence = fc
   .map(([first, rest]) => [...first, ...rest]);
 
 let database: TestDatabase;
+/** The database as another server sees it, whose caches know of the changes by the log alone. */
+let elsewhere: Database;
 beforeAll(async () => {
   database = await openTestDatabase();
+  elsewhere = openPostgresql({ url: database.url, timeouts: PATIENT });
 });
-afterAll(() => database.close());
+afterAll(async () => {
+  await elsewhere.close();
+  await database.close();
+});
 
 const sort = (values: string[]) => [...values].sort();
 
@@ -120,8 +144,8 @@ async function run(
   model: Model,
   tenantId: string,
   userIds: string[],
-  command: Command,
-) {
+  command: Exclude<Command, { kind: 'read' }>,
+): Promise<[Outcome, Outcome]> {
   const created = [...model.groups.keys()];
   const group = (at: number) => created[at] ?? 'grp_neverissued00000';
   const who = (ats: number[]) => ats.map((at) => userIds[at] ?? 'usr_neverissued00000');
@@ -213,6 +237,21 @@ async function run(
       });
       return [real, model.restore(group(at), includeDescendants)];
     }
+    case 'removeUsers': {
+      const ids = who(command.users);
+      const real = await outcome(async () => {
+        const { removed, endedMembershipCount } = await removeUsers(directory, { tenantId, userIds: ids });
+        return { removed, memberships: endedMembershipCount };
+      });
+      return [real, model.removeUsers(ids)];
+    }
+    case 'createUsers': {
+      const ids = who(command.users);
+      const users = ids.map((id) => ({ id, email: `${id.toLowerCase()}@example.org` }));
+      const sync = openDirectory(directory.db, superAdmin);
+      const real = await outcome(async () => (await upsertUsers(sync, { tenantId, users })).created);
+      return [real, model.createUsers(ids)];
+    }
   }
 }
 
@@ -240,6 +279,23 @@ async function compare(directory: Directory, model: Model): Promise<void> {
   );
 }
 
+/** The edges at each position of the log, from 0 on, as the history has them. */
+async function pastEdges(db: Database, tenantId: TenantId): Promise<string[][]> {
+  const rows = await db.sql<{ edges: string[] }>(Prisma.sql`
+    select array(
+      select edge from (
+        select group_id || ' ' || user_id as edge, since, null::bigint as until from memberships where tenant_id = ${tenantId}
+        union all
+        select group_id || ' ' || user_id, since, until from membership_history where tenant_id = ${tenantId}
+        union all
+        select parent_group_id || ' > ' || child_group_id, since, null from nestings where tenant_id = ${tenantId}
+        union all
+        select parent_group_id || ' > ' || child_group_id, since, until from nesting_history where tenant_id = ${tenantId}
+      ) e where since <= p and (until is null or until > p)) as edges
+    from tenant_logs l, generate_series(0, l.position) p where l.tenant_id = ${tenantId} order by p`);
+  return rows.map(({ edges }) => sort(edges));
+}
+
 test(`${SEQUENCES} random sequences do what the model does`, { timeout: 15 * 60_000 }, async () => {
   const seen = new Map<string, number>();
   await fc.assert(
@@ -247,13 +303,24 @@ test(`${SEQUENCES} random sequences do what the model does`, { timeout: 15 * 60_
       const { tenantId, userIds } = await createTenant(database.db, USERS);
       const directory = openAsAdmin(database.db, tenantId);
       const model = new Model(userIds);
+      const states = [model.edges()];
       for (const each of commands) {
+        if (each.kind === 'read') {
+          await compare(openAsAdmin(elsewhere, tenantId), model);
+          continue;
+        }
+        const before = model.state();
         const [real, expected] = await run(directory, model, tenantId, userIds, each);
         expect(real, JSON.stringify(each)).toEqual(expected);
+        // A change takes the next position; one that is refused or without effect takes none.
+        if (model.state() !== before) states.push(model.edges());
+        expect(await positionOf(database.db, tenantId), JSON.stringify(each)).toBe(states.length - 1);
         const kind = `${each.kind} ${'code' in real! ? real.code : 'done'}`;
         seen.set(kind, (seen.get(kind) ?? 0) + 1);
       }
       await compare(directory, model);
+      await compare(openAsAdmin(elsewhere, tenantId), model);
+      expect(await pastEdges(database.db, tenantId)).toEqual(states);
       expect(await checkDirectory(database.db, tenantId)).toEqual([]);
     }),
     { numRuns: SEQUENCES, seed },
@@ -267,6 +334,8 @@ test(`${SEQUENCES} random sequences do what the model does`, { timeout: 15 * 60_
     'delete GROUP_NOT_EMPTY',
     'restore done',
     'change UNKNOWN_USERS',
+    'removeUsers done',
+    'createUsers done',
   ]) {
     expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(0);
   }

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
-import { removeUsers } from '../../src/domain/commands/remove-users.ts';
+import { eraseUsers, removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
@@ -31,7 +31,15 @@ import {
   superAdmin,
   tenantAdmin,
 } from '../support/directories.ts';
-import { behind, FORBIDDEN, notFound, refusal, unknownUsers } from '../support/group-worlds.ts';
+import {
+  behind,
+  FORBIDDEN,
+  holdGraph,
+  notFound,
+  positionOf,
+  refusal,
+  unknownUsers,
+} from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase, untilOneWaits } from '../support/postgresql.ts';
 
 let database: TestDatabase;
@@ -42,18 +50,18 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
+/** Live users, as they are stored. */
 type Stored = { id: string; email: string; displayName: string | null; key: string; updatedAt: Date };
 const usersOf = (tenantId: TenantId) =>
   db.sql<Stored>(Prisma.sql`
     select id, email, display_name as "displayName", search_key as key, updated_at as "updatedAt"
-    from users where tenant_id = ${tenantId} order by id`);
+    from users where tenant_id = ${tenantId} and until is null order by id`);
 
-const userVersion = async (tenantId: TenantId) =>
-  (
-    await db.sql<{ version: number }>(
-      Prisma.sql`select user_version::int as version from tenants where id = ${tenantId}`,
-    )
-  )[0]!.version;
+/** What the log tells of users, oldest first. */
+const changesOf = (tenantId: TenantId) =>
+  db.sql<{ position: number; type: string; by: string; userIds: string[]; data: object }>(Prisma.sql`
+    select position::int as position, type, actor_type || ' ' || actor_id as by, user_ids as "userIds", data from changes
+    where tenant_id = ${tenantId} and group_id is null order by position, ordinal`);
 
 /** A fresh user of the identity provider. */
 const someone = (more: object = {}) => ({ id: newId('user') as string, email: 'some@example.org', ...more });
@@ -79,8 +87,8 @@ describe('upsertUsers', () => {
       users: [row(c, 'c@Example.org', 'Cleo'), row(a, 'a@example.org', null), row(b, 'b@example.org', 'Bob')],
       created: [c, a, b],
       updated: [],
+      position: 1,
     });
-    expect(await userVersion(tenantId)).toBe(0);
     await db.sql(Prisma.sql`
       update users set updated_at = updated_at - interval '1 hour' where tenant_id = ${tenantId}`);
     const before = new Map((await usersOf(tenantId)).map((user) => [user.id, user]));
@@ -106,6 +114,7 @@ describe('upsertUsers', () => {
       ],
       created: [e, d],
       updated: [b, a],
+      position: 2,
     });
     // What this directory had read before is read again.
     expect(await findUser(directory, b)).toEqual(row(b, 'b@example.org', null));
@@ -122,10 +131,40 @@ describe('upsertUsers', () => {
       return known ? updatedAt.getTime() > known.updatedAt.getTime() : null;
     });
     expect(rose).toEqual([true, true, false, null, null]);
-    expect(await userVersion(tenantId)).toBe(1);
+    const by = 'user usr_root';
+    const change = (id: string, before: object, after: object) => ({ id, before, after });
+    expect(
+      (await changesOf(tenantId)).map(({ userIds, ...rest }) => ({ ...rest, ids: userIds.toSorted() })),
+    ).toEqual([
+      { position: 1, type: 'users.upserted', by, ids: [a, b, c], data: {} },
+      { position: 2, type: 'users.upserted', by, ids: [d, e], data: {} },
+      {
+        position: 2,
+        type: 'users.upserted',
+        by,
+        ids: [a, b],
+        data: {
+          users: [
+            change(
+              a,
+              { email: 'a@example.org', displayName: null },
+              { email: 'A@example.org', displayName: null },
+            ),
+            change(
+              b,
+              { email: 'b@example.org', displayName: 'Bob' },
+              { email: 'b@example.org', displayName: null },
+            ),
+          ],
+        },
+      },
+    ]);
+    const since = await db.sql<{ id: string; since: number }>(Prisma.sql`
+      select id, since::int as since from users where tenant_id = ${tenantId} order by id`);
+    expect(since.map((user) => user.since)).toEqual([1, 1, 1, 2, 2]);
   });
 
-  test('that changes nothing leaves the version of the users', async () => {
+  test('that changes nothing takes no position of the log', async () => {
     const { tenantId } = await createTenant(db);
     const directory = openDirectory(db, superAdmin);
     const users = [someone({ displayName: 'Ann' }), someone()];
@@ -136,11 +175,13 @@ describe('upsertUsers', () => {
       users: [],
       created: [],
       updated: [],
+      position: 1,
     });
     expect(await usersOf(tenantId)).toEqual(before);
-    expect(await userVersion(tenantId)).toBe(0);
+    expect(await positionOf(db, tenantId)).toBe(1);
+    expect(await changesOf(tenantId)).toHaveLength(1);
     await upsertUsers(directory, { tenantId, users: [{ ...users[1]!, displayName: 'Ann' }] });
-    expect(await userVersion(tenantId)).toBe(1);
+    expect(await positionOf(db, tenantId)).toBe(2);
   });
 
   test('is seen at once where the user is a member', async () => {
@@ -148,7 +189,9 @@ describe('upsertUsers', () => {
     const directory = openDirectory(db, superAdmin);
     const { group } = await createGroup(directory, { tenantId, name: 'Group', initialMemberIds: userIds });
     const names = async () =>
-      (await listMembers(openAsAdmin(db, tenantId), group, { page: {} }))!.rows.map((row) => row.displayName);
+      (await listMembers(openAsAdmin(db, tenantId), group.id, { page: {} }))!.rows.map(
+        (row) => row.displayName,
+      );
     expect(await names()).toEqual([null]);
     await upsertUsers(directory, { tenantId, users: [someone({ id: userIds[0], displayName: 'Seen' })] });
     expect(await names()).toEqual(['Seen']);
@@ -211,7 +254,9 @@ describe('upsertUsers', () => {
     // None of it was applied, on either side.
     expect((await usersOf(tenantId)).map(({ id }) => id)).toEqual(own.userIds.slice(0, 1));
     expect(await usersOf(other.tenantId)).toEqual(before);
-    expect([await userVersion(tenantId), await userVersion(other.tenantId)]).toEqual([0, 0]);
+    expect([await positionOf(db, tenantId), await positionOf(db, other.tenantId)]).toEqual([1, 0]);
+    const free = await db.sql(Prisma.sql`select id from ids where id in (${users[0]!.id}, ${users[2]!.id})`);
+    expect(free).toEqual([]);
   });
 
   test('lets a removal wait that comes in its midst, and knows the users as they were', async () => {
@@ -234,7 +279,8 @@ describe('upsertUsers', () => {
     const users = [someone({ id: userIds[0] }), someone()];
     const upserted = await upsertUsers(openDirectory(interrupted, superAdmin), { tenantId, users });
     expect([upserted.created, upserted.updated]).toEqual([[users[1]!.id], [users[0]!.id]]);
-    expect(await removal).toEqual({ removed: userIds, endedMembershipCount: 0 });
+    expect(upserted.position).toBe(1);
+    expect(await removal).toEqual({ removed: userIds, endedMembershipCount: 0, position: 2 });
     expect((await usersOf(tenantId)).map(({ id }) => id)).toEqual([users[1]!.id]);
   });
 
@@ -345,33 +391,45 @@ describe('removeUsers', () => {
     expect(await removeUsers(by, { tenantId, userIds: [c, b, c] })).toEqual({
       removed: [c, b],
       endedMembershipCount: 4,
+      position: 4,
     });
     expect((await usersOf(tenantId)).map(({ id }) => id)).toEqual([a, d]);
     const counted = await db.sql(Prisma.sql`
-      select name, member_count as n, membership_version::int as rises, version from groups
-      where tenant_id = ${tenantId} order by name`);
+      select name, member_count as n, version, array(
+        select distinct position::int from changes c where c.tenant_id = g.tenant_id and c.group_id = g.id order by 1) as positions
+      from groups g where tenant_id = ${tenantId} order by name`);
     expect(counted).toEqual([
-      { name: 'One', n: 1, rises: 2, version: 1 },
-      { name: 'Three', n: 1, rises: 1, version: 1 },
-      { name: 'Two', n: 0, rises: 2, version: 1 },
+      { name: 'One', n: 1, positions: [1, 4], version: 1 },
+      { name: 'Three', n: 1, positions: [3], version: 1 },
+      { name: 'Two', n: 0, positions: [2, 4], version: 1 },
     ]);
-    const events = await db.sql<{ groupId: string; data: { userIds: string[] } }>(Prisma.sql`
-      select group_id as "groupId", actor_type || ' ' || actor_id as actor, data from group_events
-      where tenant_id = ${tenantId} and event_type = 'group_membership.removed'`);
-    for (const event of events) event.data.userIds.sort();
+    expect(await changesOf(tenantId)).toEqual([
+      { position: 4, type: 'users.removed', by: 'service client', userIds: [c, b], data: {} },
+    ]);
+    const kept = await db.sql(Prisma.sql`
+      select id, since::int as since, until::int as until from users where tenant_id = ${tenantId} and until is not null
+      order by id`);
+    expect(kept).toEqual([b, c].map((id) => ({ id, since: 0, until: 4 })));
+    const events = await db.sql<{ groupId: string; userIds: string[] }>(Prisma.sql`
+      select group_id as "groupId", actor_type || ' ' || actor_id as actor, user_ids as "userIds", cause, data from changes
+      where tenant_id = ${tenantId} and type = 'group_membership.removed'`);
+    for (const event of events) event.userIds.sort();
     expect(new Map(events.map((event) => [event.groupId, event]))).toEqual(
       new Map(
         [[one, [b, c]] as const, [two, [b, c]] as const].map(([groupId, users]) => [
           groupId,
-          { groupId, actor: 'service client', data: { userIds: users, cause: 'USER_REMOVED' } },
+          { groupId, actor: 'service client', userIds: users, cause: 'USER_REMOVED', data: {} },
         ]),
       ),
     );
     expect(events).toHaveLength(2);
     const history = await db.sql(Prisma.sql`
-      select group_id as g, user_id as u, added_by as "addedBy", ended_by as "endedBy", cause, deletion_id as deletion
+      select group_id as g, user_id as u, added_by as "addedBy", ended_by as "endedBy", cause, deletion_id as deletion,
+        since::int as since, until::int as until
       from membership_history where tenant_id = ${tenantId} order by g, u`);
     const ended = (g: string, u: string) => ({
+      since: g === one ? 1 : 2,
+      until: 4,
       g,
       u,
       addedBy: 'usr_administrator',
@@ -408,10 +466,22 @@ describe('removeUsers', () => {
     }
     expect(await usersOf(tenantId)).toHaveLength(2);
     expect(await usersOf(other.tenantId)).toHaveLength(1);
+    // A change without effect takes no position.
     expect(await removeUsers(openAsAdmin(db, tenantId), { tenantId, userIds: [] })).toEqual({
       removed: [],
       endedMembershipCount: 0,
+      position: 0,
     });
+    expect([await positionOf(db, tenantId), await changesOf(tenantId)]).toEqual([0, []]);
+  });
+
+  test('knows those no more who are removed already', async () => {
+    const { tenantId, userIds } = await createTenant(db, 2);
+    const directory = openAsAdmin(db, tenantId);
+    await removeUsers(directory, { tenantId, userIds: [userIds[0]!] });
+    expect(await refusal(removeUsers(directory, { tenantId, userIds }))).toEqual(unknownUsers(userIds[0]!));
+    expect((await usersOf(tenantId)).map(({ id }) => id)).toEqual([userIds[1]]);
+    expect(await positionOf(db, tenantId)).toBe(1);
   });
 
   test('takes 1,000 ids and no more', async () => {
@@ -432,8 +502,7 @@ describe('removeUsers', () => {
     const directory = openAsAdmin(db, tenantId);
     const { group } = await createGroup(directory, { tenantId, name: 'Group' });
     const adding = [
-      Prisma.sql`select id from groups where id = ${group.id} for no key update`,
-      Prisma.sql`select id from users where id = ${userIds[0]} for key share`,
+      holdGraph(tenantId),
       Prisma.sql`
         insert into memberships (tenant_id, group_id, user_id, added_by) values (${tenantId}, ${group.id}, ${userIds[0]}, 'usr_x')`,
       Prisma.sql`update groups set member_count = 1 where id = ${group.id}`,
@@ -443,8 +512,62 @@ describe('removeUsers', () => {
       removed = await removeUsers(directory, { tenantId, userIds });
     };
     expect(await behind(db, adding, work)).toBe('done');
-    expect(removed).toEqual({ removed: userIds, endedMembershipCount: 1 });
+    expect(removed).toEqual({ removed: userIds, endedMembershipCount: 1, position: 2 });
     expect(await checkDirectory(db, tenantId)).toEqual([]);
+  });
+});
+
+describe('eraseUsers', () => {
+  test('takes removed users too, and those who are erased already, without a position', async () => {
+    const { tenantId, userIds } = await createTenant(db, 3);
+    const [a, b, c] = userIds as string[] as [string, string, string];
+    const directory = openAsAdmin(db, tenantId);
+    await createGroup(directory, { tenantId, name: 'Group', initialMemberIds: userIds });
+    await removeUsers(directory, { tenantId, userIds: [a] });
+    const outcome = (erased: string[], endedMembershipCount: number, position: number) => ({
+      erased,
+      endedMembershipCount,
+      position,
+    });
+    expect(await eraseUsers(directory, { tenantId, userIds: [] })).toEqual(outcome([], 0, 2));
+    expect(await eraseUsers(directory, { tenantId, userIds: [b, a, b] })).toEqual(outcome([b, a], 1, 3));
+    expect(await eraseUsers(directory, { tenantId, userIds: [a, b] })).toEqual(outcome([a, b], 0, 3));
+    expect((await usersOf(tenantId)).map(({ id }) => id)).toEqual([c]);
+    expect(await eraseUsers(directory, { tenantId, userIds: [c, b] })).toEqual(outcome([c, b], 1, 4));
+    const change = (position: number, type: string, ...ids: string[]) => ({
+      position,
+      type,
+      by: 'user usr_administrator',
+      userIds: ids,
+      data: {},
+    });
+    expect(await changesOf(tenantId)).toEqual([
+      change(2, 'users.removed', a),
+      change(3, 'users.removed', b),
+      change(3, 'users.erased', b, a),
+      change(4, 'users.removed', c),
+      change(4, 'users.erased', c),
+    ]);
+    expect(await checkDirectory(db, tenantId)).toEqual([]);
+  });
+
+  test('refuses those that the tenant never had, each once and as asked, and more than 1,000; and erases nobody', async () => {
+    const { tenantId, userIds } = await createTenant(db, 1);
+    const other = await createTenant(db, 1);
+    const before = [await usersOf(tenantId), await usersOf(other.tenantId)];
+    const one = newId('user');
+    const asked = [userIds[0]!, one, other.userIds[0]!, one];
+    for (const caller of [tenantAdmin(tenantId), superAdmin]) {
+      expect(await refusal(eraseUsers(openDirectory(db, caller), { tenantId, userIds: asked }))).toEqual(
+        unknownUsers(one, other.userIds[0]!),
+      );
+    }
+    const many = Array.from({ length: 1_001 }, () => userIds[0]!);
+    expect(await refusal(eraseUsers(openAsAdmin(db, tenantId), { tenantId, userIds: many }))).toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+    });
+    expect([await usersOf(tenantId), await usersOf(other.tenantId)]).toEqual(before);
+    expect([await positionOf(db, tenantId), await positionOf(db, other.tenantId)]).toEqual([0, 0]);
   });
 });
 
@@ -454,6 +577,8 @@ describe('who may', () => {
       upsertUsers(openDirectory(db, caller), { tenantId, users: [someone({ id })] }),
     removeUsers: (caller: Caller, tenantId: string, id: string) =>
       removeUsers(openDirectory(db, caller), { tenantId, userIds: [id] }),
+    eraseUsers: (caller: Caller, tenantId: string, id: string) =>
+      eraseUsers(openDirectory(db, caller), { tenantId, userIds: [id] }),
   };
   test.each(Object.entries(CHANGES))('%s', async (_name, change) => {
     const { tenantId, partnerId, userIds } = await createTenant(db, 6);

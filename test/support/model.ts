@@ -14,7 +14,9 @@ export type ModelGroup = {
 /** `standsFor`: deletions in whose groups' place it was put; null once somebody asked for it. */
 type Edge = { parent: string; child: string; standsFor: number[] | null };
 type Membership = { group: string; user: string };
-type Ended = { deletion: number; memberships: Membership[]; nestings: Edge[] };
+/** `person`: how often the user's id had been removed by then; a user created again with an id is another person. */
+type EndedMembership = Membership & { person: number };
+type Ended = { deletion: number; memberships: EndedMembership[]; nestings: Edge[] };
 
 /** What an operation comes to: its result, or the code it is refused with. */
 export type Outcome = { ok: unknown } | { code: string };
@@ -25,6 +27,7 @@ const sorted = (values: Iterable<string>) => [...values].sort();
 export class Model {
   readonly groups = new Map<string, ModelGroup>();
   readonly users: Set<string>;
+  private readonly removals = new Map<string, number>();
   memberships: Membership[] = [];
   nestings: Edge[] = [];
   readonly ended: Ended[] = [];
@@ -54,6 +57,43 @@ export class Model {
   path(id: string): string[] {
     const above = this.live(this.groups.get(id)!.parent);
     return above ? [...this.path(above.id), above.name] : [];
+  }
+
+  /** All that a change can have an effect on which the log tells of. */
+  state(): string {
+    const groups = [...this.groups.values()].map(({ id, name, parent, deletion }) => [
+      id,
+      name,
+      parent,
+      deletion,
+    ]);
+    return JSON.stringify([groups, sorted(this.users), this.edges()]);
+  }
+  /** Current edges, as `group user` and `parent > child`, sorted. */
+  edges(): string[] {
+    return sorted([
+      ...this.memberships.map(({ group, user }) => `${group} ${user}`),
+      ...this.nestings.map(({ parent, child }) => `${parent} > ${child}`),
+    ]);
+  }
+
+  createUsers(ids: string[]): Outcome {
+    const created = ids.filter((id) => !this.users.has(id));
+    for (const id of created) this.users.add(id);
+    return { ok: created };
+  }
+
+  removeUsers(ids: string[]): Outcome {
+    if (ids.some((id) => !this.users.has(id))) return { code: 'UNKNOWN_USERS' };
+    const removed = [...new Set(ids)];
+    const left = this.memberships.filter(({ user }) => !removed.includes(user));
+    const memberships = this.memberships.length - left.length;
+    this.memberships = left;
+    for (const id of removed) {
+      this.users.delete(id);
+      this.removals.set(id, this.person(id) + 1);
+    }
+    return { ok: { removed, memberships } };
   }
 
   create(id: string, name: string, parent: string | null, members: string[]): Outcome {
@@ -141,7 +181,9 @@ export class Model {
       }
     }
     const gone = new Set(strategy === 'CASCADE' ? this.below(id) : [id]);
-    const memberships = this.memberships.filter((edge) => gone.has(edge.group));
+    const memberships = this.memberships
+      .filter((edge) => gone.has(edge.group))
+      .map((edge) => ({ ...edge, person: this.person(edge.user) }));
     const nestings = this.nestings.filter((edge) => gone.has(edge.parent) || gone.has(edge.child));
     this.ended.push({ deletion, memberships, nestings });
     this.memberships = this.memberships.filter((edge) => !gone.has(edge.group));
@@ -183,9 +225,9 @@ export class Model {
     for (const each of tree) each.deletion = null;
     for (const target of tree) this.returnChildren(target, deletion, lost);
     const { memberships, nestings } = this.ended[deletion]!;
-    for (const { group: at, user } of memberships) {
+    for (const { group: at, user, person } of memberships) {
       if (!back.has(at)) continue;
-      if (!this.users.has(user)) lost.push(`MEMBERSHIP ${user}`);
+      if (!this.users.has(user) || person !== this.person(user)) lost.push(`MEMBERSHIP ${user}`);
       else if (!this.members(at).includes(user)) this.memberships.push({ group: at, user });
     }
     const isUndone = (each: number) => ![...this.groups.values()].some((other) => other.deletion === each);
@@ -261,6 +303,9 @@ export class Model {
     }
   }
 
+  private person(user: string): number {
+    return this.removals.get(user) ?? 0;
+  }
   private nameTaken(name: string, parent: string | null, except: string | null): boolean {
     return this.children(parent).some((group) => group.id !== except && same(group.name, name));
   }

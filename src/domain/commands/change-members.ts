@@ -25,7 +25,9 @@ export async function removeGroupMembers(
   input: GroupMembersInput,
 ): Promise<Removed & Positioned> {
   const { groupId, userIds } = parseInput(groupMembersInput, input);
-  return changeMembers(directory, { groupId, add: [], remove: userIds });
+  const changed = await changeMembers(directory, { groupId, add: [], remove: userIds });
+  const { group, removed, unchanged, position } = changed;
+  return { group, removed, unchanged, position };
 }
 
 /**

@@ -45,14 +45,18 @@ export async function eraseUsers(
   await requireTenantToChange(directory, tenantId);
   const ids = [...new Set(userIds)];
   return directory.transact(tenantId, async (tx) => {
-    const stored = await tx.query<{ id: string; isLive: boolean }>(Prisma.sql`
-      select id, until is null as "isLive" from users where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
-    const isStored = new Set(stored.map(({ id }) => id));
-    assertNone(ids.filter((id) => !isStored.has(id)));
-    const live = stored.filter(({ isLive }) => isLive).map(({ id }) => id);
-    const endedMembershipCount = live.length === 0 ? 0 : await remove(tx, live);
-    await blankUsers(tx, ids);
-    tx.record({ type: 'users.erased', userIds: ids });
+    const rows = await tx.query<{ id: string; isLive: boolean; isErased: boolean }>(Prisma.sql`
+      select id, until is null as "isLive", until is not null and email = '' as "isErased" from users
+      where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
+    const stored = new Map(rows.map((row) => [row.id, row]));
+    assertNone(ids.filter((id) => !stored.has(id)));
+    const live = ids.filter((id) => stored.get(id)!.isLive);
+    const endedMembershipCount = await remove(tx, live);
+    const erasable = ids.filter((id) => !stored.get(id)!.isErased);
+    if (erasable.length > 0) {
+      await blankUsers(tx, erasable);
+      tx.record({ type: 'users.erased', userIds: erasable });
+    }
     return { erased: ids, endedMembershipCount };
   });
 }
@@ -63,6 +67,7 @@ function assertNone(unknown: string[]): void {
 
 /** Removes live users, records it, and returns how many memberships ended. */
 async function remove(tx: WriteContext, ids: readonly string[]): Promise<number> {
+  if (ids.length === 0) return 0;
   const { query, tenantId, position, at } = tx;
   const ended = await endMemberships(tx, {
     where: Prisma.sql`user_id = any(${[...ids]}::text[])`,

@@ -15,6 +15,7 @@ export type FaultKind =
   | 'hierarchy-depth'
   | 'edge-across-tenants'
   | 'edge-at-deleted-group'
+  | 'edge-at-removed-user'
   | 'id-of-other-tenant'
   | 'interval'
   | 'log'
@@ -55,7 +56,11 @@ export async function checkDirectory(db: Database, tenantId: string | null = nul
     union all
     select 'edge-at-deleted-group', g.id || ' has the parent ' || p.id from groups g
       join groups p on p.tenant_id = g.tenant_id and p.id = g.parent_group_id
-    where g.deleted_at is null and p.deleted_at is not null and ${inTenant('g.tenant_id')}`);
+    where g.deleted_at is null and p.deleted_at is not null and ${inTenant('g.tenant_id')}
+    union all
+    select 'edge-at-removed-user', 'membership of ' || m.user_id || ' in ' || m.group_id
+    from memberships m join users u on u.tenant_id = m.tenant_id and u.id = m.user_id
+    where u.until is not null and ${inTenant('m.tenant_id')}`);
   const nesting = await sql<GraphEdge>(Prisma.sql`
     select parent_group_id as parent, child_group_id as child from nestings where ${inTenant('tenant_id')}`);
   const hierarchy = await sql<GraphEdge>(Prisma.sql`
@@ -110,7 +115,7 @@ async function recountMembers({ query, tenantId, record }: WriteContext, ids: Gr
   record({ type: 'directory.repaired', data: { recounted: ids } });
 }
 
-/** Ids without their tenant, edges that were twice at one position, and positions of the log without a change. */
+/** Ids without their tenant, edges that were twice at one position, positions without a change, and what is beyond the head. */
 function findLogFaults(query: Query, inTenant: (column: string) => Sql): Promise<Fault[]> {
   return query<Fault>(Prisma.sql`
     select 'id-of-other-tenant' as kind, o.id || ' is of ' || o.tenant_id || ', and its id of ' || coalesce(i.tenant_id, 'none')
@@ -136,8 +141,24 @@ function findLogFaults(query: Query, inTenant: (column: string) => Sql): Promise
     select 'log', 'tenant ' || l.tenant_id || ' has changes at ' || c.n || ' of the positions from ' || l.exact_from + 1 || ' to '
       || l.position
     from tenant_logs l cross join lateral (
-      select count(distinct position) as n from changes c where c.tenant_id = l.tenant_id and c.position > l.exact_from) c
-    where c.n <> l.position - l.exact_from and ${inTenant('l.tenant_id')}`);
+      select count(distinct position) as n from changes c
+      where c.tenant_id = l.tenant_id and c.position > l.exact_from and c.position <= l.position) c
+    where c.n <> l.position - l.exact_from and ${inTenant('l.tenant_id')}
+    union all
+    select 'log', 'tenant ' || l.tenant_id || ' is at position ' || l.position || ', and has rows of position ' || r.last
+    from tenant_logs l cross join lateral (
+      select greatest(
+        (select max(position) from changes where tenant_id = l.tenant_id),
+        (select max(greatest(since, until)) from users where tenant_id = l.tenant_id),
+        (select max(since) from memberships where tenant_id = l.tenant_id),
+        (select max(since) from nestings where tenant_id = l.tenant_id),
+        (select max(until) from membership_history where tenant_id = l.tenant_id),
+        (select max(until) from nesting_history where tenant_id = l.tenant_id)) as last) r
+    where r.last > l.position and ${inTenant('l.tenant_id')}
+    union all
+    select distinct 'log', 'tenant ' || l.tenant_id || ' has another change at position ' || l.position || ' than its head says'
+    from tenant_logs l join changes c on c.tenant_id = l.tenant_id and c.position = l.position
+    where c.change_id <> l.change_id and ${inTenant('l.tenant_id')}`);
 }
 
 async function findStaleCounts(query: Query, tenantId: string | null) {

@@ -9,6 +9,7 @@ import { loader } from '../loading/batching.ts';
 import type { Ordering } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
+import { groupsWithIds } from '../rows/groups.ts';
 import { directMemberColumns, type MemberProjection, type MemberRow, toMemberRow } from '../rows/members.ts';
 import { logCache, rowsBytes } from '../sharing/log-cache.ts';
 import { lastTail, readTail } from '../sharing/tail.ts';
@@ -132,8 +133,7 @@ const memberCounts = loader({
   audience: 'administrators',
   read: async ({ sql, tenantId }, ids: readonly string[]) => {
     const rows = await sql<{ id: string; count: number }>(Prisma.sql`
-      select g.id, g.member_count as count from groups g
-      where g.tenant_id = ${tenantId} and g.id = any(${ids}::text[])`);
+      select g.id, g.member_count as count from ${groupsWithIds(tenantId, ids)}`);
     const byId = new Map(rows.map(({ id, count }) => [id, count]));
     return ids.map((id) => byId.get(id) ?? 0);
   },
