@@ -464,7 +464,9 @@ describe('a change', () => {
     const stranger = openAsAdmin(db, hidden.tenantId);
     const outside = { groupId: first.ids.Low, userIds: [hidden.users[0] as UserId] };
     expect(await refusal(addGroupMembers(stranger, outside))).toEqual(notFound(first.ids.Low));
-    expect(await refusal(restoreGroup(stranger, { id: first.ids.Gone }))).toMatchObject({ code: 'NOT_FOUND' });
+    expect(await refusal(restoreGroup(stranger, { id: first.ids.Gone }))).toMatchObject({
+      code: 'NOT_FOUND',
+    });
     expect(await positions()).toEqual([before[0]! + 1, before[1]! + 2, before[2]]);
   });
 

@@ -10,6 +10,7 @@ import {
   perDirectory,
   type Reader,
 } from '../directory.ts';
+import { onStandby } from '../log/standby.ts';
 import { readRouted } from './routing.ts';
 import { sharedBatches } from './shared-batches.ts';
 
@@ -63,11 +64,11 @@ export function loader<Key, Value, const A extends Audience>({
  * sees every change that was acknowledged before it asked.
  */
 export function batchAcrossRequests<Key, Value>(read: Read<Key, Value>, keyOf: KeyOf<Key> = String) {
-  const batchesOf = sharedBatches<readonly Key[], (Value | Error)[]>((directory, batches) =>
+  const batchesOf = sharedBatches<readonly Key[], (Value | Error)[]>((reader, batches) =>
     inChunks(
       batches,
       (batch) => batch.length,
-      (chunk) => readMerged(directory, chunk, read, keyOf),
+      (chunk) => readMerged(onStandby(reader), chunk, read, keyOf),
     ),
   );
   return (directory: Reader, keys: readonly Key[], kind?: string): Promise<(Value | Error)[]> =>

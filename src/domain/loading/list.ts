@@ -11,6 +11,7 @@ import {
   perDirectory,
   type Reader,
 } from '../directory.ts';
+import { onStandby } from '../log/standby.ts';
 import { batchAcrossRequests, type Read } from './batching.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './keyset-page.ts';
 import { readRouted } from './routing.ts';
@@ -142,7 +143,7 @@ function listLoader<Key extends { kind: string }, Value>(
           const { kind } = keys[0]!;
           const isOneKind = keys.every((key) => key.kind === kind);
           return readRouted(directory, keys, routeOf, (reader, keys) =>
-            isOneKind ? readBatched(reader, keys, kind) : read(reader, keys),
+            isOneKind ? readBatched(reader, keys, kind) : read(onStandby(reader), keys),
           );
         },
         { cacheKeyFn: (key) => `${keyOf(key)}\n${key.kind}` },
