@@ -102,7 +102,7 @@ export const ROOMS: Room[] = [
     name: 'database',
     score: 80,
     source: ['src/database/*'],
-    tests: ['test/database/*', 'test/domain/*', 'test/outcome.test.ts'],
+    tests: ['test/database/*', 'test/domain/*', 'test/outcome*.test.ts'],
   },
   {
     name: 'graphql',
