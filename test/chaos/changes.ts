@@ -140,3 +140,17 @@ export function requestOf(region: Region, change: Change, after: State) {
     }
   }
 }
+
+/**
+ * Changes that must be refused after they have locked or written rows. Rolled back, they leave no trace on disk: a server
+ * that crashes gives the numbers of their transactions again.
+ */
+export function refusedRequests(region: Region, random: Random): { query: string; variables: object }[] {
+  const { id: groupId, name } = region.groups[0]!;
+  const child = pick(random, [...region.state.nested.get(groupId)!, groupId]);
+  const newGroup = { tenantId: region.tenantId, name };
+  return [
+    mutation('createGroup', 'group { id }', newGroup, {}),
+    mutation('addNestedGroups', 'added', { groupId: child, childGroupIds: [groupId] }, {}),
+  ];
+}

@@ -1,7 +1,7 @@
 // What is done to the server while writers go on, or while they wait: crashes, restarts, failovers, restored dumps.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeSome, mark, repeatHistory, warm, write, writeBlindly } from './phases.ts';
+import { makeSome, mark, repeatHistory, trySome, warm, write, writeBlindly } from './phases.ts';
 import {
   createPostgres,
   createStandby,
@@ -80,11 +80,16 @@ async function loseSome(world: World, tally: Tally, standby: Postgres): Promise<
   await makeSome(world, tally);
   await warm(world, tally);
   await world.disturb(() => failOver(world, standby));
+  discard(world, tally);
   await repeatHistory(world, tally, marked);
 }
 
-/** A planned failover: nothing that was acknowledged is lost. `before` and `after` happen while nobody can connect. */
-async function switchOver(world: World, standby: Postgres): Promise<void> {
+function discard({ writers }: World, tally: Tally): void {
+  for (const { recent } of writers) tally.discarded += recent.length;
+}
+
+/** Readies a failover that loses nothing: nobody can connect, and the standby has received everything. */
+async function drain(world: World, standby: Postgres): Promise<void> {
   world.proxy.cut();
   await endSessions(world.primary, DATABASE);
   await untilReceived(world.primary, standby);
@@ -103,6 +108,7 @@ async function goBack(
   await write(world, tally, Math.ceil(checks / 4));
   await warm(world, tally);
   await world.disturb(() => restore(world, dump));
+  discard(world, tally);
   await repeatHistory(world, tally, marked);
 }
 
@@ -115,6 +121,13 @@ export const DISTURBANCES: readonly Disturbance[] = [
     proxy.aim(primary.port);
   }),
   meanwhile('session killed (-9)', 5, ({ primary }) => killBackend(primary, DATABASE)),
+  between('session killed after refused changes', 3, async (world, tally) => {
+    const marked = mark(world);
+    await trySome(world, tally);
+    await warm(world, tally);
+    await world.disturb(() => killBackend(world.primary, DATABASE));
+    await repeatHistory(world, tally, marked);
+  }),
   meanwhile('immediate restart', 3, ({ primary }) => primary.restart('immediate')),
   between('standby without the last changes', 3, async (world, tally) => {
     await loseSome(world, tally, await createStandby(world.primary));
@@ -142,7 +155,7 @@ export const DISTURBANCES: readonly Disturbance[] = [
     const standby = await createStandby(world.primary);
     await standby.sql('select pg_wal_replay_pause()');
     await write(world, tally, Math.ceil(checks / 4));
-    await world.disturb(() => switchOver(world, standby));
+    await world.disturb(() => drain(world, standby));
     const { proxy } = world;
     // What is read here is an earlier state, by whoever was sent to the standby: no answer is compared.
     await writeBlindly(

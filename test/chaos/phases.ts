@@ -1,9 +1,10 @@
 // How writers run while a server is disturbed, and what they do after one that has forgotten acknowledged changes.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { drawChange, refusedRequests } from './changes.ts';
 import { checkAll } from './reads.ts';
 import { copyOf, type State } from './region.ts';
 import { sample } from './settings.ts';
-import type { Tally } from './tally.ts';
+import { countWrong, type Tally } from './tally.ts';
 import type { World } from './world.ts';
 import { makeChange, step, stepBlindly, type Writer } from './writer.ts';
 
@@ -89,6 +90,24 @@ export async function makeSome(world: World, tally: Tally): Promise<void> {
   );
 }
 
+/** Tries some changes in each tenant that are refused. `repeatHistory` then makes as many that are not. */
+export async function trySome(world: World, tally: Tally): Promise<void> {
+  const { a, writers } = world;
+  await allOf(
+    writers.map(async ({ region, random, recent }) => {
+      for (const { query, variables } of Array.from({ length: 5 }, () =>
+        refusedRequests(region, random),
+      ).flat()) {
+        const { data, code } = await a.ask(query, variables);
+        recent.push(drawChange(region, random));
+        if (code === null && data.result.code) continue;
+        const answer = code ?? data.result;
+        countWrong(tally, 'wrong', `gateway ${a.name}, ${JSON.stringify(variables)}`, answer, 'a refusal');
+      }
+    }),
+  );
+}
+
 /**
  * The server has gone back to the mark. Makes as many changes in each tenant as were lost, through gateway A alone, and
  * reads a third of the groups through B one change before that number, at it, and after it: positions and versions are
@@ -103,7 +122,6 @@ export async function repeatHistory(world: World, tally: Tally, marked: Mark): P
   await allOf(
     [...tenants.values()].map(async (sharing) => {
       const lost = sharing.flatMap((writer) => writer.recent.map((like) => ({ writer, like })));
-      tally.discarded += lost.length;
       for (const writer of sharing) writer.recent = [];
       const groups = sharing.flatMap((writer) => writer.region.groups.map(({ id }) => ({ writer, id })));
       const { random } = sharing[0]!;

@@ -17,13 +17,15 @@ const PASSWORD = 'postgres';
 
 /**
  * Without fsync, since the machine does not fail, only processes do: what a commit has written outlives them. The WAL is
- * kept for standbys, and a crash of one session restarts all of them.
+ * kept for standbys, and a crash of one session restarts all of them. WAL that no commit waits for is written as late as
+ * can be, so that a crash loses as much as it ever can.
  */
 const SETTINGS = {
   listen_addresses: "'127.0.0.1'",
   unix_socket_directories: "''",
   fsync: 'off',
   synchronous_commit: 'on',
+  wal_writer_delay: "'10s'",
   wal_level: 'replica',
   wal_keep_size: "'512MB'",
   hot_standby: 'on',
@@ -123,7 +125,7 @@ export async function createStandby(primary: Postgres): Promise<Postgres> {
 }
 
 async function start(folder: string): Promise<Postgres> {
-  const data = join(folder, 'data');
+  const [data, log] = [join(folder, 'data'), join(folder, 'log')];
   const port = await freePort();
   const control = (...args: string[]) =>
     run('pg_ctl', [...args, '-w', '-t', String(LIMIT / 1_000), '-D', data]);
@@ -146,11 +148,11 @@ async function start(folder: string): Promise<Postgres> {
   const address = { PGHOST: '127.0.0.1', PGPORT: String(port), PGUSER: 'postgres' };
   const url = (database: string) => `postgresql://postgres:${PASSWORD}@127.0.0.1:${port}/${database}`;
   try {
-    await control('start', '-o', `-p ${port}`, '-l', join(folder, 'log'));
+    await control('start', '-o', `-p ${port}`, '-l', log);
   } catch (cause) {
-    const log = await readFile(join(folder, 'log'), 'utf8').catch(() => '');
+    const text = await readFile(log, 'utf8').catch(() => '');
     await destroy();
-    throw new Error(`PostgreSQL did not start:\n${log}`, { cause });
+    throw new Error(`PostgreSQL did not start:\n${text}`, { cause });
   }
   return {
     port,
@@ -159,7 +161,7 @@ async function start(folder: string): Promise<Postgres> {
     destroy,
     sql: (statement, values = [], database = 'postgres') => query(url(database), statement, values),
     run: (program, ...args) => run(program, args, address),
-    restart: async (mode) => void (await control('restart', '-m', mode)),
+    restart: async (mode) => void (await control('restart', '-m', mode, '-l', log)),
     promote: async () => void (await control('promote')),
   };
 }

@@ -42,6 +42,10 @@ export function countError(tally: Tally, code: string): void {
   tally.errors.set(code, (tally.errors.get(code) ?? 0) + 1);
 }
 
+/** Longest text of a value in a sample. */
+const WIDTH = 400;
+const show = (value: unknown) => (JSON.stringify(value) ?? 'undefined').slice(0, WIDTH);
+
 /** Counts a difference: as wrong, or as lost if a process without caches saw it. */
 export function countWrong(
   tally: Tally,
@@ -52,9 +56,7 @@ export function countWrong(
 ): void {
   tally[kind] += 1;
   if (tally.samples.length < SAMPLES)
-    tally.samples.push(
-      `${kind}: ${what}\n    got    ${JSON.stringify(got)}\n    wanted ${JSON.stringify(wanted)}`,
-    );
+    tally.samples.push(`${kind}: ${what}\n    got    ${show(got)}\n    wanted ${show(wanted)}`);
 }
 
 /** A line a tally, and below it the first wrong answers. */
