@@ -7,6 +7,7 @@ import {
   createStandby,
   cutOff,
   endSessions,
+  freezeSessions,
   killBackend,
   type Postgres,
   until,
@@ -14,6 +15,9 @@ import {
 } from './postgres-server.ts';
 import type { Tally } from './tally.ts';
 import { audit, DATABASE, type World } from './world.ts';
+
+/** Longer than a gateway waits for a statement (`TIMEOUT_QUERY_MS`), in ms. */
+const FROZEN = 8_000;
 
 export type Disturbance = {
   name: string;
@@ -120,6 +124,7 @@ export const DISTURBANCES: readonly Disturbance[] = [
     await endSessions(primary, DATABASE);
     proxy.aim(primary.port);
   }),
+  meanwhile('sessions frozen', 2, ({ primary }) => freezeSessions(primary, DATABASE, FROZEN)),
   meanwhile('session killed (-9)', 5, ({ primary }) => killBackend(primary, DATABASE)),
   between('session killed after refused changes', 3, async (world, tally) => {
     const marked = mark(world);

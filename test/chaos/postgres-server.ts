@@ -203,6 +203,34 @@ export async function killBackend(server: Postgres, database: string): Promise<v
   await until('recovery after a crash', async () => (await server.sql('select 1')).length === 1);
 }
 
+/**
+ * Stops the sessions that this database has now for so many ms, so that statements in them take longer than clients wait;
+ * then ends them. What they had been sent by then, perhaps a COMMIT, they may still do.
+ */
+export async function freezeSessions(server: Postgres, database: string, ms: number): Promise<void> {
+  const sessions = `from pg_stat_activity where datname = $1 and backend_type = 'client backend'`;
+  const pids = (await server.sql<{ pid: number }>(`select pid ${sessions}`, [database])).map(
+    ({ pid }) => pid,
+  );
+  const signal = (name: NodeJS.Signals) => {
+    for (const pid of pids)
+      try {
+        process.kill(pid, name);
+      } catch {
+        // It has ended meanwhile.
+      }
+  };
+  const forget = beforeExit(() => signal('SIGCONT'));
+  signal('SIGSTOP');
+  await sleep(ms);
+  signal('SIGCONT');
+  forget();
+  await until('frozen sessions end', async () => {
+    await server.sql('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids]);
+    return (await server.sql(`select 1 ${sessions} and pid = any ($2)`, [database, pids])).length === 0;
+  });
+}
+
 /** Ends the sessions of this database, and waits until none is left: what they were asked for is done or never will be. */
 export async function endSessions(server: Postgres, database: string): Promise<void> {
   await until(`sessions of ${database} end`, async () => {
