@@ -6,16 +6,17 @@ import {
   createPostgres,
   createStandby,
   cutOff,
-  endSessions,
-  freezeSessions,
-  killBackend,
   type Postgres,
   until,
   untilReceived,
+  untilReplayed,
 } from './postgres-server.ts';
+import { endSessions, freezeSessions, holdTransaction, killBackend } from './sessions.ts';
 import type { Tally } from './tally.ts';
 import { audit, DATABASE, type World } from './world.ts';
 
+/** Long enough for other tenants' changes, and shorter than changes of this one wait (`TIMEOUT_LOCK_MS`), in ms. */
+const HELD = 400;
 /** Longer than a gateway waits for a statement (`TIMEOUT_QUERY_MS`), in ms. */
 const FROZEN = 8_000;
 
@@ -156,10 +157,17 @@ export const DISTURBANCES: readonly Disturbance[] = [
     await warm(world, tally);
     await loseSome(world, tally, standby);
   }),
-  between('standby read before its promotion', 2, async (world, tally, checks) => {
+  between('standby read before its promotion', 3, async (world, tally, checks) => {
     const standby = await createStandby(world.primary);
-    await standby.sql('select pg_wal_replay_pause()');
-    await write(world, tally, Math.ceil(checks / 4));
+    await write(world, tally, Math.ceil(checks / 4), async (progress) => {
+      await progress(0.5);
+      // The standby stops in the middle of a transaction, while later ones have committed.
+      await holdTransaction(world.primary, DATABASE, async () => {
+        await sleep(HELD);
+        await untilReplayed(world.primary, standby);
+        await standby.sql('select pg_wal_replay_pause()');
+      });
+    });
     await world.disturb(() => drain(world, standby));
     const { proxy } = world;
     // What is read here is an earlier state, by whoever was sent to the standby: no answer is compared.

@@ -12,7 +12,7 @@ import { beforeExit } from './cleanup.ts';
 
 const INSTALLATIONS = '/usr/lib/postgresql';
 /** Limit of each command and of each wait, in ms. */
-const LIMIT = 120_000;
+export const LIMIT = 120_000;
 const PASSWORD = 'postgres';
 
 /**
@@ -100,7 +100,7 @@ export async function createPostgres({ durable = false } = {}): Promise<Postgres
     `--pwfile=${passwordFile}`,
     '--encoding=UTF8',
   ];
-  await run('initdb', [...flags, '--no-sync', '--locale=C.UTF-8', '-D', join(folder, 'data')]);
+  await run('initdb', [...flags, '--no-sync', '--locale=C', '-D', join(folder, 'data')]);
   const lines = Object.entries({ ...SETTINGS, ...(durable && { fsync: 'on' }) });
   const text = lines.map(([name, value]) => `${name} = ${value}\n`).join('');
   await appendFile(join(folder, 'data/postgresql.conf'), text);
@@ -184,68 +184,18 @@ export async function until(what: string, holds: () => Promise<boolean>): Promis
   throw new Error(`${what}: not within ${LIMIT / 1_000} s`);
 }
 
-/** Kills a session of this database with SIGKILL, and waits for the crash recovery that follows. */
-export async function killBackend(server: Postgres, database: string): Promise<void> {
-  const witness = new pg.Client({ connectionString: server.url('postgres') });
-  await witness.connect();
-  const ended = new Promise<void>((resolve) =>
-    witness.once('end', () => resolve()).on('error', () => resolve()),
-  );
-  const { rows } = await witness.query(
-    `select pid from pg_stat_activity where datname = $1 and backend_type = 'client backend'
-     order by state = 'active' desc, random() limit 1`,
-    [database],
-  );
-  if (rows.length === 0) throw new Error('There is no session to kill');
-  process.kill(rows[0].pid, 'SIGKILL');
-  // The postmaster ends all other sessions, this one too.
-  await Promise.race([ended, sleep(LIMIT).then(() => Promise.reject(new Error('No session ended')))]);
-  await until('recovery after a crash', async () => (await server.sql('select 1')).length === 1);
-}
-
-/**
- * Stops the sessions that this database has now for so many ms, so that statements in them take longer than clients wait;
- * then ends them. What they had been sent by then, perhaps a COMMIT, they may still do.
- */
-export async function freezeSessions(server: Postgres, database: string, ms: number): Promise<void> {
-  const sessions = `from pg_stat_activity where datname = $1 and backend_type = 'client backend'`;
-  const pids = (await server.sql<{ pid: number }>(`select pid ${sessions}`, [database])).map(
-    ({ pid }) => pid,
-  );
-  const signal = (name: NodeJS.Signals) => {
-    for (const pid of pids)
-      try {
-        process.kill(pid, name);
-      } catch {
-        // It has ended meanwhile.
-      }
-  };
-  const forget = beforeExit(() => signal('SIGCONT'));
-  signal('SIGSTOP');
-  await sleep(ms);
-  signal('SIGCONT');
-  forget();
-  await until('frozen sessions end', async () => {
-    await server.sql('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids]);
-    return (await server.sql(`select 1 ${sessions} and pid = any ($2)`, [database, pids])).length === 0;
-  });
-}
-
-/** Ends the sessions of this database, and waits until none is left: what they were asked for is done or never will be. */
-export async function endSessions(server: Postgres, database: string): Promise<void> {
-  await until(`sessions of ${database} end`, async () => {
-    const sessions = `from pg_stat_activity where datname = $1 and backend_type = 'client backend'`;
-    await server.sql(`select pg_terminate_backend(pid) ${sessions}`, [database]);
-    return (await server.sql(`select 1 ${sessions}`, [database])).length === 0;
-  });
-}
-
 /** Waits until the standby has received (not: replayed) all that the primary has committed until now. */
-export async function untilReceived(primary: Postgres, standby: Postgres): Promise<void> {
+export const untilReceived = (primary: Postgres, standby: Postgres) =>
+  untilReached(primary, standby, 'pg_last_wal_receive_lsn()');
+
+/** Waits until the standby has replayed all that the primary has committed until now. */
+export const untilReplayed = (primary: Postgres, standby: Postgres) =>
+  untilReached(primary, standby, 'pg_last_wal_replay_lsn()');
+
+async function untilReached(primary: Postgres, standby: Postgres, reached: string): Promise<void> {
   const [row] = await primary.sql<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn');
-  await until('the standby receives the WAL', async () => {
-    const statement = 'select 1 where pg_last_wal_receive_lsn() >= $1::pg_lsn';
-    return (await standby.sql(statement, [row!.lsn])).length === 1;
+  await until(`the standby's ${reached}`, async () => {
+    return (await standby.sql(`select 1 where ${reached} >= $1::pg_lsn`, [row!.lsn])).length === 1;
   });
 }
 

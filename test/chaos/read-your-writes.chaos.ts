@@ -28,6 +28,8 @@ test.each(DISTURBANCES)('reads what was written: $name', async ({ name, times, r
   await audit(world, tally, { expected: true });
   const seconds = Math.round((performance.now() - started) / 1_000);
   say(`${name}: ${seconds} s, ${tally.checks} checks, ${tally.wrong} wrong, ${tally.lost} lost`);
+  // What they wrongly go on to believe must not count against the next disturbance.
+  if (tally.wrong + tally.lost > 0) await world.replaceGateways();
   expect(tally.checks).toBeGreaterThanOrEqual(share);
   expect(tally.times).toBeGreaterThan(0);
   expect({ wrong: tally.wrong, lost: tally.lost }).toEqual({ wrong: 0, lost: 0 });

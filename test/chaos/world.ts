@@ -26,6 +26,8 @@ export type World = Field & {
   startFresh(): Promise<Gateway>;
   /** Does something to the server; fates of changes are read only after it. */
   disturb<T>(action: () => Promise<T>): Promise<T>;
+  /** Two new processes in place of the gateways. */
+  replaceGateways(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -90,6 +92,11 @@ export async function startWorld(): Promise<World> {
       const done = action();
       settled = done.catch(() => {});
       return done;
+    },
+    async replaceGateways() {
+      await Promise.all([world.a.stop(), world.b.stop()]);
+      world.a = await gateways.start('A');
+      world.b = await gateways.start('B');
     },
     async stop() {
       await gateways.stop();
