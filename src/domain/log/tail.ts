@@ -145,6 +145,7 @@ const readOn = sharedBatches<'tail', Tail | null>(async (reader, requests) => {
   return requests.map(() => tail);
 });
 
+/** Of the position that the tail has already, one row is read: it tells whether the log goes on from there. */
 async function readRows(reader: Reader): Promise<Tail | null> {
   const { db, tenantId } = reader;
   const from = tails(db).get(tenantId)?.head.position ?? -1;
@@ -156,6 +157,7 @@ async function readRows(reader: Reader): Promise<Tail | null> {
         c.type in ('group_nesting.added', 'group_nesting.removed', 'group.deleted', 'group.restored') as "changesNestings",
         c.type = 'directory.repaired' as "changesAnything"
       from changes c where ${from}::bigint >= 0 and c.tenant_id = ${tenantId} and c.position >= ${from}::bigint
+        and (c.position > ${from}::bigint or c.ordinal = 0)
       order by c.position, c.ordinal limit ${MAX_ROWS + 1}::int) c on true
     where l.tenant_id = ${tenantId}`);
   const [first] = rows;
