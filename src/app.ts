@@ -6,13 +6,13 @@ import { developmentKey, signDevelopmentToken } from './auth/development-key.ts'
 import type { Config } from './config.ts';
 import type { Database } from './database/database.ts';
 import { assertReady } from './database/ready.ts';
-import { openDirectory } from './domain/directory.ts';
+import { type DirectoryOpener, openDirectory } from './domain/directory.ts';
 import { createGraphQLHandler } from './graphql/server/handler.ts';
 import { readTrustedDocuments } from './graphql/server/trusted-documents.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createListener, type ListenerOptions } from './http/plain.ts';
 import { createRouter, type Router, routeWords } from './http/router.ts';
-import type { Authenticate, Caller } from './model/caller.ts';
+import type { Authenticate } from './model/caller.ts';
 import { createRestHandler } from './rest/router.ts';
 
 export type App = {
@@ -38,7 +38,7 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     signToken && (await signToken({ sub: 'usr_GraphiQL00000000', role: 'super_admin' }));
   const apiOptions = {
     authenticate,
-    openDirectory: (caller: Caller) => openDirectory(database, caller),
+    openDirectory: ((caller, options) => openDirectory(database, caller, options)) satisfies DirectoryOpener,
     limits: config.limits,
     trustedDocuments: config.trustedDocuments ? await readTrustedDocuments(config.trustedDocuments) : null,
     developmentToken,

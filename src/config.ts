@@ -16,6 +16,29 @@ const origins = list.refine(
   'must be origins such as https://app.example.com, separated by commas, or * alone',
 );
 
+/** node-postgres reads no list of hosts. */
+const ONE_HOST = [
+  'must name one host: to follow a failover, put a proxy (PgBouncer, HAProxy)',
+  'or a DNS name that leads to the primary in front of the servers',
+].join(' ');
+
+/** A URL of a server. A message never quotes it, because it holds a password. */
+const server = z
+  .string()
+  .regex(/^postgres(ql)?:\/\//, { error: 'must start with postgresql://', abort: true })
+  .refine(hasOneHost, { error: ONE_HOST, abort: true })
+  // As node-postgres reads it: the host may be empty after a user, for a socket that `?host=` names.
+  .refine(
+    (text) => URL.canParse(text.replace('@/', '@localhost/')),
+    'must be a URL such as postgresql://user:password@host:5432/database; special characters of the password are percent-encoded',
+  );
+
+function hasOneHost(text: string): boolean {
+  const [, authority = '', query = ''] = /^[^:]+:\/\/([^/?#]*)[^?]*\??(.*)$/.exec(text) ?? [];
+  const hosts = authority.slice(authority.lastIndexOf('@') + 1);
+  return !hosts.includes(',') && !new URLSearchParams(query).get('host')?.includes(',');
+}
+
 function isOrigin(text: string): boolean {
   return /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
@@ -24,11 +47,10 @@ const environment = z.object({
   NODE_ENV: z.string().default('development'),
   HOST: z.string().default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65_535).default(4000),
-  DATABASE_URL: z
-    .string()
-    .regex(/^postgres(ql)?:\/\//, 'must start with postgresql://')
-    .optional(),
+  DATABASE_URL: server.optional(),
+  DATABASE_READ_URL: server.optional(),
   DATABASE_POOL: count(10),
+  DATABASE_STATEMENTS: z.enum(['named', 'unnamed']).default('named'),
   DATA_DIR: z.string().min(1).default('.data'),
   AUTH_ISSUER: list.optional(),
   AUTH_AUDIENCE: list.optional(),
@@ -79,12 +101,18 @@ export function readConfig(variables: NodeJS.ProcessEnv = process.env) {
   } else if (!LOOPBACK.has(env.HOST)) {
     problems.push('HOST: must be a loopback address unless AUTH_ISSUER is set');
   }
+  if (env.DATABASE_READ_URL && !env.DATABASE_URL)
+    problems.push('DATABASE_READ_URL: requires DATABASE_URL, the primary of this standby');
   if (problems.length > 0) throw misconfigured(problems);
   return {
     production,
     host: env.HOST,
     port: env.PORT,
     databaseUrl: env.DATABASE_URL,
+    /** A standby of the server for reads; undefined without one. */
+    databaseReadUrl: env.DATABASE_READ_URL,
+    /** Whether statements on the server are prepared under names. */
+    namedStatements: env.DATABASE_STATEMENTS === 'named',
     poolSize: env.DATABASE_POOL,
     dataDir: env.DATA_DIR,
     logLevel: env.LOG_LEVEL,

@@ -20,11 +20,12 @@ async function start(): Promise<void> {
     : createLogger({ level: quiet(config.logLevel) });
   // An unhandled rejection belongs to one request and must not end the others.
   process.on('unhandledRejection', (error) => logger.error({ err: error }, 'unhandled rejection'));
-  const { databaseUrl: url, dataDir, poolSize } = config;
   const database = await openDatabase({
-    url,
-    dataDir,
-    poolSize,
+    url: config.databaseUrl,
+    readUrl: config.databaseReadUrl,
+    dataDir: config.dataDir,
+    poolSize: config.poolSize,
+    namedStatements: config.namedStatements,
     timeouts: config.timeouts.database,
     warn: (message) => logger.warn(message),
   });

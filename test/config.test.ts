@@ -13,6 +13,8 @@ const DEFAULTS = {
   host: '127.0.0.1',
   port: 4000,
   databaseUrl: undefined,
+  databaseReadUrl: undefined,
+  namedStatements: true,
   poolSize: 10,
   dataDir: '.data',
   logLevel: 'info',
@@ -118,6 +120,10 @@ describe('each other variable', () => {
     ['HOST', 'localhost', 'host', 'localhost'],
     ['DATABASE_URL', 'postgresql://u:p@host/db', 'databaseUrl', 'postgresql://u:p@host/db'],
     ['DATABASE_URL', 'postgres://host/db', 'databaseUrl', 'postgres://host/db'],
+    ['DATABASE_URL', 'postgresql://u:a,b@[::1]:5432/db', 'databaseUrl', 'postgresql://u:a,b@[::1]:5432/db'],
+    ['DATABASE_URL', 'postgresql://u@/db?host=/run', 'databaseUrl', 'postgresql://u@/db?host=/run'],
+    ['DATABASE_STATEMENTS', 'named', 'namedStatements', true],
+    ['DATABASE_STATEMENTS', 'unnamed', 'namedStatements', false],
     ['DATA_DIR', '/var/lib/coterie', 'dataDir', '/var/lib/coterie'],
     ['DATA_DIR', 'd', 'dataDir', 'd'],
     ['SEED_DEMO', 'true', 'seedDemo', true],
@@ -153,6 +159,7 @@ describe('each other variable', () => {
     ['DATABASE_URL', 'host/db?to=postgres://'],
     ['DATABASE_URL', 'postgresql:host/db'],
     ['DATABASE_URL', 'postgresqll://host/db'],
+    ['DATABASE_STATEMENTS', 'Named'],
     ['CORS_ORIGINS', 'a.example'],
     ['CORS_ORIGINS', 'https://a.example/'],
     ['CORS_ORIGINS', 'https://a.example/app'],
@@ -170,6 +177,39 @@ describe('each other variable', () => {
     ['HOST', 'example.com'],
   ])('%s may not be %s', (name, text) => {
     expect(namesOf({ [name]: text })).toEqual([name]);
+  });
+
+  test.each([
+    'postgresql://u:p@one:5432,two:5432/db',
+    'postgresql://u:p@one,two/db',
+    'postgresql://one,two',
+    'postgresql:///db?application_name=a&host=one,two',
+  ])('a URL with two hosts, %s, is refused with what to do instead', (url) => {
+    const [fault, ...more] = faultsOf({ DATABASE_URL: url });
+    expect(fault).toMatch(/^DATABASE_URL: must name one host.*PgBouncer.*DNS name/);
+    expect(more).toEqual([]);
+  });
+
+  test('a URL that cannot be read is refused without its password', () => {
+    const [fault] = faultsOf({ DATABASE_URL: 'postgresql://u:secret#@host:port/db' });
+    expect(fault).toMatch(/^DATABASE_URL: must be a URL such as postgresql:.*percent-encoded/);
+    expect(fault).not.toContain('secret');
+  });
+
+  test('a standby is one of a server', () => {
+    const DATABASE_URL = 'postgresql://primary/db';
+    const DATABASE_READ_URL = 'postgresql://standby/db';
+    expect(readConfig({ DATABASE_URL, DATABASE_READ_URL })).toEqual({
+      ...DEFAULTS,
+      databaseUrl: DATABASE_URL,
+      databaseReadUrl: DATABASE_READ_URL,
+    });
+    expect(faultsOf({ DATABASE_READ_URL })).toEqual([
+      'DATABASE_READ_URL: requires DATABASE_URL, the primary of this standby',
+    ]);
+    expect(faultsOf({ DATABASE_URL, DATABASE_READ_URL: 'postgresql://one,two/db' })).toEqual([
+      expect.stringMatching(/^DATABASE_READ_URL: must name one host/),
+    ]);
   });
 
   test('AUTH_JWKS_URL must be a URL', () => {

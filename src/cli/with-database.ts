@@ -10,9 +10,9 @@ const STATEMENT = 10 * 60_000;
 /** Opens the database, runs `work`, closes the database and ends the process. On an error, prints it and exits with 1. */
 export async function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
   try {
-    const { databaseUrl: url, dataDir } = readConfig();
+    const { databaseUrl: url, dataDir, namedStatements } = readConfig();
     const timeouts = { statement: STATEMENT, query: STATEMENT, lock: STATEMENT };
-    const database = await openDatabase({ url, dataDir, timeouts });
+    const database = await openDatabase({ url, dataDir, namedStatements, timeouts });
     try {
       await work(database);
     } finally {

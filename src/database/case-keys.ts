@@ -145,7 +145,7 @@ const updateGroups = (tenantId: string, rows: Stale[]): Sql => Prisma.sql`
       ${rows.map((row) => row.searchKey)}::text[]) k(id, name_key, search_key) on k.id = g.id
     where g.tenant_id = ${tenantId})
   update groups g set search_key = r.search_key, name_key = case
-    when r.rank > 1 or exists (${holder(Prisma.sql`r`, Prisma.sql`r.name_key`)})
+    when r.rank > 1 or exists (${holder(tenantId, Prisma.sql`r`, Prisma.sql`r.name_key`)})
     then ${suffixedKeySql(Prisma.sql`r.name_key`, Prisma.sql`g.id`)} else r.name_key end
   from renewed r where g.tenant_id = ${tenantId} and g.id = r.id`;
 
@@ -153,8 +153,8 @@ const updateGroups = (tenantId: string, rows: Stale[]): Sql => Prisma.sql`
  * Subquery: another group that stores `key` as a sibling of `group`. Siblings of a live group are live; siblings of a deleted
  * group were deleted with it.
  */
-const holder = (group: Sql, key: Sql): Sql => Prisma.sql`
-  select from groups s where s.name_key = ${key} and s.id <> g.id and s.tenant_id = g.tenant_id
+const holder = (tenantId: string, group: Sql, key: Sql): Sql => Prisma.sql`
+  select from groups s where s.tenant_id = ${tenantId} and s.name_key = ${key} and s.id <> g.id
     and s.parent_group_id is not distinct from ${group}.parent_group_id
     and s.deletion_id is not distinct from ${group}.deletion_id`;
 
@@ -175,7 +175,7 @@ async function* staleRows(sql: Query, table: 'group' | 'user', tenantId: string)
       table === 'group'
         ? Prisma.sql`select g.id, g.name as first, g.description as second, g.name_key as "nameKey", g.search_key as "searchKey",
             ${isSuffixed(Prisma.sql`g.name_key`)} and (g.deleted_at is not null
-              or exists (${holder(Prisma.sql`g`, plainKey(Prisma.sql`g.name_key`))})) as clashes
+              or exists (${holder(tenantId, Prisma.sql`g`, plainKey(Prisma.sql`g.name_key`))})) as clashes
             from groups g where g.tenant_id = ${tenantId} and g.id > ${after} order by g.id limit ${CHUNK}`
         : Prisma.sql`select id, email as first, display_name as second, null as "nameKey", search_key as "searchKey",
             false as clashes from users where tenant_id = ${tenantId} and id > ${after} order by id limit ${CHUNK}`,

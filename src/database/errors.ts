@@ -28,6 +28,8 @@ const POOLER_TEXT = new RegExp(
 const TOO_LONG = /^(?:57...|55P03)$/;
 /** Error codes of the operating system: the connection that reports one is broken. */
 const SYSTEM = /^E(?!RR_)[A-Z0-9_]+$/;
+/** A SQLSTATE has a digit; `EPIPE` has none. */
+const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 /** Messages of errors that `pg` throws without a code when its own timers expire or a connection breaks. */
 const LOST_TEXT = new RegExp(
   [
@@ -40,6 +42,32 @@ const LOST_TEXT = new RegExp(
   ].join('|'),
   'i',
 );
+
+/**
+ * SQLSTATEs with which the answer to COMMIT does not tell the outcome: a pooler that lost its server (08), and system errors
+ * (53, 58, XX), which can follow the write of the commit's record. With any other SQLSTATE it was rolled back.
+ */
+const UNDECIDED = /^(?:08|53|58|XX)...$/;
+/** Message of a driver that refuses to send anything over a connection that it knows is broken. */
+const NOT_SENT = /is not queryable/;
+
+/** Thrown if COMMIT was sent and its outcome is not known: the connection broke, or no answer came in time. */
+export class UnknownOutcome extends Error {
+  constructor(cause: unknown) {
+    super('The outcome of COMMIT is unknown', { cause });
+  }
+}
+
+/** Whether the driver gave up waiting for the answer to a statement, which may still be running. */
+export const isUnanswered = (error: unknown): boolean =>
+  error instanceof Error && error.message === 'Query read timeout';
+
+/** Whether a change may be stored although its COMMIT failed with this error. */
+export function isUndecided(error: unknown): boolean {
+  const code = driverCode(error);
+  if (code !== null && SQLSTATE.test(code)) return UNDECIDED.test(code);
+  return !(error instanceof Error && NOT_SENT.test(error.message));
+}
 
 /** The SQLSTATE or system code of a driver's error, also if Prisma has wrapped it; null if it has none. */
 export function driverCode(error: unknown): string | null {
@@ -70,15 +98,26 @@ export const conflict = (message: string): Error => Object.assign(new Error(mess
 
 /** Whether the connection must not be reused: it is broken, has timed out, or leads to a server that cannot work now. */
 export function isLostConnection(error: unknown): boolean {
+  if (error instanceof UnknownOutcome) return true;
   const code = driverCode(error) ?? '';
   const text = error instanceof Error ? error.message : '';
   if (code === VIOLATION) return POOLER_TEXT.test(text);
   return LOST.test(code) || SYSTEM.test(code) || LOST_TEXT.test(text);
 }
 
-/** Converts temporary errors to UNAVAILABLE; returns all others unchanged. */
+const UNKNOWN =
+  'The connection broke while the change was being stored: it may be stored or not; read before you repeat it';
+
+/**
+ * Converts temporary errors and the default reasons of signals to UNAVAILABLE, with the outcome if that is unknown. Returns
+ * all others unchanged.
+ */
 export function databaseError(error: unknown): unknown {
   if (error instanceof DirectoryError) return error;
+  if (error instanceof UnknownOutcome) return refuse.unavailable(UNKNOWN, error, { outcome: 'UNKNOWN' });
   const isTemporary = isLostConnection(error) || isRetryable(error) || TOO_LONG.test(driverCode(error) ?? '');
-  return isTemporary ? refuse.unavailable('The directory is busy or unavailable; try again', error) : error;
+  const isAborted = error instanceof DOMException && /^(?:Abort|Timeout)Error$/.test(error.name);
+  return isTemporary || isAborted
+    ? refuse.unavailable('The directory is busy or unavailable; try again', error)
+    : error;
 }

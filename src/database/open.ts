@@ -9,22 +9,24 @@ export type DatabaseOptions = {
   url?: string | undefined;
   /** Folder of the embedded database, or `memory://`. */
   dataDir: string;
+  /** A standby of the server, for `Database.standby`. It need not be reachable. */
+  readUrl?: string | undefined;
   poolSize?: number | undefined;
   timeouts?: Partial<Timeouts> | undefined;
+  /** Whether statements on a server are prepared under names. */
+  namedStatements?: boolean | undefined;
   /** Receives warnings for operators; writes to standard error by default. */
   warn?: ((message: string) => void) | undefined;
 };
 
 /** Opens and migrates the database. Throws if the server is unavailable, the data folder is in use, or a migration fails. */
 export async function openDatabase({
-  url,
   dataDir,
-  poolSize,
-  timeouts,
   warn = (message) => process.stderr.write(`${message}\n`),
+  url,
+  ...server
 }: DatabaseOptions): Promise<Database> {
-  const database =
-    url === undefined ? await openEmbedded(dataDir) : openPostgresql({ url, poolSize, timeouts });
+  const database = url === undefined ? await openEmbedded(dataDir) : openPostgresql({ url, ...server });
   try {
     await applyMigrations(database);
     await refreshCaseKeys(database, warn);

@@ -28,8 +28,9 @@ export async function openPglite(dataDir: string): Promise<Database & Migratable
   const { sent, listen } = statements();
 
   const queryOn =
-    (client: PGlite | Transaction): Query =>
+    (client: PGlite | Transaction, signal?: AbortSignal): Query =>
     async <Row>({ text, values }: Sql) => {
+      signal?.throwIfAborted();
       sent(text);
       const { rows } = await client.query<Row>(text, values as unknown[]);
       return rows;
@@ -39,9 +40,18 @@ export async function openPglite(dataDir: string): Promise<Database & Migratable
     kind: 'pglite',
     engine,
     sql: queryOn(engine),
+    standby: null,
     change: (statement) => withRetries(() => queryOn(engine)(statement)),
     onStatement: listen,
-    transaction: (work) => withRetries(() => engine.transaction((tx) => work(queryOn(tx)))),
+    // A statement cannot be cancelled here: it would have to be sent over the connection that it occupies.
+    transaction: (work, { signal } = {}) =>
+      withRetries(() =>
+        engine.transaction(async (tx) => {
+          const result = await work(queryOn(tx, signal));
+          signal?.throwIfAborted();
+          return result;
+        }),
+      ),
     withMigrationAdapter: (use) => use(new EmbeddedAdapter(engine)),
     async close() {
       if (!engine.closed) await engine.close();

@@ -1,11 +1,12 @@
-// A PostgreSQL server: a connection pool with prepared statements and timeouts.
+// A PostgreSQL server, and a standby if there is one: connection pools with prepared statements and timeouts.
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
+import { cancelStatement } from './cancel.ts';
 import type { Database, Query, Sql } from './database.ts';
 import type { Migratable, MigrationAdapter } from './migrate.ts';
-import { assertSession, withSessionOptions } from './session.ts';
+import { assertSession, readOnly, withSessionOptions } from './session.ts';
 import { NAMES_LIFETIME, statementNames, statements } from './statements.ts';
-import { inTransaction, withRetries } from './transaction.ts';
+import { inStatement, inTransaction, withRetries } from './transaction.ts';
 
 /** Timeouts in milliseconds. `connect` and `query` are the driver's: they end requests to a server that has stalled. */
 export type Timeouts = { connect: number; statement: number; lock: number; query: number };
@@ -13,19 +14,62 @@ export const DEFAULT_TIMEOUTS: Timeouts = { connect: 2_000, statement: 5_000, lo
 
 export type ServerOptions = {
   url: string;
+  /** A standby of the server, for `Database.standby`. */
+  readUrl?: string | undefined;
   poolSize?: number | undefined;
   timeouts?: Partial<Timeouts> | undefined;
+  /** Whether statements are prepared under names. PgBouncer before 1.21 cannot do that in transaction mode. */
+  namedStatements?: boolean | undefined;
 };
 
 /** Options of each connection: its session is checked on opening, and a connection with wrong settings is refused. */
 const session = (url: string) => ({ connectionString: withSessionOptions(url), onConnect: assertSession });
 
-/** Opens a database on a server. No connection is made before the first statement. */
-export function openPostgresql({ url, poolSize = 10, timeouts }: ServerOptions): Database & Migratable {
-  const { connect, statement, lock, query } = { ...DEFAULT_TIMEOUTS, ...timeouts };
+/** Opens a database on a server. No connection is made before the first statement, to the standby neither. */
+export function openPostgresql({
+  url,
+  readUrl,
+  poolSize = 10,
+  timeouts,
+  namedStatements = true,
+}: ServerOptions): Database & Migratable {
+  const limits = { ...DEFAULT_TIMEOUTS, ...timeouts };
+  const pool = openPool(url, poolSize, limits);
+  const standbyPool = readUrl === undefined ? null : openPool(readOnly(readUrl), poolSize, limits);
+  const nameOf = namedStatements ? statementNames() : () => undefined;
+  const { sent, listen } = statements();
+
+  const queryOn =
+    (client: Pick<pg.Pool, 'query'>, signal?: AbortSignal): Query =>
+    async ({ text, values }: Sql) => {
+      signal?.throwIfAborted();
+      sent(text);
+      const name = nameOf(text);
+      const { rows } = await client.query(name === undefined ? { text, values } : { name, text, values });
+      return rows;
+    };
+  const cancel = (client: pg.PoolClient) => cancelStatement(client, limits.connect);
+
+  return {
+    kind: 'postgresql',
+    sql: queryOn(pool),
+    standby: standbyPool && queryOn(standbyPool),
+    change: (statement) => withRetries(() => inStatement(pool, (client) => queryOn(client)(statement))),
+    onStatement: listen,
+    transaction: (work, { signal } = {}) =>
+      withRetries(() => inTransaction(pool, (client) => work(queryOn(client, signal)), { signal, cancel })),
+    withMigrationAdapter: (use) => withMigrationAdapter(url, use),
+    async close() {
+      await Promise.all([pool, standbyPool].map((each) => (each && !each.ended ? each.end() : null)));
+    },
+  };
+}
+
+/** A pool of connections to a server. No connection is made before the first statement. */
+function openPool(url: string, size: number, { connect, statement, lock, query }: Timeouts): pg.Pool {
   const pool = new pg.Pool({
     ...session(url),
-    max: poolSize,
+    max: size,
     connectionTimeoutMillis: connect,
     maxLifetimeSeconds: NAMES_LIFETIME,
     statement_timeout: statement,
@@ -34,30 +78,7 @@ export function openPostgresql({ url, poolSize = 10, timeouts }: ServerOptions):
   });
   // The pool replaces an idle connection that breaks. Without a listener, the event would end the process.
   pool.on('error', () => {});
-  const nameOf = statementNames();
-  const { sent, listen } = statements();
-
-  const queryOn =
-    (client: Pick<pg.Pool, 'query'>): Query =>
-    async (fragment: Sql) => {
-      const { text, values } = fragment;
-      sent(text);
-      const name = nameOf(text);
-      const { rows } = await client.query(name === undefined ? { text, values } : { name, text, values });
-      return rows;
-    };
-
-  return {
-    kind: 'postgresql',
-    sql: queryOn(pool),
-    change: (statement) => withRetries(() => queryOn(pool)(statement)),
-    onStatement: listen,
-    transaction: (work) => withRetries(() => inTransaction(pool, (client) => work(queryOn(client)))),
-    withMigrationAdapter: (use) => withMigrationAdapter(url, use),
-    async close() {
-      if (!pool.ended) await pool.end();
-    },
-  };
+  return pool;
 }
 
 /**

@@ -32,8 +32,17 @@ const OPTIONS = Object.entries(REQUESTED)
 
 /** Appends the startup options to the URL's own options: the last option with a name wins. */
 export function withSessionOptions(url: string): string {
-  const own = /[?&]options=([^&#]*)/.exec(url)?.[1];
-  return `${url}${url.includes('?') ? '&' : '?'}options=${own ? `${own}+` : ''}${OPTIONS}`;
+  return withOptions(url, OPTIONS);
+}
+
+/** The URL of sessions that do not write, also if it leads to a primary. */
+export function readOnly(url: string): string {
+  return withOptions(url, '-c+default_transaction_read_only=on');
+}
+
+function withOptions(url: string, options: string): string {
+  const own = /.*[?&]options=([^&#]*)/.exec(url)?.[1];
+  return `${url}${url.includes('?') ? '&' : '?'}options=${own ? `${own}+` : ''}${options}`;
 }
 
 /** SQLSTATE of a client that cannot establish its session; `errors.ts` treats it as a lost connection. */

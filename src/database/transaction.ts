@@ -1,7 +1,14 @@
 // Transactions on a connection pool, and their retries.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { isLockTimeout, isLostConnection, isRetryable } from './errors.ts';
+import {
+  isLockTimeout,
+  isLostConnection,
+  isRetryable,
+  isUnanswered,
+  isUndecided,
+  UnknownOutcome,
+} from './errors.ts';
 
 /** Maximum attempts of a transaction: conflicts that outlast them are caused by a hot spot, not by chance. */
 const ATTEMPTS = 5;
@@ -35,36 +42,111 @@ export async function awaitingLocks<Result>(work: () => Promise<Result>): Promis
   }
 }
 
+export type Cancellable = {
+  /** Aborts the transaction until COMMIT is sent; later it has no effect. */
+  signal?: AbortSignal | undefined;
+  /** Cancels what the client is running. */
+  cancel: (client: pg.PoolClient) => Promise<void>;
+};
+
 /**
- * Runs `work` in one READ COMMITTED transaction on a client of the pool. An error of `work` is rethrown after the rollback. A
- * client whose connection broke or timed out is not returned to the pool.
+ * Runs `work` in one READ COMMITTED transaction on a client of the pool. An error of `work` is rethrown after the rollback. If
+ * the signal aborts before COMMIT is sent, the running statement is cancelled, and its reason is thrown after the rollback.
+ * Throws `UnknownOutcome` if COMMIT was sent and no answer tells whether it succeeded: after any other error it did not.
  */
 export async function inTransaction<Result>(
   pool: pg.Pool,
   work: (client: pg.PoolClient) => Promise<Result>,
+  { signal, cancel }: Cancellable,
+): Promise<Result> {
+  signal?.throwIfAborted();
+  return onClient(pool, async (client, connection) => {
+    signal?.throwIfAborted();
+    let isAborted = false;
+    let cancelled: Promise<void> | undefined;
+    const cancelOnce = () => {
+      // The request may reach the server after this transaction, so no other may follow on the connection.
+      connection.isReusable = false;
+      cancelled ??= cancel(client);
+    };
+    const abort = () => {
+      isAborted = true;
+      cancelOnce();
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      await client.query('begin isolation level read committed');
+      const result = await work(client);
+      signal?.throwIfAborted();
+      if (connection.broken) throw connection.broken;
+      signal?.removeEventListener('abort', abort);
+      await commit(client);
+      return result;
+    } catch (error) {
+      // Do not send a rollback after a statement without an answer: it would wait just as long.
+      if (isLostConnection(error)) connection.markBroken(error as Error);
+      if (!connection.broken) await client.query('rollback').catch(connection.markBroken);
+      // Its locks must not stay until the server notices that the client has gone.
+      if (isUnanswered(error)) cancelOnce();
+      throw isAborted ? signal!.reason : error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      await cancelled;
+    }
+  });
+}
+
+async function commit(client: pg.PoolClient): Promise<void> {
+  const { command } = await client.query('commit').catch((error: unknown) => {
+    throw isUndecided(error) ? new UnknownOutcome(error) : error;
+  });
+  // PostgreSQL answers COMMIT with ROLLBACK, without an error, if an earlier statement failed.
+  if (command !== 'COMMIT')
+    throw new Error('The transaction was rolled back: a failed statement was ignored');
+}
+
+/**
+ * Runs one statement that is its own transaction. Throws `UnknownOutcome` if it was sent and no answer tells whether it
+ * succeeded.
+ */
+export async function inStatement<Result>(
+  pool: pg.Pool,
+  run: (client: pg.PoolClient) => Promise<Result>,
+): Promise<Result> {
+  return onClient(pool, async (client, connection) => {
+    try {
+      return await run(client);
+    } catch (error) {
+      if (!isLostConnection(error)) throw error;
+      connection.markBroken(error as Error);
+      throw isUndecided(error) ? new UnknownOutcome(error) : error;
+    }
+  });
+}
+
+/** What is known of a client in use: whether its connection broke, and whether another transaction may use it. */
+class Connection {
+  broken: Error | undefined;
+  isReusable = true;
+
+  readonly markBroken = (error: Error): void => {
+    this.broken ??= error;
+  };
+}
+
+/** Lends a client of the pool. A client whose connection broke or must not be reused is not returned to the pool. */
+async function onClient<Result>(
+  pool: pg.Pool,
+  use: (client: pg.PoolClient, connection: Connection) => Promise<Result>,
 ): Promise<Result> {
   const client = await pool.connect();
-  let broken: Error | undefined;
-  const markBroken = (error: Error) => {
-    broken = error;
-  };
+  const connection = new Connection();
   // Without a listener, losing the connection between two statements would end the process.
-  client.on('error', markBroken);
+  client.on('error', connection.markBroken);
   try {
-    await client.query('begin isolation level read committed');
-    const result = await work(client);
-    const { command } = await client.query('commit');
-    // PostgreSQL answers COMMIT with ROLLBACK, without an error, if an earlier statement failed.
-    if (command !== 'COMMIT')
-      throw new Error('The transaction was rolled back: a failed statement was ignored');
-    return result;
-  } catch (error) {
-    // Do not send a rollback after a statement without an answer: it would wait just as long.
-    if (isLostConnection(error)) broken ??= error as Error;
-    if (!broken) await client.query('rollback').catch(markBroken);
-    throw error;
+    return await use(client, connection);
   } finally {
-    client.release(broken);
-    client.off('error', markBroken);
+    client.release(connection.broken ?? !connection.isReusable);
+    client.off('error', connection.markBroken);
   }
 }

@@ -1,5 +1,11 @@
 // The directory as one caller sees it: which tenants are visible, who may read what, and who may change anything.
-import { type Database, Prisma, type Query, type Sql } from '../database/database.ts';
+import {
+  type Database,
+  Prisma,
+  type Query,
+  type Sql,
+  type TransactionOptions,
+} from '../database/database.ts';
 import { databaseError } from '../database/errors.ts';
 import { type Caller, isUserCaller, type UserCaller, type Visibility } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
@@ -23,6 +29,16 @@ export type Reader = {
 /** A directory opened for one caller and one request. Reads are cached until the caller changes something. */
 export type Directory = Reader & {
   readonly caller: Caller;
+  /** For each tenant that the request has read or changed, a position whose changes its answers hold. */
+  readonly positions: ReadonlyMap<TenantId, number>;
+  /** Notes that answers hold the changes up to this position of the tenant. */
+  reached(tenantId: TenantId, position: number): void;
+  /** Notes that a change of this position was stored, and clears the cache. */
+  committed(tenantId: TenantId, position: number): void;
+  /** Ends a change that has not begun to commit. Reads are not ended: requests share them. */
+  readonly signal: AbortSignal | undefined;
+  /** Whether a change was stored: what fails later is only the reading of its response. */
+  readonly hasCommitted: boolean;
   /** The cached value of `key`; calls `create` on first use and again after a change. */
   memo<Value>(key: object, create: () => Value): Value;
   /** Clears the cache after a change. */
@@ -44,8 +60,11 @@ export type Positioned = { position: number };
 /** The id of no tenant: what a statement reads for an id whose tenant is unknown or hidden. */
 export const NO_TENANT = '' as TenantId;
 
-export function openDirectory(db: Database, caller: Caller): Directory {
-  return new OpenDirectory(db, caller);
+/** `openDirectory` of one database. The signal ends a change that has not begun to commit. */
+export type DirectoryOpener = (caller: Caller, options?: TransactionOptions) => Directory;
+
+export function openDirectory(db: Database, caller: Caller, { signal }: TransactionOptions = {}): Directory {
+  return new OpenDirectory(db, caller, signal);
 }
 
 /** A reader of these tenants, for statements that several callers share. */
@@ -96,11 +115,15 @@ class DatabaseReader implements Reader {
 
 class OpenDirectory extends DatabaseReader implements Directory {
   readonly caller: Caller;
+  readonly positions = new Map<TenantId, number>();
+  readonly signal: AbortSignal | undefined;
+  hasCommitted = false;
   private cache = new Map<object, unknown>();
 
-  constructor(db: Database, caller: Caller) {
+  constructor(db: Database, caller: Caller, signal: AbortSignal | undefined) {
     super(db, visibilityOf(caller));
     this.caller = caller;
+    this.signal = signal;
   }
 
   memo<Value>(key: object, create: () => Value): Value {
@@ -115,15 +138,27 @@ class OpenDirectory extends DatabaseReader implements Directory {
     this.cache = new Map();
   }
 
+  reached(tenantId: TenantId, position: number): void {
+    this.positions.set(tenantId, Math.max(position, this.positions.get(tenantId) ?? 0));
+  }
+
+  committed(tenantId: TenantId, position: number): void {
+    this.hasCommitted = true;
+    this.reached(tenantId, position);
+    this.forget();
+  }
+
   async transact<Result extends object>(tenantId: TenantId, work: (tx: WriteContext) => Promise<Result>) {
     // An end user's own tenant is hidden from it.
     if (endUser(this)) throw refuse.notFound(tenantId);
     assertMayChange(this);
     try {
-      const changed = await this.db.transaction((query) =>
-        changeTenant({ query, tenantId, actor: actorOf(this.caller) }, work),
+      const changed = await this.db.transaction(
+        (query) => changeTenant({ query, tenantId, actor: actorOf(this.caller) }, work),
+        this,
       );
       if (!changed) throw refuse.notFound(tenantId);
+      this.committed(tenantId, changed.position);
       return changed;
     } catch (error) {
       return rethrow(error);

@@ -56,11 +56,15 @@ export function createListener(options: ListenerOptions): RequestListener {
     if (body === null) return;
     const log = logOf(request);
     const { authorization = null, accept = null } = request.headers;
-    const plain = { body: body.toString('utf8'), authorization, accept, log };
+    const disconnection = () => disconnectionOf(response);
+    const plain = { body: body.toString('utf8'), authorization, accept, log, disconnection };
     const fast = await options
       .plainGraphQL(plain)
       .catch((error: unknown) => unexpected(error, { log, path: GRAPHQL_PATH, accept }));
-    if (fast === null) return send(request, response, await router(toRequest(request, body, log.requestId)));
+    if (fast === null) {
+      const full = toRequest(request, body, log.requestId, disconnection());
+      return send(request, response, await router(full));
+    }
     const headers = commonHeaders(options, log, request.headers.origin);
     if (fast instanceof Response) await send(request, response, withHeaders(fast, headers));
     else await write(request, response, { status: 200, headers, page: null, ...fast });
@@ -142,7 +146,23 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   });
 }
 
-function toRequest({ headers, url }: IncomingMessage, body: Buffer, requestId: string): Request {
+/** A signal that aborts if the connection closes before the response is complete. */
+function disconnectionOf(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  const abort = () => {
+    if (!response.writableFinished) controller.abort();
+  };
+  if (response.destroyed) abort();
+  else response.once('close', abort);
+  return controller.signal;
+}
+
+function toRequest(
+  { headers, url }: IncomingMessage,
+  body: Buffer,
+  requestId: string,
+  signal: AbortSignal,
+): Request {
   const entries = Object.entries(headers).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, String(value)] as [string, string]],
   );
@@ -150,6 +170,7 @@ function toRequest({ headers, url }: IncomingMessage, body: Buffer, requestId: s
     method: 'POST',
     headers: [...entries.filter(([name]) => name !== REQUEST_ID_HEADER), [REQUEST_ID_HEADER, requestId]],
     body: new Uint8Array(body),
+    signal,
   });
 }
 

@@ -102,7 +102,9 @@ async function loadGroups(tx: WriteContext, groups: Rows['groups'][]): Promise<T
 
 async function loadMemberships(tx: WriteContext, memberships: Rows['memberships'][]): Promise<Tally> {
   const tally = { created: 0, updated: 0, unchanged: 0 };
-  for (const chunk of chunks(memberships)) {
+  // In the order of the primary key, whose pages are then filled one after the other.
+  const sorted = memberships.toSorted((a, b) => compare(a.groupId, b.groupId) || compare(a.userId, b.userId));
+  for (const chunk of chunks(sorted)) {
     const rows = await beginMemberships(
       tx,
       Prisma.sql`select input.*, ${tx.actor.id}::text as added_by
@@ -131,6 +133,8 @@ async function loadNestings(tx: WriteContext, nestings: Rows['nestings'][]): Pro
   }
   return tally;
 }
+
+const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b));
 
 /** Adds the counts of one statement to the tally, and returns it. */
 function count(tally: Tally, rows: number, created: number, updated: number): Tally {

@@ -29,8 +29,12 @@ export type ErrorDetails = {
   FORBIDDEN: Record<never, never>;
   /** The token is missing, invalid or expired. */
   UNAUTHENTICATED: Record<never, never>;
-  /** The database or the token keys are unavailable or too slow; a retry may succeed. */
-  UNAVAILABLE: Record<never, never>;
+  /**
+   * The database or the token keys are unavailable or too slow; a retry may succeed. A change was not stored, unless there is
+   * an outcome: `UNKNOWN` if the connection broke while the change was being committed, `COMMITTED` if only the response to it
+   * could not be read.
+   */
+  UNAVAILABLE: { outcome?: 'UNKNOWN' | 'COMMITTED' };
 };
 export type ErrorCode = keyof ErrorDetails;
 
@@ -54,6 +58,10 @@ export function isDirectoryError<Code extends ErrorCode>(
 ): error is DirectoryError<Code> {
   return error instanceof DirectoryError && (code === undefined || error.code === code);
 }
+
+/** Whether the error may be temporary, so that sending the request again is safe and may succeed. */
+export const isTemporary = (error: DirectoryError): boolean =>
+  isDirectoryError(error, 'UNAVAILABLE') && error.details.outcome === undefined;
 
 /** Why a token was refused, and unverified claims that help to diagnose it. Only logged. Never holds the token itself. */
 export type RefusedToken = {
@@ -105,6 +113,6 @@ export const refuse = {
   /** `token` says why the token that was sent is refused; it is only logged. */
   unauthenticated: (message: string, token?: RefusedToken) =>
     new DirectoryError('UNAUTHENTICATED', message, {}, token && { cause: token }),
-  unavailable: (message: string, cause?: unknown) =>
-    new DirectoryError('UNAVAILABLE', message, {}, { cause }),
+  unavailable: (message: string, cause?: unknown, details: ErrorDetails['UNAVAILABLE'] = {}) =>
+    new DirectoryError('UNAVAILABLE', message, details, { cause }),
 };

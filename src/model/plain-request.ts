@@ -7,6 +7,8 @@ export type PlainRequest = {
   authorization: string | null;
   accept: string | null;
   log: RequestLog;
+  /** A signal that aborts if the client goes away before it has the response. */
+  disconnection: () => AbortSignal;
 };
 
 /** A response with status 200. */

@@ -8,7 +8,7 @@ import { listMembers } from '../domain/queries/members.ts';
 import { isDirectoryError, refuse } from '../model/errors.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
-import { changeRefusals, readRefusals } from './errors.ts';
+import { changeRefusals, readRefusals, writeRefusals } from './errors.ts';
 import { BODIES } from './examples.ts';
 import { GroupMemberInfo, GroupMembersAdded, UserIds } from './group-schemas.ts';
 import { json, jsonBody, jsonRequest } from './json.ts';
@@ -81,7 +81,7 @@ export function adminMembers(api: OpenAPIHono<RestEnv>): void {
       description: 'Remove a member from a group. Removing a user who is not a member changes nothing.',
       tags,
       request: { params: memberPath },
-      responses: { 204: { description: 'Successful Response' }, ...readRefusals },
+      responses: { 204: { description: 'Successful Response' }, ...writeRefusals },
     }),
     async (c) => {
       const { group_id: groupId, user_id: userId } = c.req.valid('param');

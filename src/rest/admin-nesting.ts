@@ -5,7 +5,7 @@ import { requireGroup } from '../domain/queries/groups.ts';
 import { listNestedGroups, listParentGroups } from '../domain/queries/nesting.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
-import { changeRefusals, readRefusals } from './errors.ts';
+import { changeRefusals, readRefusals, writeRefusals } from './errors.ts';
 import { BODIES } from './examples.ts';
 import { GroupIds, NestedGroupInfo, NestedGroupsAdded } from './group-schemas.ts';
 import { json, jsonBody, jsonRequest } from './json.ts';
@@ -78,7 +78,7 @@ export function adminNesting(api: OpenAPIHono<RestEnv>): void {
       description: "Remove a child group from this group's nested groups.",
       tags,
       request: { params: nestedGroupPath },
-      responses: { 204: { description: 'Successful Response' }, ...readRefusals },
+      responses: { 204: { description: 'Successful Response' }, ...writeRefusals },
     }),
     async (c) => {
       const { group_id: groupId, child_group_id: childGroupId } = c.req.valid('param');

@@ -5,7 +5,8 @@ import type { RequestLog } from '../model/request-log.ts';
 
 export type RestEnv = {
   Bindings: { log: RequestLog };
-  Variables: { directory: Directory };
+  /** `signal` ends a change whose time is up or whose client has gone away; undefined for reads. */
+  Variables: { directory: Directory; signal: AbortSignal | undefined };
 };
 
 export type RestContext = Context<RestEnv>;

@@ -1,7 +1,7 @@
 // Maps error codes to REST responses: a status per code, and bodies in FastAPI's format.
 import { z } from '@hono/zod-openapi';
 import { bearerChallenge } from '../model/bearer-challenge.ts';
-import type { DirectoryError, ErrorCode, ErrorDetails } from '../model/errors.ts';
+import { type DirectoryError, type ErrorCode, type ErrorDetails, isTemporary } from '../model/errors.ts';
 import { json } from './json.ts';
 import { fieldValidationErrors, HTTPValidationError } from './validation-errors.ts';
 
@@ -20,7 +20,7 @@ export const STATUS = {
   UNAVAILABLE: 503,
 } as const satisfies Record<ErrorCode, number>;
 
-/** Codes whose body holds `message`, `code` and details. For other codes `detail` is the message. */
+/** Codes whose body holds `message`, `code` and details. For other codes, and null, `detail` is the message. */
 const STRUCTURED = {
   NAME_TAKEN: ({ names }) => ({ names }),
   GROUP_NOT_EMPTY: ({ counts: { members, children, nestedGroups } }) => ({
@@ -31,7 +31,8 @@ const STRUCTURED = {
   OTHER_TENANT: ({ id }) => ({ id }),
   VERSION_CONFLICT: ({ currentVersion }) => ({ current_version: currentVersion }),
   LIMIT_EXCEEDED: ({ limit }) => ({ limit }),
-} satisfies { [Code in ErrorCode]?: (details: ErrorDetails[Code]) => object };
+  UNAVAILABLE: ({ outcome }) => (outcome === undefined ? null : { outcome }),
+} satisfies { [Code in ErrorCode]?: (details: ErrorDetails[Code]) => object | null };
 
 /** The response to a refused request. */
 export function refusedResponse(error: DirectoryError): Response {
@@ -39,7 +40,7 @@ export function refusedResponse(error: DirectoryError): Response {
   const headers = new Headers();
   const challenge = bearerChallenge(error);
   if (challenge) headers.set('www-authenticate', challenge);
-  if (code === 'UNAVAILABLE') headers.set('retry-after', '1');
+  if (isTemporary(error)) headers.set('retry-after', '1');
   return Response.json({ detail: detailOf(code, message, details) }, { status: STATUS[code], headers });
 }
 
@@ -47,8 +48,11 @@ function detailOf(code: ErrorCode, message: string, details: object): unknown {
   if (code === 'VALIDATION_FAILED') {
     return fieldValidationErrors((details as ErrorDetails['VALIDATION_FAILED']).fields);
   }
-  const more = STRUCTURED[code as keyof typeof STRUCTURED] as ((details: object) => object) | undefined;
-  return more ? { message, code, ...more(details) } : message;
+  const structured = STRUCTURED[code as keyof typeof STRUCTURED] as
+    | ((details: object) => object | null)
+    | undefined;
+  const more = structured?.(details);
+  return more ? { message, code, ...more } : message;
 }
 
 const HTTPError = z
@@ -91,6 +95,14 @@ const HTTPLimit = z
   .object({ detail: conflict('LIMIT_EXCEEDED', { limit: z.int() }) })
   .openapi('HTTPLimit', { description: 'A limit of the directory is exceeded.' });
 
+const HTTPOutcome = z
+  .object({ detail: conflict('UNAVAILABLE', { outcome: z.enum(['UNKNOWN', 'COMMITTED']) }) })
+  .openapi('HTTPOutcome', {
+    description:
+      '`UNKNOWN`: the connection to the database broke while the change was being stored, so it may be stored or not. ' +
+      '`COMMITTED`: it is stored, and only the response to it could not be read.',
+  });
+
 /** Error responses of every operation. */
 const ALWAYS = {
   401: json('The token is missing, invalid or expired.', HTTPError),
@@ -110,9 +122,17 @@ export const includeRefusals = {
   ...readRefusals,
   400: json('A list is too long to be included.', HTTPLimit),
 };
+/** Error responses of a change without a body. */
+export const writeRefusals = {
+  ...readRefusals,
+  503: json(
+    'The directory is busy or unavailable; try again. Nothing was changed, unless there is an `outcome`.',
+    z.union([HTTPError, HTTPOutcome]),
+  ),
+};
 /** Error responses of a deletion. */
 export const deleteRefusals = {
-  ...readRefusals,
+  ...writeRefusals,
   409: json(
     'Conflict with the current state: the group is not empty, a name is taken, or the version has changed.',
     HTTPConflict,
@@ -120,7 +140,7 @@ export const deleteRefusals = {
 };
 /** Error responses of a change with a body. */
 export const changeRefusals = {
-  ...readRefusals,
+  ...writeRefusals,
   400: json(
     'The body is not JSON, or a limit of the directory is exceeded.',
     z.union([HTTPError, HTTPLimit]),

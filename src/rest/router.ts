@@ -1,13 +1,15 @@
 // The REST API: authenticates, validates, runs the operation for the caller and responds in the reference's format.
+import type { MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { timeout } from 'hono/timeout';
-import type { Directory } from '../domain/directory.ts';
-import type { Authenticate, Caller } from '../model/caller.ts';
-import { isDirectoryError, refuse } from '../model/errors.ts';
+import type { Directory, DirectoryOpener } from '../domain/directory.ts';
+import type { Authenticate } from '../model/caller.ts';
+import { Deadline } from '../model/deadline.ts';
+import { type DirectoryError, isDirectoryError, isTemporary, refuse } from '../model/errors.ts';
 import type { RequestLog } from '../model/request-log.ts';
 import { addOperations, createApi } from './api.ts';
-import type { RestContext } from './context.ts';
+import type { RestContext, RestEnv } from './context.ts';
 import { addDocs, pageTag } from './docs.ts';
 import { refusedResponse } from './errors.ts';
 import { notModified } from './etags.ts';
@@ -15,7 +17,7 @@ import { printOpenApi } from './openapi.ts';
 
 export type RestOptions = {
   authenticate: Authenticate;
-  openDirectory: (caller: Caller) => Directory;
+  openDirectory: DirectoryOpener;
   limits: { operationMs: number };
   /** Token for the reference page; null outside development. */
   developmentToken: string | null;
@@ -40,15 +42,12 @@ export function createRestHandler(options: RestOptions): RestHandler {
         c.json({ detail: 'Method Not Allowed' }, 405, { Allow: methods.join(', ') }),
     }),
   );
-  api.use(
-    '/api/v1/*',
-    timeout(limits.operationMs, () => timedOut(limits.operationMs)),
-  );
+  api.use('/api/v1/*', deadlines(limits.operationMs));
   api.use('/api/v1/*', notModified);
   api.use('/api/v1/*', async (c, next) => {
     const caller = await authenticate(c.req.header('authorization') ?? null);
     c.env.log.noteCaller(caller);
-    c.set('directory', openDirectory(caller));
+    c.set('directory', openDirectory(caller, { signal: c.get('signal') }));
     await next();
     // Responses depend on the caller and hold personal data. A client may still store one itself, for `If-None-Match`.
     c.header('cache-control', 'no-store');
@@ -73,8 +72,32 @@ function openApiDocument() {
   return { text, etag: pageTag(text) };
 }
 
-const timedOut = (milliseconds: number) =>
-  new HTTPException(503, { message: `The operation took longer than ${milliseconds} ms` });
+/**
+ * Ends an operation in time. A read is answered at once, and its statements are not cancelled: other requests share them. A
+ * change is rolled back, and its end awaited, so that no change that was answered as failed is stored.
+ */
+function deadlines(milliseconds: number): MiddlewareHandler<RestEnv> {
+  const message = `The operation took longer than ${milliseconds} ms`;
+  const endRead = timeout(milliseconds, () => new HTTPException(503, { message }));
+  return async (c, next) => {
+    if (c.req.method === 'GET' || c.req.method === 'HEAD') return endRead(c, next);
+    const deadline = new Deadline(c.req.raw.signal);
+    c.set('signal', deadline.signal);
+    return deadline.within(milliseconds, () => refuse.unavailable(message), next);
+  };
+}
+
+/** Whether the request has stored a change. A request that is refused before has no directory. */
+const hasCommitted = ({ var: { directory } }: RestContext) =>
+  (directory as Directory | undefined)?.hasCommitted ?? false;
+
+/** Says of a read that failed that the change before it is stored. */
+function committed(error: DirectoryError): DirectoryError {
+  if (!isTemporary(error)) return error;
+  return refuse.unavailable('The change is stored, but the response to it could not be read', error, {
+    outcome: 'COMMITTED',
+  });
+}
 
 /** Maps refusals to their status. Any other error is answered with a bare 500 and logged in full. */
 function answerError(error: Error, c: RestContext): Response {
@@ -86,6 +109,6 @@ function answerError(error: Error, c: RestContext): Response {
     return c.json({ detail: error.message }, error.status);
   }
   c.env.log.noteError(error);
-  if (isDirectoryError(error)) return refusedResponse(error);
+  if (isDirectoryError(error)) return refusedResponse(hasCommitted(c) ? committed(error) : error);
   return c.json({ detail: 'Internal Server Error' }, 500);
 }

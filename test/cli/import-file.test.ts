@@ -344,10 +344,18 @@ describe('a second import', () => {
       { name: 'B', parent: a },
       { name: 'New', description: 'First', type: 'DISTRIBUTION', attributes: { n: 1 }, version: 2 },
     ]);
-    const [event] = await run(
-      `select data from group_events where group_id = '${a}' and event_type = 'group.updated'`,
-    );
-    expect(event!.data).toEqual({ name: 'New', description: 'First', parentGroupId: null });
+    const [event] = await run(`select data from changes where group_id = '${a}' and type = 'group.updated'`);
+    const fields = {
+      description: 'First',
+      type: 'DISTRIBUTION',
+      parentGroupId: null,
+      customAttributes: { n: 1 },
+    };
+    expect(event!.data).toEqual({
+      changed: ['name'],
+      before: { name: 'A', ...fields },
+      after: { name: 'New', ...fields },
+    });
     expect(await checkDirectory(db, tenantId)).toEqual([]);
   });
 

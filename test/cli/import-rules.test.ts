@@ -79,7 +79,7 @@ const changed = (tables: Tables, section: string, index: number, columns: object
   [section]: tables[section]!.map((row, at) => (at === index ? { ...row, ...columns } : row)),
 });
 
-/** Everything that the tables hold of a tenant, events and versions included. */
+/** Everything that the tables hold of a tenant, its log and its ids included. */
 async function contents(tenantId: string) {
   const of = (table: string, column = 'tenant_id') =>
     run(
@@ -94,11 +94,13 @@ async function contents(tenantId: string) {
       'nestings',
       'membership_history',
       'nesting_history',
-      'group_events',
+      'tenant_logs',
+      'changes',
+      'ids',
     ].map((table) => of(table)),
   ]);
 }
-const EMPTY = Array.from({ length: 8 }, () => []);
+const EMPTY = Array.from({ length: 10 }, () => []);
 
 const none = { created: 0, updated: 0, unchanged: 0 };
 
@@ -177,27 +179,53 @@ test('a new tenant is stored as the file says', async () => {
       `select parent_group_id, child_group_id, created_by from nestings where tenant_id = '${tenantId}'`,
     ),
   ).toEqual([{ parent_group_id: a, child_group_id: b, created_by: 'import' }]);
-  const event = (event_type: string, group_id: string, data: object) => ({
-    event_type,
-    group_id,
+  const change = (type: string, columns: object) => ({
+    position: 1,
+    type,
+    group_id: null,
     actor_id: 'import',
     actor_type: 'service',
-    data,
+    user_ids: null,
+    group_ids: null,
+    data: {},
+    ...columns,
   });
+  const created = (group_id: string, fields: object) => {
+    const after = {
+      name: '',
+      description: null,
+      type: 'SECURITY',
+      parentGroupId: null,
+      customAttributes: null,
+    };
+    return change('group.created', { group_id, data: { after: { ...after, ...fields } } });
+  };
+  // The file is one change of the tenant: users first, then groups, which the edges need.
   expect(
-    await run(`select event_type, group_id, actor_id, actor_type, data from group_events
-      where tenant_id = '${tenantId}' order by event_type, group_id`),
+    await run(`select position::int as position, type, group_id, actor_id, actor_type, user_ids, group_ids, data from changes
+      where tenant_id = '${tenantId}' order by ordinal`),
   ).toEqual([
-    event('group.created', a, { name: 'A', description: 'First', parentGroupId: null }),
-    event('group.created', b, { name: 'B', description: null, parentGroupId: a }),
-    event('group.created', c, { name: 'C', description: null, parentGroupId: null }),
-    event('group_membership.added', b, { userIds: [ann, bob] }),
-    event('group_nesting.added', a, { childGroupIds: [b] }),
+    change('users.upserted', { user_ids: [ann, bob] }),
+    created(a, { name: 'A', description: 'First', customAttributes: { level: 1 } }),
+    created(b, { name: 'B', type: 'DISTRIBUTION', parentGroupId: a }),
+    created(c, { name: 'C' }),
+    change('group_membership.added', { group_id: b, user_ids: [ann, bob] }),
+    change('group_nesting.added', { group_id: a, group_ids: [b] }),
   ]);
+  expect(
+    await run(`select distinct l.position::int as position, l.change_id = c.change_id as is_head, l.at = c.at and l.at = u.created_at
+        and l.at = g.created_at and l.at = m.added_at and l.at = n.created_at as is_one_time, u.since::int as users,
+        m.since::int as memberships, n.since::int as nestings
+      from tenant_logs l join changes c using (tenant_id) join users u using (tenant_id) join groups g using (tenant_id)
+        join memberships m using (tenant_id) join nestings n using (tenant_id) where tenant_id = '${tenantId}'`),
+  ).toEqual([{ position: 1, is_head: true, is_one_time: true, users: 1, memberships: 1, nestings: 1 }]);
+  expect(await run(`select id from ids where tenant_id = '${tenantId}' order by id`)).toEqual(
+    [a, b, c, ann, bob].map((id) => ({ id })),
+  );
   expect(await checkDirectory(db, tenantId)).toEqual([]);
 });
 
-test('the same file again changes nothing: no version, no time, no event', async () => {
+test('the same file again changes nothing: no version, no time, no position of the log', async () => {
   const { tables, tenantId } = world();
   await load(tables);
   const before = await contents(tenantId);
@@ -354,17 +382,41 @@ test.each(changes)('a changed file changes %s', async (_name, change, tallies, s
   expect(await checkDirectory(db, w.tenantId)).toEqual([]);
 });
 
-test('a changed group is told as an event', async () => {
-  const { tables, tenantId, b, c } = world();
+test('what changed is recorded, before and after it', async () => {
+  const { tables, tenantId, b, c, bob, word } = world();
   await load(tables);
-  await load(changed(tables, 'groups', 1, { name: 'Bee', parentGroupId: c }));
+  const renamed = changed(tables, 'groups', 1, { name: 'Bee', parentGroupId: c });
+  await load(changed(renamed, 'users', 1, { displayName: 'Bob' }));
+  const fields = { description: null, type: 'DISTRIBUTION', customAttributes: null };
+  const email = `bob@${word}.org`;
   expect(
-    await run(
-      `select group_id, actor_id, data from group_events where tenant_id = '${tenantId}' and event_type = 'group.updated'`,
-    ),
+    await run(`select type, actor_id, user_ids, group_id, data from changes
+      where tenant_id = '${tenantId}' and position = 2 order by ordinal`),
   ).toEqual([
-    { group_id: b, actor_id: 'import', data: { name: 'Bee', description: null, parentGroupId: c } },
+    {
+      type: 'users.upserted',
+      actor_id: 'import',
+      user_ids: [bob],
+      group_id: null,
+      data: {
+        users: [{ id: bob, before: { email, displayName: null }, after: { email, displayName: 'Bob' } }],
+      },
+    },
+    {
+      type: 'group.updated',
+      actor_id: 'import',
+      user_ids: null,
+      group_id: b,
+      data: {
+        changed: ['name', 'parentGroupId'],
+        before: { ...fields, name: 'B', parentGroupId: tables.groups![1]!.parentGroupId },
+        after: { ...fields, name: 'Bee', parentGroupId: c },
+      },
+    },
   ]);
+  expect(
+    await run(`select position::int as position from tenant_logs where tenant_id = '${tenantId}'`),
+  ).toEqual([{ position: 2 }]);
 });
 
 /** What spoils a file, and every fault that is then told. */
@@ -715,9 +767,12 @@ test('more rows than one statement takes are all stored, counted and told', asyn
     nestings: none,
   });
   expect(await countMembers(openAsAdmin(db, w.tenantId), w.a)).toBe(count);
-  const [told] = await run(`select sum(jsonb_array_length(data -> 'userIds'))::int as n from group_events
-    where tenant_id = '${w.tenantId}' and event_type = 'group_membership.added'`);
-  expect(told).toEqual({ n: count });
+  const told = await run(`select type, sum(cardinality(user_ids))::int as n from changes
+    where tenant_id = '${w.tenantId}' and user_ids is not null group by type order by type`);
+  expect(told).toEqual([
+    { type: 'group_membership.added', n: count },
+    { type: 'users.upserted', n: count },
+  ]);
   const again = await load(changed(large, 'users', 10_001, { displayName: 'New' }));
   expect(again.tenants[0]!.tallies!.users).toEqual({ created: 0, updated: 1, unchanged: count - 1 });
 });

@@ -1,6 +1,12 @@
 // Faults of the driver as the rest of the code sees them: what may be tried again, what is gone, and what is told to callers.
 import { expect, test } from 'vitest';
-import { databaseError, driverCode, isLostConnection, isRetryable } from '../../src/database/errors.ts';
+import {
+  databaseError,
+  driverCode,
+  isLostConnection,
+  isRetryable,
+  UnknownOutcome,
+} from '../../src/database/errors.ts';
 import { withRetries } from '../../src/database/transaction.ts';
 import { refuse } from '../../src/model/errors.ts';
 
@@ -166,6 +172,29 @@ test('a code is looked for eight levels deep, and in circles no longer', () => {
   const circle: { cause?: unknown } = {};
   circle.cause = circle;
   expect(driverCode(circle)).toBeNull();
+});
+
+test('an outcome that is unknown is told, and its connection is not used again', () => {
+  for (const cause of [new Error('Query read timeout'), coded('XX000')]) {
+    const error = new UnknownOutcome(cause);
+    expect([isRetryable(error), isLostConnection(error)]).toEqual([false, true]);
+    expect(databaseError(error)).toMatchObject({
+      ...UNAVAILABLE,
+      message: expect.stringMatching(/may be stored or not/),
+      details: { outcome: 'UNKNOWN' },
+      cause: error,
+    });
+  }
+});
+
+test.each([
+  ['that timed out', new DOMException('late', 'TimeoutError'), true],
+  ['that was aborted', new DOMException('gone', 'AbortError'), true],
+  ['that is another fault', new DOMException('odd', 'DataCloneError'), false],
+])('the reason of a signal %s', (_case, reason, isTemporary) => {
+  const told = databaseError(reason);
+  if (isTemporary) expect(told).toMatchObject({ ...UNAVAILABLE, cause: reason });
+  else expect(told).toBe(reason);
 });
 
 test('refusals and what is no fault of the database pass as they are', () => {

@@ -119,7 +119,9 @@ test('a database that only reads is unavailable for changes and not ready, and i
   await expect(directory.transact(tenantId, ({ query }) => query(write))).rejects.toMatchObject(refused);
   await set('default_transaction_read_only = off');
   // The failed change dropped its connection; the next one opens another.
-  expect(await directory.transact(tenantId, ({ query }) => query(write))).toEqual([]);
+  const written = await directory.transact(tenantId, async ({ query }) => ({ rows: await query(write) }));
+  // Nothing was recorded, so the log has no new position.
+  expect(written).toEqual({ rows: [], position: 0 });
   await assertReady(reading);
   await reading.close();
   await close();
@@ -272,6 +274,17 @@ describe('a connection', () => {
       select name, (generic_plans + custom_plans)::int as runs from pg_prepared_statements
       where statement = 'select $1::int as prepared'`);
     expect(prepared).toEqual([{ name: expect.stringMatching(/^c_.{16}$/), runs: 3 }]);
+    await close();
+  });
+
+  test('keeps none prepared, if statements have no names', async () => {
+    const { url, close } = await openTestDatabase();
+    const db = openPostgresql({ url, poolSize: 1, namedStatements: false });
+    const statement = (n: number) => Prisma.sql`select ${n}::int as unnamed`;
+    for (const n of [1, 2]) expect(await db.sql(statement(n))).toEqual([{ unnamed: n }]);
+    expect(await db.transaction((sql) => sql(statement(3)))).toEqual([{ unnamed: 3 }]);
+    expect(await db.sql(Prisma.sql`select name from pg_prepared_statements`)).toEqual([]);
+    await db.close();
     await close();
   });
 

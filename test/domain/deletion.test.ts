@@ -1,10 +1,11 @@
 // Deletion: what each strategy refuses, takes, moves and leaves, down to every version, edge and event.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
+import { openDatabase } from '../../src/database/open.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
-import { listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
+import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
 import type { DeleteStrategy } from '../../src/model/groups.ts';
 import type { TenantId } from '../../src/model/ids.ts';
@@ -29,11 +30,12 @@ import {
   holdGraph,
   invalid,
   markDeleted,
-  nestingVersionOf,
   notFound,
+  positionOf,
   refusal,
 } from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+import { PATIENT } from '../support/timeouts.ts';
 
 let database: TestDatabase;
 let db: Database;
@@ -49,6 +51,16 @@ const deletionsOf = (tenantId: TenantId) =>
     select distinct deletion_id as "deletionId" from groups where tenant_id = ${tenantId} and deleted_at is not null
     union select deletion_id from membership_history where tenant_id = ${tenantId}
     union select deletion_id from nesting_history where tenant_id = ${tenantId}`);
+/** What was written down, with the ids of an event sorted: one event of a kind and a group is one whatever their order. */
+const writtenDown = async (tenantId: TenantId) =>
+  (await eventsOf(db, tenantId)).map(({ data, ...event }) => ({
+    ...event,
+    data: {
+      ...data,
+      ...('userIds' in data && { userIds: (data.userIds as string[]).toSorted() }),
+      ...('groupIds' in data && { groupIds: (data.groupIds as string[]).toSorted() }),
+    },
+  }));
 const untouched = { parent: null, version: 3, touched: false, deleted: false, members: 0 };
 
 describe('BLOCK', () => {
@@ -83,6 +95,7 @@ describe('BLOCK', () => {
       expect([await groupsOf(db, tenantId), await edgesOf(db, tenantId)]).toEqual(before);
       expect(await endedOf(db, tenantId)).toEqual([]);
       expect(await eventsOf(db, tenantId)).toEqual([]);
+      expect(await positionOf(db, tenantId)).toBe(0);
     },
   );
 
@@ -99,6 +112,7 @@ describe('BLOCK', () => {
       parentGroupId: ids.Root,
       movedGroups: [],
       removedMembershipCount: 0,
+      position: 2,
     });
     // The version is that of what the row says; a deletion changes none of it.
     expect(await groupsOf(db, tenantId)).toEqual({
@@ -111,16 +125,23 @@ describe('BLOCK', () => {
     expect(await endedOf(db, tenantId)).toEqual([
       'Root > Group by usr_maker until usr_administrator GROUP_DELETED deletion',
     ]);
-    expect(await nestingVersionOf(db, tenantId)).toBe(1);
     const deletionId = expect.stringMatching(/^del_[A-Za-z0-9]{16}$/);
-    expect(await eventsOf(db, tenantId)).toEqual(
-      ['Gone', 'Group'].map((group) => ({
-        type: 'group.deleted',
-        group,
+    const deleted = (group: string) => ({
+      type: 'group.deleted',
+      group,
+      actor: ADMIN,
+      data: { strategy: 'BLOCK', deletionId, userIds: [], groupIds: [] },
+    });
+    expect(await eventsOf(db, tenantId)).toEqual([
+      deleted('Gone'),
+      deleted('Group'),
+      {
+        type: 'group_nesting.removed',
+        group: 'Root',
         actor: ADMIN,
-        data: { strategy: 'BLOCK', deletionId, removedMembershipCount: 0 },
-      })),
-    );
+        data: { groupIds: [ids.Group], cause: 'GROUP_DELETED' },
+      },
+    ]);
     expect(await deletionsOf(tenantId)).toHaveLength(2);
     expect(await findGroup(directory, ids.Group)).toBeNull();
   });
@@ -157,11 +178,9 @@ describe('ORPHAN', () => {
     expect(outcome).toEqual({
       deletedGroupIds: [ids.Middle],
       parentGroupId: ids.Root,
-      movedGroups: moved.map((group) => {
-        const { membersVersion: _version, ...row } = group!;
-        return row;
-      }),
+      movedGroups: moved,
       removedMembershipCount: 2,
+      position: 1,
     });
     expect(moved.map((group) => [group!.parentGroupId, group!.version, group!.memberCount])).toEqual([
       [ids.Root, 4, 0],
@@ -215,36 +234,27 @@ describe('ORPHAN', () => {
         after: { parentGroupId: ids.Root },
       },
     });
-    const sorted = (data: Record<string, unknown>) => (data.childGroupIds as string[]).toSorted();
-    const written = await eventsOf(db, tenantId);
-    for (const { type, data } of written)
-      if (type === 'group_nesting.added') data.childGroupIds = sorted(data);
-    expect(written).toHaveLength(6);
-    expect(written).toEqual(
-      expect.arrayContaining([
-        {
-          type: 'group.deleted',
-          group: 'Middle',
-          actor: ADMIN,
-          data: { strategy: 'ORPHAN', deletionId, removedMembershipCount: 2 },
-        },
-        movedUp('a'),
-        movedUp('b'),
-        movedUp('B2'),
-        {
-          type: 'group_nesting.added',
-          group: 'Above',
-          actor: ADMIN,
-          data: { childGroupIds: [ids.Leaf2], through: ids.Middle },
-        },
-        {
-          type: 'group_nesting.added',
-          group: 'Root',
-          actor: ADMIN,
-          data: { childGroupIds: [ids.Leaf1, ids.Leaf2], through: ids.Middle },
-        },
-      ]),
-    );
+    const nesting = (type: string, group: string, data: object) => ({
+      type: `group_nesting.${type}`,
+      group,
+      actor: ADMIN,
+      data,
+    });
+    expect(await writtenDown(tenantId)).toEqual([
+      {
+        type: 'group.deleted',
+        group: 'Middle',
+        actor: ADMIN,
+        data: { strategy: 'ORPHAN', deletionId, userIds: [u0, u1], groupIds: [ids.Leaf1, ids.Leaf2] },
+      },
+      movedUp('B2'),
+      movedUp('a'),
+      movedUp('b'),
+      nesting('added', 'Above', { groupIds: [ids.Leaf2], through: ids.Middle }),
+      nesting('added', 'Root', { groupIds: [ids.Leaf1, ids.Leaf2], through: ids.Middle }),
+      nesting('removed', 'Above', { groupIds: [ids.Middle], cause: 'GROUP_DELETED' }),
+      nesting('removed', 'Root', { groupIds: [ids.Middle], cause: 'GROUP_DELETED' }),
+    ]);
     expect(await deletionsOf(tenantId)).toEqual([{ deletionId }]);
     // Only those lost it who were direct members of the deleted group.
     expect(await effective(ids.Root)).toEqual([u2, u3]);
@@ -269,17 +279,43 @@ describe('ORPHAN', () => {
       Child: { ...untouched, version: 4, touched: true },
       Gone: { ...untouched, parent: 'Group', deleted: true },
     });
-    expect(await nestingVersionOf(db, tenantId)).toBe(0);
+    expect((await eventsOf(db, tenantId)).map(({ type, group }) => [type, group])).toEqual([
+      ['group.deleted', 'Gone'],
+      ['group.deleted', 'Group'],
+      ['group.updated', 'Child'],
+    ]);
   });
 
-  test('tells caches of nestings that it makes, and again of those that it ends', async () => {
-    const { tenantId, directory, ids } = await createWorld(db, {
-      Above: { nests: ['Group'] },
-      Group: { nests: ['Below'] },
-      Below: {},
-    });
-    await deleteGroup(directory, { id: ids.Group, strategy: 'ORPHAN' });
-    expect(await nestingVersionOf(db, tenantId)).toBe(2);
+  test('tells caches of every process of the nestings that it makes, and of those that it ends', async () => {
+    const { tenantId, directory, users, ids } = await createWorld(
+      db,
+      {
+        Above: { nests: ['Group'], members: [0] },
+        Group: { nests: ['Below'], members: [1] },
+        Below: { nests: ['Lower'], members: [2] },
+        Lower: { members: [3] },
+      },
+      4,
+    );
+    const other = await openDatabase({ url: database.url, dataDir: '', timeouts: PATIENT });
+    const [u0, u1, u2, u3] = users;
+    const read = async (process: Database) => {
+      const page = await listEffectiveMembers(openAsAdmin(process, tenantId), ids.Above, {
+        page: { withTotal: true },
+      });
+      const count = await countEffectiveMembers(openAsAdmin(process, tenantId), ids.Above);
+      return [page!.rows.map(({ userId }) => userId), page!.total, count];
+    };
+    try {
+      for (const process of [db, other, db, other])
+        expect(await read(process)).toEqual([[u0, u1, u2, u3], 4, 4]);
+      await deleteGroup(directory, { id: ids.Group, strategy: 'ORPHAN' });
+      for (const process of [db, other]) expect(await read(process)).toEqual([[u0, u2, u3], 3, 3]);
+      await deleteGroup(directory, { id: ids.Below, strategy: 'CASCADE' });
+      for (const process of [db, other]) expect(await read(process)).toEqual([[u0], 1, 1]);
+    } finally {
+      await other.close();
+    }
   });
 
   test.each([
@@ -365,6 +401,7 @@ describe('CASCADE', () => {
       parentGroupId: ids.Root,
       movedGroups: [],
       removedMembershipCount: 6,
+      position: 3,
     });
     const taken = { deleted: true, members: 0 };
     expect(await groupsOf(db, tenantId)).toEqual({
@@ -392,26 +429,30 @@ describe('CASCADE', () => {
         .map((edge) => `${edge} by usr_maker until usr_administrator GROUP_DELETED deletion`)
         .sort(),
     );
-    expect(await nestingVersionOf(db, tenantId)).toBe(1);
     const deletions = await db.sql<{ name: string; deletionId: string }>(Prisma.sql`
       select name, deletion_id as "deletionId" from groups where tenant_id = ${tenantId} and deleted_at is not null`);
     const deletionOf = new Map(deletions.map(({ name, deletionId }) => [name, deletionId]));
     const deletionId = deletionOf.get('Top');
     expect(['Mid1', 'Mid2', 'Low'].map((name) => deletionOf.get(name))).toEqual(Array(3).fill(deletionId));
     expect(new Set(deletionOf.values()).size).toBe(3);
-    expect((await eventsOf(db, tenantId)).slice(earlier)).toEqual(
-      [
-        ['Low', 3],
-        ['Mid1', 0],
-        ['Mid2', 1],
-        ['Top', 2],
-      ].map(([group, removedMembershipCount]) => ({
-        type: 'group.deleted',
-        group,
+    const deleted = (group: string, userIds: unknown[], groupIds: string[]) => ({
+      type: 'group.deleted',
+      group,
+      actor: ADMIN,
+      data: { strategy: 'CASCADE', deletionId, userIds, groupIds },
+    });
+    expect((await writtenDown(tenantId)).slice(earlier)).toEqual([
+      deleted('Low', [u0, u1, u2], []),
+      deleted('Mid1', [], []),
+      deleted('Mid2', [u2], [ids.Mid1]),
+      deleted('Top', [u0, u1], [ids.Nested]),
+      {
+        type: 'group_nesting.removed',
+        group: 'Aunt',
         actor: ADMIN,
-        data: { strategy: 'CASCADE', deletionId, removedMembershipCount },
-      })),
-    );
+        data: { groupIds: [ids.Low], cause: 'GROUP_DELETED' },
+      },
+    ]);
   });
 });
 
@@ -504,6 +545,7 @@ describe('every strategy', () => {
     expect((await eventsOf(db, tenantId)).map((event) => [event.type, event.actor])).toEqual([
       ['group.deleted', actor],
       ['group_nesting.added', actor],
+      ['group_nesting.removed', actor],
     ]);
     const subject = actor.split(' ')[1];
     expect((await endedOf(db, tenantId)).every((edge) => edge.includes(` until ${subject} `))).toBe(true);
@@ -524,6 +566,7 @@ describe('every strategy', () => {
 
 describe('a deletion that waits for another change', () => {
   const insertMember = (tenantId: TenantId, groupId: string, userId: string) => [
+    holdGraph(tenantId),
     Prisma.sql`update groups set member_count = member_count + 1 where id = ${groupId}`,
     Prisma.sql`insert into memberships (tenant_id, group_id, user_id, added_by)
       values (${tenantId}, ${groupId}, ${userId}, 'usr_other')`,

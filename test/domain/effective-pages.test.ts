@@ -1,7 +1,7 @@
 // Pages of effective members against plain data: every boundary, both ways, whichever way they are read; and by how many
 // statements.
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Database, Prisma } from '../../src/database/database.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Database } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { removeGroupMembers } from '../../src/domain/commands/change-members.ts';
@@ -18,10 +18,11 @@ import {
 import { countEffectiveGroups } from '../../src/domain/queries/user-groups.ts';
 import { visibleGroupIds } from '../../src/domain/queries/visible-groups.ts';
 import type { Caller } from '../../src/model/caller.ts';
-import { newId, type PartnerId } from '../../src/model/ids.ts';
+import { newId, type PartnerId, type TenantId } from '../../src/model/ids.ts';
 import type { MembershipType } from '../../src/model/members.ts';
 import type { PageArgs } from '../../src/model/page.ts';
 import { createTenant, openAsAdmin, plainUser, tenantAdmin } from '../support/directories.ts';
+import { appendChanges } from '../support/logs.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { randomFrom } from '../support/random.ts';
 import {
@@ -331,7 +332,8 @@ test('a ladder of 32 levels, with two groups on each that nest both below, is cl
 /** What a statement is for. */
 function kindOf(statement: string): string {
   const kinds: [string, string][] = [
-    ['was_open', 'changes'],
+    ['left join lateral (\n      select c.position', 'log'],
+    ['was_member', 'carried'],
     ['string_agg(id', 'nestings'],
     ['select distinct m.user_id', 'merged'],
     ['select o, id from reach', 'walked'],
@@ -375,6 +377,8 @@ async function tenantWith({
   const elsewhere = groupOf();
   const stored = new StoredDirectory(tenantId, users, [root, ...below, elsewhere]);
   await stored.store(database.db);
+  // The log begins with a change: an empty one is not read on.
+  await appendChanges(database.db, tenantId);
   const db = freshMemory();
   const admin = openAsAdmin(db, tenantId);
   /** User ids of a page, and what its statements were for. */
@@ -404,19 +408,18 @@ async function tenantWith({
   };
 }
 
-/** Events of a tenant that may be caught up with at once, and milliseconds for which something is kept in memory. */
-const MAX_EVENTS = 2_000;
-const MAX_CACHE_AGE_MS = 3_600_000;
+/** Rows of a tenant's log that are followed at once. */
+const MAX_ROWS = 5_000;
 
 describe('a page is read', () => {
   test('by one statement where nothing has changed, by two where nothing is known', async () => {
     const { page } = await tenantWith({ users: 5, size: 3, members: [0, 2, 4] });
     expect(await page({ first: 2 })).toEqual(['nestings', 'merged']);
-    expect(await page({ first: 2 })).toEqual(['changes']);
+    expect(await page({ first: 2 })).toEqual(['log']);
     expect(await page({ first: 2, after: cursorOf('usr_') })).toEqual(['merged']);
     expect(await page({ last: 2 })).toEqual(['merged']);
-    expect(await page({ last: 2 })).toEqual(['changes']);
-    expect(await page({ first: 2 })).toEqual(['changes']);
+    expect(await page({ last: 2 })).toEqual(['log']);
+    expect(await page({ first: 2 })).toEqual(['log']);
     expect(await page({ first: 1, offset: 1 })).toEqual(['gathered']);
     expect(await page({ first: 2, membershipType: 'DIRECT' })).toEqual(['gathered']);
     expect(await page({ first: 2, search: 'one' })).toEqual(['gathered']);
@@ -431,12 +434,12 @@ describe('a page is read', () => {
     const ids = users.map(({ id }) => id);
     await users100();
     await addGroupMembers(admin, { groupId: leaf, userIds: [ids[3]!] });
-    expect(await users100()).toEqual({ ids: [ids[0], ids[1], ids[3]], statements: ['changes', 'merged'] });
-    expect((await users100()).statements).toEqual(['changes']);
+    expect(await users100()).toEqual({ ids: [ids[0], ids[1], ids[3]], statements: ['log', 'merged'] });
+    expect((await users100()).statements).toEqual(['log']);
     await removeGroupMembers(admin, { groupId: leaf, userIds: [ids[0]!] });
-    expect(await users100()).toEqual({ ids: [ids[1], ids[3]], statements: ['changes', 'merged'] });
+    expect(await users100()).toEqual({ ids: [ids[1], ids[3]], statements: ['log', 'merged'] });
     await addGroupMembers(admin, { groupId: elsewhere, userIds: [ids[2]!] });
-    expect(await users100()).toEqual({ ids: [ids[1], ids[3]], statements: ['changes'] });
+    expect(await users100()).toEqual({ ids: [ids[1], ids[3]], statements: ['log'] });
   });
 
   test('again after nestings changed, with what the group reaches by then', async () => {
@@ -449,50 +452,71 @@ describe('a page is read', () => {
     await users100();
     await addGroupMembers(admin, { groupId: elsewhere, userIds: [ids[2]!] });
     await addNestedGroups(admin, { groupId: root, childGroupIds: [elsewhere] });
-    const again = ['changes', 'merged', 'nestings', 'merged'];
+    const again = ['log', 'nestings', 'merged'];
     expect(await users100()).toEqual({ ids: [ids[0], ids[2]], statements: again });
-    expect((await users100()).statements).toEqual(['changes']);
+    expect((await users100()).statements).toEqual(['log']);
     // What it reaches is known for any page of it, and for its count.
     expect(await firstUsers(90)).toEqual({ ids: [ids[0], ids[2]], statements: ['merged'] });
     expect(await countEffectiveMembers(openAsAdmin(db, tenantId), root)).toBe(2);
     await removeNestedGroup(admin, { groupId: root, childGroupId: another! });
     expect(await users100()).toEqual({ ids: [ids[0], ids[2]], statements: again });
-    expect((await users100()).statements).toEqual(['changes']);
+    expect((await users100()).statements).toEqual(['log']);
   });
 
-  test('again after nestings changed elsewhere, with all that is known of the group', async () => {
-    const { admin, db, tenantId, users100, firstUsers, root, leaf, elsewhere } = await tenantWith({
+  test('as it was kept after nestings changed elsewhere, also above it', async () => {
+    const { admin, db, tenantId, users100, root, leaf, elsewhere } = await tenantWith({
       users: 3,
       size: 3,
       members: [0],
     });
     const count = () => traced(() => countEffectiveMembers(openAsAdmin(db, tenantId), root));
-    await users100();
+    const { ids } = await users100();
     await count();
-    await addNestedGroups(admin, { groupId: elsewhere, childGroupIds: [leaf] });
-    expect((await users100()).statements).toEqual(['changes', 'merged', 'nestings', 'merged']);
-    expect((await firstUsers(90)).statements).toEqual(['merged']);
-    expect(await count()).toEqual({ result: 1, statements: ['changes'] });
+    await addNestedGroups(admin, { groupId: elsewhere, childGroupIds: [leaf, root] });
+    expect(await users100()).toEqual({ ids, statements: ['log'] });
+    expect(await count()).toEqual({ result: 1, statements: ['log'] });
+    await removeNestedGroup(admin, { groupId: elsewhere, childGroupId: root });
+    expect(await users100()).toEqual({ ids, statements: ['log'] });
+    expect(await count()).toEqual({ result: 1, statements: ['log'] });
   });
 
-  test('again after a user of the tenant was renamed, and not after the rest was written again as it is', async () => {
-    const { admin, stored, tenantId, page, root } = await tenantWith({ users: 3, size: 2, members: [0, 2] });
-    await page({});
+  test('again after a user on it was renamed, and not after another was, or was written again as it is', async () => {
+    const { admin, stored, tenantId, page, root } = await tenantWith({
+      users: 4,
+      size: 2,
+      members: [0, 2, 3],
+    });
+    const [first, last] = [{ first: 2 }, { last: 1 }];
+    for (const cut of [first, last]) await page(cut);
     const as = (at: number, displayName: string | null) => [{ ...stored.users[at]!, displayName }];
-    await upsertUsers(admin, { tenantId, users: as(0, stored.users[0]!.displayName) });
-    expect(await page({})).toEqual(['changes']);
+    // Those are of the tenant, and one of them is even the row that tells of the next page.
+    for (const at of [0, 1, 3]) {
+      await upsertUsers(admin, {
+        tenantId,
+        users: as(at, at === 0 ? stored.users[0]!.displayName : 'Other'),
+      });
+      expect(await page(first)).toEqual(['log']);
+    }
     await upsertUsers(admin, { tenantId, users: as(2, 'Another') });
-    const right = expected(stored, root, {});
-    const renamed = { ...right.rows[1]!, displayName: 'Another' };
-    const rows = [right.rows[0]!, { ...renamed, user: { ...renamed.user, displayName: 'Another' } }];
-    expect(await page({}, { ...right, rows })).toEqual(['changes', 'merged']);
+    const named = (right: ReturnType<typeof expected>, displayName: string) => ({
+      ...right,
+      rows: right.rows.map((row) =>
+        row.userId === stored.users[0]!.id
+          ? row
+          : { ...row, displayName, user: { ...row.user, displayName } },
+      ),
+    });
+    expect(await page(first, named(expected(stored, root, first), 'Another'))).toEqual(['log', 'merged']);
+    // The page of the third user shows what was written before, once.
+    expect(await page(last, named(expected(stored, root, last), 'Other'))).toEqual(['log', 'merged']);
+    expect(await page(last, named(expected(stored, root, last), 'Other'))).toEqual(['log']);
   });
 
   test('again after a user who was a member was removed', async () => {
     const { admin, tenantId, users, users100 } = await tenantWith({ users: 3, size: 2, members: [0, 1] });
     await users100();
     await removeUsers(admin, { tenantId, userIds: [users[0]!.id] });
-    expect(await users100()).toEqual({ ids: [users[1]!.id], statements: ['changes', 'merged'] });
+    expect(await users100()).toEqual({ ids: [users[1]!.id], statements: ['log', 'merged'] });
   });
 
   test('as empty after the group was deleted', async () => {
@@ -504,26 +528,16 @@ describe('a page is read', () => {
 
   test('as it was kept, however much happens elsewhere, if it is asked for in between', async () => {
     const { page, tenantId, elsewhere } = await tenantWith({ users: 3, size: 3, members: [0, 1, 2] });
-    const happen = (events: number) =>
-      database.db.sql(Prisma.sql`
-        insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
-        select 'group.updated', ${tenantId}, ${elsewhere}, 'test', 'user', '{}' from generate_series(1, ${events}::int)`);
+    const happen = (changes: number) =>
+      appendChanges(database.db, tenantId, { changes, type: 'group_membership.added', groupId: elsewhere });
     await page({});
-    await happen(MAX_EVENTS);
-    expect(await page({})).toEqual(['changes']);
-    await happen(MAX_EVENTS);
-    expect(await page({})).toEqual(['changes']);
-    await happen(MAX_EVENTS + 1);
-    expect(await page({})).toEqual(['changes', 'merged']);
-  });
-
-  test('anew when it was kept for longer than events are', async () => {
-    const { page } = await tenantWith({ users: 3, size: 3, members: [0, 1, 2] });
-    await at(0, () => page({}));
-    expect(await at(MAX_CACHE_AGE_MS - 5_000, () => page({}))).toEqual(['changes']);
-    // It stood once more a moment ago.
-    expect(await at(2 * MAX_CACHE_AGE_MS - 10_000, () => page({}))).toEqual(['changes']);
-    expect(await at(3 * MAX_CACHE_AGE_MS - 5_000, () => page({}))).toEqual(['nestings', 'merged']);
+    for (let times = 0; times < 2; times += 1) {
+      await happen(MAX_ROWS);
+      expect(await page({})).toEqual(['log']);
+    }
+    await happen(MAX_ROWS + 1);
+    expect(await page({})).toEqual(['log', 'nestings', 'merged']);
+    expect(await page({})).toEqual(['log']);
   });
 
   test('together with others that are known, each in its place', async () => {
@@ -543,7 +557,7 @@ describe('a page is read', () => {
     });
     expect(all.result).toEqual(pages.map(({ groupId, page }) => expected(stored, groupId, page)));
     // One for all that is known, and one for each way of cutting the others.
-    expect(all.statements).toEqual(['changes', 'merged', 'merged', 'merged', 'merged', 'merged']);
+    expect(all.statements).toEqual(['log', 'merged', 'merged', 'merged', 'merged', 'merged']);
   });
 
   test('or is an error where its statement fails, and is not tried another way', async () => {
@@ -591,18 +605,6 @@ describe('a page is read', () => {
   });
 });
 
-/** Does work as if so many milliseconds had passed since an arbitrary moment. */
-async function at<Result>(milliseconds: number, work: () => Promise<Result>): Promise<Result> {
-  const clock = vi.spyOn(performance, 'now').mockReturnValue(1e12 + milliseconds);
-  try {
-    // What the clock said is remembered for a millisecond.
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    return await work();
-  } finally {
-    clock.mockRestore();
-  }
-}
-
 describe('a large reach', () => {
   test('is walked from 100 groups on', async () => {
     const members = [0, 1, 2, 3];
@@ -610,7 +612,7 @@ describe('a large reach', () => {
     expect(await below.page({ first: 2 })).toEqual(['nestings', 'merged']);
     const from = await tenantWith({ users: 5, size: 100, members });
     expect(await from.page({ first: 2 })).toEqual(['nestings', 'walked']);
-    expect(await from.page({ first: 2 })).toEqual(['changes']);
+    expect(await from.page({ first: 2 })).toEqual(['log']);
     expect(await from.page({ last: 3 })).toEqual(['walked']);
   });
 
@@ -665,18 +667,22 @@ describe('a large reach', () => {
   });
 });
 
-/** A database whose nestings change below each statement that the page is read by, for so many of them. */
-function unsteady(tenantId: string, times: number) {
+/** A database in which a nesting below the group changes before each statement that a page is read by, for so many of them. */
+function unsteady(tenantId: TenantId, leaf: string, child: string, times: number) {
   const statements: string[] = [];
   const { db } = database;
-  const raise = Prisma.sql`update tenants set nesting_version = nesting_version + 1 where id = ${tenantId}`;
+  const directory = openAsAdmin(db, tenantId);
+  let isNested = false;
+  const toggle = async () => {
+    if (isNested) await removeNestedGroup(directory, { groupId: leaf, childGroupId: child });
+    else await addNestedGroups(directory, { groupId: leaf, childGroupIds: [child] });
+    isNested = !isNested;
+  };
   const changing: Database = {
     ...db,
     async sql(statement) {
       const kind = kindOf(statement.text);
-      if (kind === 'merged' && statements.filter((before) => before === kind).length < times) {
-        await db.sql(raise);
-      }
+      if (kind === 'merged' && statements.filter((before) => before === kind).length < times) await toggle();
       statements.push(kind);
       return db.sql(statement);
     },
@@ -691,15 +697,21 @@ test.each([
 ])(
   'nestings that change under %i readings of a page: it is read %i times',
   async (times, readings, gathered) => {
-    const { tenantId, stored, root, leaf } = await tenantWith({ users: 3, size: 2, members: [0, 2] });
-    const { changing, statements } = unsteady(tenantId, times);
+    const { tenantId, stored, root, leaf, elsewhere } = await tenantWith({
+      users: 3,
+      size: 2,
+      members: [0, 2],
+    });
+    const { changing, statements } = unsteady(tenantId, leaf, elsewhere, times);
     const directory = openAsAdmin(changing, tenantId);
     const page = { first: 1 };
     expect(await Promise.all([read(directory, root, page), read(directory, leaf, page)])).toEqual([
       expected(stored, root, page),
       expected(stored, leaf, page),
     ]);
-    const each = Array.from({ length: readings }, () => ['nestings', 'merged']).flat();
+    const each = Array.from({ length: readings }, (_, at) =>
+      at < times ? ['nestings', 'merged', 'log'] : ['nestings', 'merged'],
+    ).flat();
     expect(statements).toEqual(gathered ? [...each, 'gathered'] : each);
   },
 );

@@ -29,6 +29,7 @@ import {
   invalid,
   markDeleted,
   notFound,
+  positionOf,
   refusal,
   unknownUsers,
 } from '../support/group-worlds.ts';
@@ -68,7 +69,7 @@ describe('a new group', () => {
     const { tenantId, directory, users, ids } = await createWorld(db, { Parent: {} }, 3);
     const [u0, u1] = users;
     const customAttributes = { b: [1, null, { c: true }], a: 'x' };
-    const { group } = await createGroup(directory, {
+    const { group, position } = await createGroup(directory, {
       tenantId,
       name: '  New Ä/\\  ',
       description: ' Its Description ',
@@ -111,14 +112,13 @@ describe('a new group', () => {
       [`  New Ä/\\  : ${u0} by usr_administrator`, `  New Ä/\\  : ${u1} by usr_administrator`].sort(),
     );
     expect(await eventsOf(db, tenantId)).toEqual([
-      { type: 'group.created', group: '  New Ä/\\  ', actor: ADMIN, data: fields },
+      { type: 'group.created', group: '  New Ä/\\  ', actor: ADMIN, data: { after: fields } },
       { type: 'group_membership.added', group: '  New Ä/\\  ', actor: ADMIN, data: { userIds: [u1, u0] } },
     ]);
-    expect(await findGroup(openAsAdmin(db, tenantId), group.id)).toEqual({
-      ...group,
-      memberCount: 2,
-      membersVersion: '1.0',
-    });
+    // The group and its members are one change.
+    expect(position).toBe(1);
+    expect(await positionOf(db, tenantId)).toBe(1);
+    expect(await findGroup(openAsAdmin(db, tenantId), group.id)).toEqual({ ...group, memberCount: 2 });
     // The parent is as it was: what is filed below it is not a change of it.
     expect((await groupsOf(db, tenantId)).Parent).toMatchObject({ version: 3, touched: false });
   });
@@ -147,7 +147,7 @@ describe('a new group', () => {
       custom_attributes: null,
     });
     expect(await eventsOf(db, tenantId)).toEqual([
-      { type: 'group.created', group: 'New', actor: ADMIN, data: fields },
+      { type: 'group.created', group: 'New', actor: ADMIN, data: { after: fields } },
     ]);
   });
 
@@ -160,6 +160,7 @@ describe('a new group', () => {
     );
     expect(await groupsOf(db, tenantId)).toEqual({});
     expect(await eventsOf(db, tenantId)).toEqual([]);
+    expect(await positionOf(db, tenantId)).toBe(0);
   });
 
   test('may have a thousand first members, and no more', async () => {
@@ -508,9 +509,10 @@ describe('an update', () => {
     async (_case, change, changed, searchable) => {
       const { tenantId, directory, ids, before, id } = await createFull();
       const fields = change(ids);
-      const { group, previousParentId } = await updateGroup(directory, { id, ...fields });
-      const { membersVersion: _version, ...row } = before;
-      expect(group).toEqual({ ...row, ...fields, version: 4, updatedAt: expect.any(Date) });
+      const { group, previousParentId, position } = await updateGroup(directory, { id, ...fields });
+      expect(position).toBe(1);
+      expect(await positionOf(db, tenantId)).toBe(1);
+      expect(group).toEqual({ ...before, ...fields, version: 4, updatedAt: expect.any(Date) });
       expect(group.updatedAt.getTime()).toBeGreaterThan(before.updatedAt!.getTime());
       expect(previousParentId).toBe(changed.includes('parentGroupId') ? ids.A : null);
       expect(await findGroup(directory, id)).toEqual({ ...before, ...group });
@@ -558,13 +560,14 @@ describe('an update', () => {
     ],
     ['to another type, which is fixed', () => ({ type: 'SECURITY' })],
     ['to all that it is, at its version', ({ A }) => ({ ...FULL, parentGroupId: A, expectedVersion: 3 })],
-  ])('%s leaves version and time, and writes nothing down', async (_case, change) => {
+  ])('%s leaves version, time and position, and writes nothing down', async (_case, change) => {
     const { tenantId, directory, ids, before, id } = await createFull();
-    const { membersVersion: _version, ...row } = before;
     expect(await updateGroup(directory, { id, ...change(ids) })).toEqual({
-      group: row,
+      group: before,
       previousParentId: null,
+      position: 0,
     });
+    expect(await positionOf(db, tenantId)).toBe(0);
     expect(await findGroup(directory, id)).toEqual(before);
     expect((await groupsOf(db, tenantId)).Group).toMatchObject({ version: 3, touched: false });
     expect(await eventsOf(db, tenantId)).toEqual([]);

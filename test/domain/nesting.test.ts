@@ -76,15 +76,18 @@ const edgesOf = async (tenantId: TenantId) =>
 
 const eventsOf = (tenantId: TenantId) =>
   db.sql(Prisma.sql`
-    select event_type as type, group_id as "groupId", actor_type || ' ' || actor_id as actor, data from group_events
-    where tenant_id = ${tenantId} order by transaction_id`);
+    select position::int as position, type, group_id as "groupId", actor_type || ' ' || actor_id as actor, user_ids as "userIds",
+      group_ids as "groupIds", cause, data
+    from changes where tenant_id = ${tenantId} order by position, ordinal`);
+/** Of what `eventsOf` reads: what a nesting has not. */
+const NOTHING_ELSE = { userIds: null, cause: null, data: {} };
 
 const versionsOf = async (tenantId: TenantId) =>
   (
-    await db.sql<{ nesting: number; groups: number[] }>(Prisma.sql`
-      select nesting_version::int as nesting,
+    await db.sql<{ position: number; groups: number[] }>(Prisma.sql`
+      select position::int as position,
         (select array_agg(distinct version) from groups where tenant_id = ${tenantId}) as groups
-      from tenants where id = ${tenantId}`)
+      from tenant_logs where tenant_id = ${tenantId}`)
   )[0]!;
 
 const otherTenant = (id: string) => ({
@@ -102,22 +105,28 @@ describe('nesting groups', () => {
   test('tells which are new and which were nested already, each once and as asked', async () => {
     const { tenantId, directory, ids } = await createWorld(['A', 'B', 'C', 'D', 'E'], ['A > C', 'A > B']);
     const { A, B, C, D, E } = ids;
-    const before = (await findGroup(directory, A))!;
-    const { membersVersion, ...group } = before;
-    expect(await nest(directory, A, E, C, D, E, B)).toEqual({ group, added: [E, D], unchanged: [C, B] });
+    const group = (await findGroup(directory, A))!;
+    expect(await nest(directory, A, E, C, D, E, B)).toEqual({
+      group,
+      added: [E, D],
+      unchanged: [C, B],
+      position: 1,
+    });
     expect(await edgesOf(tenantId)).toEqual([
       'A > B by usr_first',
       'A > C by usr_first',
       'A > D by usr_administrator',
       'A > E by usr_administrator',
     ]);
-    expect(await versionsOf(tenantId)).toEqual({ nesting: 1, groups: [1] });
+    expect(await versionsOf(tenantId)).toEqual({ position: 1, groups: [1] });
     expect(await eventsOf(tenantId)).toEqual([
       {
+        ...NOTHING_ELSE,
+        position: 1,
         type: 'group_nesting.added',
         groupId: A,
         actor: 'user usr_administrator',
-        data: { childGroupIds: [E, D] },
+        groupIds: [E, D],
       },
     ]);
     expect(await countNestedGroups(directory, A)).toBe(4);
@@ -126,10 +135,15 @@ describe('nesting groups', () => {
   test('that are nested, or none, changes nothing', async () => {
     const { tenantId, directory, ids } = await createWorld(['A', 'B', 'C'], ['A > C', 'A > B']);
     const { A, B, C } = ids;
-    expect(await nest(directory, A, C, B)).toMatchObject({ added: [], unchanged: [C, B] });
-    expect(await nest(directory, A)).toMatchObject({ group: { id: A }, added: [], unchanged: [] });
+    expect(await nest(directory, A, C, B)).toMatchObject({ added: [], unchanged: [C, B], position: 0 });
+    expect(await nest(directory, A)).toMatchObject({
+      group: { id: A },
+      added: [],
+      unchanged: [],
+      position: 0,
+    });
     expect(await edgesOf(tenantId)).toEqual(['A > B by usr_first', 'A > C by usr_first']);
-    expect(await versionsOf(tenantId)).toEqual({ nesting: 0, groups: [1] });
+    expect(await versionsOf(tenantId)).toEqual({ position: 0, groups: [1] });
     expect(await eventsOf(tenantId)).toEqual([]);
   });
 
@@ -139,16 +153,21 @@ describe('nesting groups', () => {
     await unnest(openDirectory(db, platform(true)), ids.A, ids.B);
     expect(await eventsOf(tenantId)).toEqual([
       {
+        ...NOTHING_ELSE,
+        position: 1,
         type: 'group_nesting.added',
         groupId: ids.A,
         actor: 'service client',
-        data: { childGroupIds: [ids.B] },
+        groupIds: [ids.B],
       },
       {
+        ...NOTHING_ELSE,
+        position: 2,
         type: 'group_nesting.removed',
         groupId: ids.A,
         actor: 'service sync',
-        data: { childGroupIds: [ids.B], cause: 'REMOVED' },
+        groupIds: [ids.B],
+        cause: 'REMOVED',
       },
     ]);
   });
@@ -197,7 +216,7 @@ describe('a cycle is refused with its shortest path', () => {
       details: { path: path.map((name) => ({ id: id(name), name })) },
     });
     expect(await edgesOf(tenantId)).toEqual(before);
-    expect(await versionsOf(tenantId)).toEqual({ nesting: 0, groups: [1] });
+    expect(await versionsOf(tenantId)).toEqual({ position: 0, groups: [1] });
     expect(await eventsOf(tenantId)).toEqual([]);
   });
 
@@ -266,32 +285,38 @@ describe('taking out', () => {
     const { A, B } = ids;
     const [stored] = await db.sql<{ at: Date }>(Prisma.sql`
       select created_at as at from nestings where parent_group_id = ${A} and child_group_id = ${B}`);
-    const { membersVersion, ...group } = (await findGroup(directory, A))!;
+    const group = (await findGroup(directory, A))!;
     const childGroup = await findGroup(directory, B);
-    expect(await unnest(directory, A, B)).toEqual({ group, childGroup });
+    expect(await unnest(directory, A, B)).toEqual({ group, childGroup, position: 1 });
     expect(await edgesOf(tenantId)).toEqual([
       'A > C by usr_first',
       'B > C by usr_first',
       'D > B by usr_first',
     ]);
-    expect(await versionsOf(tenantId)).toEqual({ nesting: 1, groups: [1] });
+    expect(await versionsOf(tenantId)).toEqual({ position: 1, groups: [1] });
     expect(await eventsOf(tenantId)).toEqual([
       {
+        ...NOTHING_ELSE,
+        position: 1,
         type: 'group_nesting.removed',
         groupId: A,
         actor: 'user usr_administrator',
-        data: { childGroupIds: [B], cause: 'REMOVED' },
+        groupIds: [B],
+        cause: 'REMOVED',
       },
     ]);
     const history = await db.sql<{ endedAt: Date }>(Prisma.sql`
-      select tenant_id as "tenantId", parent_group_id as parent, child_group_id as child, created_at as "createdAt",
-        created_by as "createdBy", ended_at as "endedAt", ended_by as "endedBy", cause, deletion_id as "deletionId"
+      select tenant_id as "tenantId", parent_group_id as parent, child_group_id as child, since::int as since,
+        until::int as until, created_at as "createdAt", created_by as "createdBy", ended_at as "endedAt",
+        ended_by as "endedBy", cause, deletion_id as "deletionId"
       from nesting_history where tenant_id = ${tenantId}`);
     expect(history).toEqual([
       {
         tenantId,
         parent: A,
         child: B,
+        since: 0,
+        until: 1,
         createdAt: stored!.at,
         createdBy: 'usr_first',
         endedAt: expect.any(Date),
@@ -320,7 +345,7 @@ describe('taking out', () => {
     await unnest(directory, ids.A, ids.B);
     expect(await refusal(unnest(directory, ids.A, ids.B))).toMatchObject({ code: 'NOT_FOUND' });
     expect(await edgesOf(tenantId)).toEqual(before.slice(1));
-    expect(await versionsOf(tenantId)).toEqual({ nesting: 1, groups: [1] });
+    expect(await versionsOf(tenantId)).toEqual({ position: 1, groups: [1] });
     expect(await eventsOf(tenantId)).toHaveLength(1);
   });
 });

@@ -42,9 +42,9 @@ let leaf: GroupId;
 
 type Sortable = { id: string; name: string; createdAt: number; parentId: string | null };
 
-/** Users in pairs: each pair has one email, and the first and last four were added at one moment each. */
+/** Users in pairs: each pair has one email. The last four were added by one change, and the first four by a later one. */
 const emailOf = (at: number) => `${'dacb'[at >> 1]}@example.org`;
-const addedAt = (at: number) => (at < 4 ? '2026-03-01T00:00:00.250Z' : '2026-01-01T00:00:00Z');
+const additions = { first: 0, later: 0 };
 
 /**
  * Eight users and eleven groups of one tenant. Groups of one name are filed under different ones; all but the hub are
@@ -73,7 +73,12 @@ beforeAll(async () => {
   for (const groupId of between) await addNestedGroups(directory, { groupId, childGroupIds: [leaf] });
   const member = [userIds[0]!];
   for (const groupId of [...between, leaf]) await addGroupMembers(directory, { groupId, userIds: member });
-  await addGroupMembers(directory, { groupId: hub, userIds });
+  const addToHub = async (some: UserId[]) =>
+    (await addGroupMembers(directory, { groupId: hub, userIds: some })).position;
+  additions.first = await addToHub(userIds.slice(4));
+  additions.later = await addToHub(userIds.slice(0, 4));
+  // A time tells changes of one millisecond not apart; positions do.
+  await db.sql(Prisma.sql`update memberships set added_at = '2026-01-01T00:00:00Z' where group_id = ${hub}`);
   // Inherited alone: two who are in the leaf.
   const inherited = [newId('user'), newId('user')].toSorted();
   await db.sql(Prisma.sql`
@@ -83,8 +88,6 @@ beforeAll(async () => {
   for (const [at, id] of userIds.entries()) {
     await db.sql(Prisma.sql`
       update users set email = ${emailOf(at)}, search_key = ${emailOf(at)} where id = ${id}`);
-    await db.sql(Prisma.sql`
-      update memberships set added_at = ${addedAt(at)}::timestamptz where group_id = ${hub} and user_id = ${id}`);
   }
   await db.sql(Prisma.sql`
     update groups set created_at = timestamptz '2026-01-01 00:00:00.007Z' + (length(name) % 3) * interval '1 day'
@@ -136,14 +139,17 @@ const by = <Row extends { id: string }>(
     .map(({ id }) => id);
 const byName = (rows: Sortable[], descending = false) => by(rows, ({ name }) => name, descending);
 const without = (...ids: string[]) => groups.filter(({ id }) => !ids.includes(id));
-const direct = () => userIds.slice(0, 8).map((id, at) => ({ id, email: emailOf(at), addedAt: addedAt(at) }));
+const direct = () =>
+  userIds
+    .slice(0, 8)
+    .map((id, at) => ({ id, email: emailOf(at), since: at < 4 ? additions.later : additions.first }));
 
 const sorted = (orderBy: Parameters<typeof listGroups>[1]['orderBy']): Pick<List, 'read' | 'count'> => ({
   read: (directory, page) => listGroups(directory, { orderBy, page }),
   count: (directory) => countGroups(directory, {}),
 });
 const members = (orderBy: Parameters<typeof listMembers>[2]['orderBy']): Pick<List, 'read' | 'count'> => ({
-  read: (directory, page) => listMembers(directory, { id: hub }, { orderBy, page }),
+  read: (directory, page) => listMembers(directory, hub, { orderBy, page }),
   count: (directory) => countMembers(directory, hub),
 });
 const effective = (args: {
@@ -200,14 +206,14 @@ const LISTS: Record<string, List> = {
   },
   'members by addition': {
     ...members({ field: 'ADDED_AT', direction: 'ASC' }),
-    expected: () => by(direct(), (row) => row.addedAt),
+    expected: () => by(direct(), (row) => row.since),
   },
   'members by addition, descending': {
     ...members({ field: 'ADDED_AT', direction: 'DESC' }),
-    expected: () => by(direct(), (row) => row.addedAt, true),
+    expected: () => by(direct(), (row) => row.since, true),
   },
   'members that a search finds': {
-    read: (directory, page) => listMembers(directory, { id: hub }, { search: 'EXAMPLE.ORG', page }),
+    read: (directory, page) => listMembers(directory, hub, { search: 'EXAMPLE.ORG', page }),
     count: (directory) => countMembers(directory, hub, { search: 'EXAMPLE.ORG' }),
     expected: () => userIds.slice(0, 8),
   },
@@ -344,6 +350,30 @@ describe.each(LISTED)('$name', ({ list }) => {
     );
   });
 
+  test('have their total on every page that asks for it, also on one without rows', async () => {
+    const total = list.expected().length;
+    const { cursors } = (await ask(list, { first: 100 }))!;
+    for (const page of [
+      { first: 2 },
+      { last: 2 },
+      { first: 0 },
+      { first: 1, skipPageInfo: true },
+      { first: 1, after: cursors[0]! },
+      { first: 5, after: cursors.at(-1)! },
+      { last: 5, before: cursors[0]! },
+      { ...numberedPage(1, 2) },
+      { ...numberedPage(total + 1, 2) },
+    ]) {
+      const [plain, totalled] = await Promise.all([ask(list, page), ask(list, { ...page, withTotal: true })]);
+      expect(totalled!.total, JSON.stringify(page)).toBe(total);
+      expect(plain!.total, JSON.stringify(page)).toBeUndefined();
+      expect({ ...shown(totalled), cursors: totalled!.cursors }).toEqual({
+        ...shown(plain),
+        cursors: plain!.cursors,
+      });
+    }
+  });
+
   test('give the same rows by number, and without what is said of the pages around', async () => {
     const expected = list.expected();
     const total = expected.length;
@@ -388,7 +418,7 @@ describe('a cursor', () => {
     expect(await read('members by email')).toEqual(['email', 'a@example.org', userIds[2]]);
     expect(await read('members by addition, descending')).toEqual([
       'added',
-      '2026-03-01T00:00:00.250Z',
+      String(additions.later),
       userIds[3],
     ]);
     expect(await read('users')).toEqual(['user', userIds.toSorted()[0]]);
@@ -437,12 +467,20 @@ describe('a cursor', () => {
     ['with no time', 'groups by creation', cursor('created', 'yesterday', id)],
     ['with a time that PostgreSQL does not read', 'groups by creation', cursor('created', '2026', id)],
     ['with a time that is not as it is given', 'groups by creation', cursor('created', 'Jan 1, 2026', id)],
-    ['with a day that there is not', 'members by addition', cursor('added', '2026-02-30T00:00:00.000Z', id)],
+    ['with a day that there is not', 'groups by creation', cursor('created', '2026-02-30T00:00:00.000Z', id)],
     [
       'with a time beyond PostgreSQL',
-      'members by addition',
-      cursor('added', '+275760-01-01T00:00:00.000Z', id),
+      'groups by creation',
+      cursor('created', '+275760-01-01T00:00:00.000Z', id),
     ],
+    ['with a time for a position', 'members by addition', cursor('added', TIME, id)],
+    ['with no position', 'members by addition', cursor('added', '', id)],
+    ['with a position below the first', 'members by addition', cursor('added', '-1', id)],
+    ['with a position that is not as it is given', 'members by addition', cursor('added', '01', id)],
+    ['with a broken position', 'members by addition', cursor('added', '1.5', id)],
+    ['with a position in other digits', 'members by addition', cursor('added', '1e3', id)],
+    ['with a position that is a number', 'members by addition', cursor('added', 1, id)],
+    ['with a position beyond PostgreSQL', 'members by addition', cursor('added', '9'.repeat(19), id)],
     ['padded', 'groups by name', `${cursor('name', 'a', id)}=`],
     ['with characters that base64 passes over', 'groups by name', ` ${cursor('name', 'a', id)}\n`],
     ['with something behind it', 'groups by name', `${cursor('name', 'a', id)}A`],
@@ -475,6 +513,18 @@ describe('a cursor', () => {
     }
   });
 
+  test('may hold any position of a log', async () => {
+    const list = LISTS['members by addition']!;
+    const far = cursor('added', '9'.repeat(15), '');
+    const all = list.expected();
+    expect(idsOf(await ask(list, { after: cursor('added', '0', id) }))).toEqual(all);
+    expect(idsOf(await ask(list, { after: far }))).toEqual([]);
+    expect(idsOf(await ask(list, { before: far }))).toEqual(all);
+    const between = cursor('added', String(additions.first), '\u{10FFFF}');
+    expect(idsOf(await ask(list, { after: between }))).toEqual(all.slice(4));
+    expect(idsOf(await ask(list, { before: between }))).toEqual(all.slice(0, 4));
+  });
+
   test('of a row that is gone is a place in the list all the same', async () => {
     const [before, after] = [cursor('name', 'rooz', id), cursor('name', 'root b', '')];
     const expected = LISTS['groups by name']!.expected();
@@ -486,7 +536,7 @@ describe('a cursor', () => {
 });
 
 describe('page arguments', () => {
-  const plain = { after: null, before: null, offset: 0, skipPageInfo: false };
+  const plain = { after: null, before: null, offset: 0, skipPageInfo: false, withTotal: false };
   test.each([
     [{}, { ...plain, size: 20, backward: false }],
     [
@@ -497,8 +547,8 @@ describe('page arguments', () => {
     [{ last: 100 }, { ...plain, size: 100, backward: true }],
     [{ before: 'b' }, { ...plain, size: 20, backward: false, before: 'b' }],
     [
-      { last: 2, first: null, after: 'a', before: 'b', offset: 3, skipPageInfo: true },
-      { size: 2, backward: true, after: 'a', before: 'b', offset: 3, skipPageInfo: true },
+      { last: 2, first: null, after: 'a', before: 'b', offset: 3, skipPageInfo: true, withTotal: true },
+      { size: 2, backward: true, after: 'a', before: 'b', offset: 3, skipPageInfo: true, withTotal: true },
     ],
     [numberedPage(1, 20), { ...plain, size: 20, backward: false }],
     [numberedPage(4, 7), { ...plain, size: 7, backward: false, offset: 21 }],
@@ -546,9 +596,9 @@ describe('lists', () => {
     const directory = admin();
     const { group } = await createGroup(directory, { tenantId, name: newId('group'), parentGroupId: leaf });
     const { id } = group;
-    for (const page of [{ first: 1 }, { last: 1 }, { offset: 20 }]) {
+    for (const page of [{ first: 1 }, { last: 1 }, { offset: 20 }, { withTotal: true }]) {
       const pages = await Promise.all([
-        listMembers(admin(), { id }, { page }),
+        listMembers(admin(), id, { page }),
         listEffectiveMembers(admin(), id, { page }),
         listEffectiveMembers(admin(), id, { membershipType: 'DIRECT', page }),
         listNestedGroups(admin(), id, { page }),
@@ -562,6 +612,7 @@ describe('lists', () => {
           hasNextPage: false,
           hasPreviousPage: page.offset !== undefined,
         });
+        expect(empty!.total).toBe(page.withTotal ? 0 : undefined);
       }
     }
     expect(
@@ -609,6 +660,6 @@ describe('lists', () => {
   test('hidden from a plain user are null, whole or by the page', async () => {
     expect(await listAllMembers(user(), hub)).toBeNull();
     expect(await listAllNestedGroups(user(), hub)).toBeNull();
-    expect(await listMembers(user(), { id: hub }, { page: {} })).toBeNull();
+    expect(await listMembers(user(), hub, { page: {} })).toBeNull();
   });
 });

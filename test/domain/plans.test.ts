@@ -2,15 +2,21 @@
 
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runBackfills } from '../../src/database/backfills.ts';
 import { Prisma } from '../../src/database/database.ts';
 import { dropSuffixes } from '../../src/database/name-keys.ts';
+import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { addNestedGroups } from '../../src/domain/commands/nest-groups.ts';
+import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
 import { assertNameFree } from '../../src/domain/commands/rules/placement.ts';
+import { openDirectory } from '../../src/domain/directory.ts';
+import type { WriteContext } from '../../src/domain/log/write-context.ts';
 import { countEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
-import { changeUnlocked, createTenant, openAsAdmin } from '../support/directories.ts';
+import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
+import { newId } from '../../src/model/ids.ts';
+import { createTenant, openAsAdmin, superAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 
 let database: TestDatabase;
@@ -46,27 +52,102 @@ test('groups are found by their ids, not by reading their tenant', async () => {
     insert into groups (id, tenant_id, name, name_key, search_key)
     select 'grp_plan' || n, case when n <= 1000 then 'tnt_small' || (n % 200 + 1) else ${tenantId} end,
       'Group ' || n, 'group ' || n, 'group ' || n from generate_series(1, 20000) n`);
-  await db.sql(Prisma.sql`analyze groups, tenants`);
-  const plan = await planOf(() => findGroup(openAsAdmin(db, tenantId), 'grp_plan5000'));
-  expect(plan).toContain('using groups_pkey on groups');
+  await db.sql(Prisma.sql`
+    insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
+    select case when n <= 1000 then 'tnt_small' || (n % 200 + 1) else ${tenantId} end, 'grp_plan' || n, 'grp_plan' || n + 200, ''
+    from generate_series(1, 19000) n where (n <= 800 or n > 1000) and n / 200 % 2 = 0`);
+  await db.sql(Prisma.sql`analyze groups, nestings, tenants`);
+  const [id, other, userId] = ['grp_plan5000', 'grp_plan5001', newId('user')];
+  const admin = () => openAsAdmin(db, tenantId);
+  const nest = () => addNestedGroups(admin(), { groupId: id, childGroupIds: [other] });
+  const byId: [string, () => Promise<unknown>][] = [
+    ['from', () => findGroup(admin(), id)],
+    ['member_count as count', () => countMembers(admin(), id)],
+    ['i(id)', () => addGroupMembers(admin(), { groupId: id, userIds: [userId] }).catch(() => {})],
+    ['select g.id from', nest],
+  ];
+  for (const [text, work] of byId) expect(await planOf(work, text)).toContain('using groups_pkey on groups');
+  const graph = await planOf(nest, 'with recursive');
+  const conditions = graph.split('\n').filter((line) => line.includes('Index Cond'));
+  expect(conditions).toHaveLength(5);
+  for (const condition of conditions)
+    expect(condition).toMatch(/tenant_id = .* AND \((child|parent)_group_id = /);
 });
 
-test('what has changed is found by its transactions, not by reading the log of its tenant', async () => {
+test('the tenant of an id is found by the id', async () => {
+  const { db } = database;
+  const { tenantId } = await createTenant(db);
+  await db.sql(Prisma.sql`
+    insert into ids (id, tenant_id) select 'usr_routed' || n, ${tenantId} from generate_series(1, 20000) n`);
+  await db.sql(Prisma.sql`analyze ids`);
+  const root = openDirectory(db, superAdmin);
+  const plan = await planOf(() => findGroup(root, 'grp_routed'), ' from ids');
+  expect(plan).toMatch(/(using|Bitmap Index Scan on) ids_pkey/);
+});
+
+test('what has changed is found by its positions, not by reading the log of its tenant', async () => {
   const { db } = database;
   const { tenantId } = await createTenant(db);
   const admin = openAsAdmin(db, tenantId);
   const { group } = await createGroup(admin, { tenantId, name: 'Group' });
   await db.sql(Prisma.sql`
-    insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
-    select 'group.updated', ${tenantId}, ${group.id}, 'test', 'user', '{}' from generate_series(1, 20000)`);
-  await db.sql(Prisma.sql`analyze group_events`);
+    insert into changes (tenant_id, position, ordinal, change_id, at, type, actor_id, actor_type, group_id, data)
+    select ${tenantId}, n, 0, gen_random_uuid(), now(), 'group.updated', 'test', 'user', ${group.id}, '{}'
+    from generate_series(2, 20000) n`);
+  await db.sql(Prisma.sql`
+    update tenant_logs l set position = c.position, change_id = c.change_id from changes c
+    where l.tenant_id = ${tenantId} and c.tenant_id = l.tenant_id and c.position = 20000`);
+  await db.sql(Prisma.sql`analyze changes`);
   await countEffectiveMembers(openAsAdmin(db, tenantId), group.id);
   const plan = await planOf(() => countEffectiveMembers(openAsAdmin(db, tenantId), group.id));
-  const scans = plan.split('\n').filter((line) => line.includes(' on group_events'));
-  expect(scans).toHaveLength(2);
-  for (const scan of scans) expect(scan).toContain('group_events_tenant_id_transaction_id_idx');
-  expect(plan).toMatch(/Index Cond: .*transaction_id >= .* AND \(transaction_id <= /);
-  expect(plan).toMatch(/Index Cond: .*transaction_id >= .* AND \(transaction_id < /);
+  const scans = plan.split('\n').filter((line) => line.includes(' on changes'));
+  expect(scans.length).toBeGreaterThan(0);
+  for (const scan of scans) expect(scan).toContain('using changes_pkey on changes');
+  expect(plan).toMatch(/Index Cond: \(\(tenant_id = \S+\) AND \("?position"? >/);
+});
+
+test('what a deletion ended is found by the deletion, not by reading the history of its tenant', async () => {
+  const { db } = database;
+  const { tenantId } = await createTenant(db, 1);
+  const admin = openAsAdmin(db, tenantId);
+  await db.sql(Prisma.sql`
+    insert into membership_history
+      (tenant_id, group_id, user_id, since, until, added_at, added_by, ended_at, ended_by, cause, deletion_id)
+    select ${tenantId}, 'grp_old' || n % 100, 'usr_old', n, n + 1, now(), '', now(), '', 'GROUP_DELETED', 'del_old' || n
+    from generate_series(1, 20000) n`);
+  await db.sql(Prisma.sql`
+    insert into nesting_history
+      (tenant_id, parent_group_id, child_group_id, since, until, created_at, created_by, ended_at, ended_by, cause, deletion_id)
+    select ${tenantId}, 'grp_old' || n % 100, 'grp_new', n, n + 1, now(), '', now(), '', 'GROUP_DELETED', 'del_old' || n
+    from generate_series(1, 20000) n`);
+  await db.sql(Prisma.sql`analyze membership_history, nesting_history`);
+  for (const [text, index] of [
+    ['insert into memberships', 'membership_history_deletion_idx'],
+    ['as "isReused"', 'membership_history_deletion_idx'],
+    ['as live', 'nesting_history_deletion_idx'],
+  ] as const) {
+    const { id } = (await createGroup(admin, { tenantId, name: 'Group' })).group;
+    await deleteGroup(admin, { id });
+    expect(await planOf(() => restoreGroup(admin, { id }), text)).toContain(index);
+    await deleteGroup(admin, { id });
+  }
+});
+
+test('members in the order of their addition are read from its index, as many as the page needs', async () => {
+  const { db } = database;
+  const { tenantId } = await createTenant(db);
+  const { group } = await createGroup(openAsAdmin(db, tenantId), { tenantId, name: 'Group' });
+  await db.sql(Prisma.sql`
+    insert into users (tenant_id, id, email, search_key)
+    select ${tenantId}, 'usr_added' || n, '', '' from generate_series(1, 20000) n`);
+  await db.sql(Prisma.sql`
+    insert into memberships (tenant_id, group_id, user_id, added_by, since)
+    select ${tenantId}, ${group.id}, 'usr_added' || n, '', n from generate_series(1, 20000) n`);
+  await db.sql(Prisma.sql`analyze users, memberships`);
+  const orderBy = { field: 'ADDED_AT', direction: 'DESC' } as const;
+  const page = () => listMembers(openAsAdmin(db, tenantId), group.id, { orderBy, page: { first: 2 } });
+  const plan = await planOf(page, 'from memberships');
+  expect(plan).toMatch(/Index (Only )?Scan Backward using memberships_group_id_since_idx on memberships/);
 });
 
 test('names of siblings are compared by a range of their unique index, not by reading all siblings', async () => {
@@ -83,7 +164,7 @@ test('names of siblings are compared by a range of their unique index, not by re
   await db.sql(Prisma.sql`analyze groups`);
   const place = { parentGroupId: null, name: 'Sibling 5' };
   const plans = [
-    await planOf(() => changeUnlocked(db, tenantId, (tx) => assertNameFree(tx, place)).catch(() => {})),
+    await planOf(() => assertNameFree({ query: db.sql, tenantId } as WriteContext, place).catch(() => {})),
     await planOf(() => dropSuffixes(db.sql, tenantId, [place])),
     await planOf(() => deleteGroup(admin, { id, strategy: 'ORPHAN' }), 'taken'),
   ];
@@ -92,23 +173,5 @@ test('names of siblings are compared by a range of their unique index, not by re
     const ranges = plan.match(/Index Cond: .*name_key >= .*name_key < /g)?.length;
     expect({ plan, scans: scans > 0, ranges }).toEqual({ plan, scans: true, ranges: scans });
     expect(plan).not.toContain('Seq Scan on groups');
-  }
-});
-
-test('a backfill reads a table once, page by page', async () => {
-  const { db } = database;
-  for (const table of ['group_events', 'membership_history']) {
-    await db.sql(Prisma.sql`insert into backfills (name) values ('undo_of_orphan')`);
-    await db.sql(Prisma.sql`
-      insert into membership_history (tenant_id, group_id, user_id, added_at, added_by, ended_at, ended_by, cause)
-      values ('', '', '', now(), '', now(), '', '')`);
-    await db.sql(Prisma.sql`
-      insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data) values ('', '', '', '', '', '{}')`);
-    const plan = await planOf(
-      () => runBackfills(db),
-      `${table === 'group_events' ? 'from' : 'update'} ${table}`,
-    );
-    expect(plan).toContain(`Tid Range Scan on ${table}`);
-    expect(plan).not.toMatch(/Seq Scan on (?!users)/);
   }
 });

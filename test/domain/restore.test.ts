@@ -2,6 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
+import { openDatabase } from '../../src/database/open.ts';
+import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { removeGroupMembers } from '../../src/domain/commands/change-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
@@ -12,11 +14,17 @@ import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
-import { hasEffectiveMember } from '../../src/domain/queries/effective-members.ts';
+import {
+  countEffectiveMembers,
+  hasEffectiveMember,
+  listEffectiveMembers,
+} from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
+import { listMembers } from '../../src/domain/queries/members.ts';
 import type { GroupId, TenantId } from '../../src/model/ids.ts';
 import {
   createTenant,
+  openAsAdmin,
   partnerAdmin,
   plainUser,
   platform,
@@ -36,11 +44,11 @@ import {
   holdGraph,
   invalid,
   markDeleted,
-  nestingVersionOf,
   notFound,
   refusal,
 } from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+import { PATIENT } from '../support/timeouts.ts';
 
 let database: TestDatabase;
 let db: Database;
@@ -53,8 +61,20 @@ afterAll(() => database.close());
 const remove = (directory: Directory, id: string, strategy: 'BLOCK' | 'ORPHAN' | 'CASCADE' = 'CASCADE') =>
   deleteGroup(directory, { id, strategy });
 const notDeleted = (id: string) => notFound(id, `${id} is not a group deleted in the last 30 days`);
-const restoredOf = async (tenantId: TenantId) =>
-  (await eventsOf(db, tenantId)).filter(({ type }) => type === 'group.restored');
+/** What restorations wrote down, with the ids of an event sorted. */
+const restoredOf = async (tenantId: TenantId) => {
+  const events = await eventsOf(db, tenantId);
+  return events
+    .filter(({ type, data }) => type === 'group.restored' || data.cause === 'GROUP_RESTORED')
+    .map(({ data, ...event }) => ({
+      ...event,
+      data: {
+        ...data,
+        ...('userIds' in data && { userIds: (data.userIds as string[]).toSorted() }),
+        ...('groupIds' in data && { groupIds: (data.groupIds as string[]).toSorted() }),
+      },
+    }));
+};
 const deletionOf = async (id: string) =>
   (await db.sql<{ id: string }>(Prisma.sql`select deletion_id as id from groups where id = ${id}`))[0]!.id;
 
@@ -86,13 +106,19 @@ describe('what ORPHAN did in its place', () => {
     expect(await isEffective()).toBe(true);
     expect((await restoreGroup(directory, { id: ids.Team })).notRestored).toEqual([]);
     expect(await nested(tenantId)).toEqual(WHOLE);
-    expect((await eventsOf(db, tenantId)).filter(({ type }) => type === 'group_nesting.removed')).toEqual([
-      {
-        type: 'group_nesting.removed',
-        group: 'Prod',
-        actor: 'user usr_administrator',
-        data: { childGroupIds: [ids.Contractors], cause: 'GROUP_RESTORED' },
-      },
+    const nesting = (type: string, groupIds: string[], cause: string) => ({
+      type: `group_nesting.${type}`,
+      group: 'Prod',
+      actor: 'user usr_administrator',
+      data: { groupIds, cause },
+    });
+    const events = await eventsOf(db, tenantId);
+    expect(events.filter(({ type }) => type === 'group_nesting.removed')).toEqual([
+      nesting('removed', [ids.Team], 'GROUP_DELETED'),
+      nesting('removed', [ids.Contractors], 'GROUP_RESTORED'),
+    ]);
+    expect(events.filter(({ type, data }) => type === 'group_nesting.added' && data.cause)).toEqual([
+      nesting('added', [ids.Team], 'GROUP_RESTORED'),
     ]);
     expect(await endedOf(db, tenantId)).toContain(
       'Prod > Contractors by usr_administrator until usr_administrator GROUP_RESTORED',
@@ -496,6 +522,12 @@ test('a membership comes back only to the very user that it was of', async () =>
     },
   ]);
   expect(await edgesOf(db, tenantId)).toEqual([`Group: ${users[1]} by usr_administrator`]);
+  // The other user is one of its own, whose membership comes back to it; a new name does not make another user.
+  await addGroupMembers(directory, { groupId: ids.Group, userIds: [users[0]!] });
+  await remove(directory, ids.Group);
+  await upsertUsers(directory, { tenantId, users: [{ id: users[0]!, email: 'renamed@example.org' }] });
+  expect((await restoreGroup(directory, { id: ids.Group })).notRestored).toEqual([]);
+  expect(await edgesOf(db, tenantId)).toEqual(users.map((user) => `Group: ${user} by usr_administrator`));
   expect(await checkDirectory(db, tenantId)).toEqual([]);
 });
 
@@ -518,8 +550,8 @@ describe('what comes back', () => {
     const deletionId = await deletionOf(ids.Group);
     const restorer = openDirectory(db, service(tenantId, true));
     const restored = await restoreGroup(restorer, { id: ids.Group });
-    const { membersVersion: _version, ...group } = (await findGroup(directory, ids.Group))!;
-    expect(restored).toEqual({ group, restoredGroupIds: [ids.Group], notRestored: [] });
+    const group = (await findGroup(directory, ids.Group))!;
+    expect(restored).toEqual({ group, restoredGroupIds: [ids.Group], notRestored: [], position: 2 });
     expect(group).toMatchObject({ parentGroupId: ids.Root, version: 4, memberCount: 2 });
     expect(await groupsOf(db, tenantId)).toEqual({
       ...before,
@@ -542,20 +574,70 @@ describe('what comes back', () => {
         .sort(),
     );
     expect(await restoredOf(tenantId)).toEqual([
-      { type: 'group.restored', group: 'Group', actor: 'service client', data: { deletionId } },
+      {
+        type: 'group.restored',
+        group: 'Group',
+        actor: 'service client',
+        data: { deletionId, parentGroupId: ids.Root, userIds: users, groupIds: [ids.Below1, ids.Below2] },
+      },
+      {
+        type: 'group_nesting.added',
+        group: 'Above',
+        actor: 'service client',
+        data: { groupIds: [ids.Group], cause: 'GROUP_RESTORED' },
+      },
     ]);
-    expect(await nestingVersionOf(db, tenantId)).toBe(2);
-    const [row] = await db.sql<{ rises: number; deletion: string | null }>(Prisma.sql`
-      select membership_version::int as rises, deletion_id as deletion from groups where id = ${ids.Group}`);
-    expect(row).toEqual({ rises: 2, deletion: null });
+    const [row] = await db.sql<{ deletion: string | null }>(Prisma.sql`
+      select deletion_id as deletion from groups where id = ${ids.Group}`);
+    expect(row).toEqual({ deletion: null });
     expect(await refusal(restoreGroup(directory, { id: ids.Group }))).toEqual(notDeleted(ids.Group));
   });
 
-  test('does not tell caches of nestings if there are none', async () => {
+  test('of a group without edges is the group alone', async () => {
     const { tenantId, directory, ids } = await createWorld(db, { Group: {} });
     await remove(directory, ids.Group);
     await restoreGroup(directory, { id: ids.Group });
-    expect(await nestingVersionOf(db, tenantId)).toBe(0);
+    expect((await eventsOf(db, tenantId)).map(({ type }) => type)).toEqual([
+      'group.deleted',
+      'group.restored',
+    ]);
+  });
+
+  test('is told to the caches of every process', async () => {
+    const { tenantId, directory, users, ids } = await createWorld(
+      db,
+      {
+        Above: { nests: ['Group'], members: [0] },
+        Group: { nests: ['Below'], members: [1] },
+        Below: { members: [2] },
+      },
+      3,
+    );
+    const other = await openDatabase({ url: database.url, dataDir: '', timeouts: PATIENT });
+    const [u0, u1, u2] = users;
+    const read = async (process: Database, id: string) => {
+      const page = { withTotal: true };
+      const effective = await listEffectiveMembers(openAsAdmin(process, tenantId), id, { page });
+      const direct = await listMembers(openAsAdmin(process, tenantId), id, { page });
+      const count = await countEffectiveMembers(openAsAdmin(process, tenantId), id);
+      return [effective, direct]
+        .map((list) => list!.rows.map(({ userId }) => userId))
+        .concat([[String(effective!.total), String(direct!.total), String(count)]]);
+    };
+    try {
+      await remove(directory, ids.Group, 'ORPHAN');
+      for (const process of [db, other, db, other]) {
+        expect(await read(process, ids.Above)).toEqual([[u0, u2], [u0], ['2', '1', '2']]);
+        expect(await read(process, ids.Group)).toEqual([[], [], ['0', '0', '0']]);
+      }
+      await restoreGroup(directory, { id: ids.Group });
+      for (const process of [db, other]) {
+        expect(await read(process, ids.Above)).toEqual([[u0, u1, u2], [u0], ['3', '1', '3']]);
+        expect(await read(process, ids.Group)).toEqual([[u1, u2], [u1], ['2', '1', '2']]);
+      }
+    } finally {
+      await other.close();
+    }
   });
 
   test('holds no edge that had ended before, nor one of another group', async () => {
@@ -606,7 +688,7 @@ describe('descendants', () => {
   };
 
   test('come back on request, each at its next version and with its event', async () => {
-    const { tenantId, directory, ids } = await createWorld(db, TREE, 2);
+    const { tenantId, directory, users, ids } = await createWorld(db, TREE, 2);
     await remove(directory, ids.Gone);
     const before = await groupsOf(db, tenantId);
     const edges = await edgesOf(db, tenantId);
@@ -628,14 +710,24 @@ describe('descendants', () => {
     expect(await edgesOf(db, tenantId)).toEqual(
       edges.map((edge) => edge.replace('usr_maker', 'usr_administrator')),
     );
-    expect(await restoredOf(tenantId)).toEqual(
-      ['Low', 'Mid1', 'Mid2', 'Top'].map((group) => ({
-        type: 'group.restored',
-        group,
-        actor: 'user usr_administrator',
-        data: { deletionId },
-      })),
-    );
+    const [u0, u1] = users;
+    const restored = (
+      group: string,
+      parentGroupId: string | null,
+      userIds: unknown[],
+      groupIds: string[],
+    ) => ({
+      type: 'group.restored',
+      group,
+      actor: 'user usr_administrator',
+      data: { deletionId, parentGroupId, userIds, groupIds },
+    });
+    expect(await restoredOf(tenantId)).toEqual([
+      restored('Low', ids.Mid2, [u1], []),
+      restored('Mid1', ids.Top, [], [ids.Far, ids.Mid2]),
+      restored('Mid2', ids.Top, [u0, u1], []),
+      restored('Top', null, [u0], [ids.Mid1]),
+    ]);
   });
 
   test.each([[false], [null], [undefined]])(
@@ -810,15 +902,19 @@ describe('what cannot come back', () => {
     expect([Top!.members, Child!.members]).toEqual([1, 0]);
   });
 
-  test('memberships of users who are of another tenant now', async () => {
-    const { directory, users, ids } = await createWorld(db, { Group: { members: [0] } }, 1);
-    const { tenantId } = directory.visibility as { tenantId: TenantId };
+  test('memberships of users whose ids another tenant asked for, which it never gets', async () => {
+    const { tenantId, directory, users, ids } = await createWorld(db, { Group: { members: [0] } }, 1);
     await remove(directory, ids.Group);
     await removeUsers(directory, { tenantId, userIds: users });
     const other = await createTenant(db);
-    await upsertUsers(openDirectory(db, platform(true)), {
+    const moved = upsertUsers(openDirectory(db, platform(true)), {
       tenantId: other.tenantId,
       users: [{ id: users[0]!, email: 'moved@example.org' }],
+    });
+    expect(await refusal(moved)).toEqual({
+      code: 'OTHER_TENANT',
+      message: `${users[0]} belongs to another tenant`,
+      details: { id: users[0] },
     });
     expect((await restoreGroup(directory, { id: ids.Group })).notRestored).toEqual([
       { kind: 'MEMBERSHIP', id: users[0], reason: `${users[0]} in ${ids.Group}: the user was removed` },

@@ -35,8 +35,8 @@ describe.each([
       insert into groups (id, tenant_id, name, name_key, search_key)
       select 'grp_' || i, ${tenantId}, 'Filler ' || i, 'filler ' || i, 'filler ' || i from generate_series(1, ${MANY}::int) i`);
     await db.sql(Prisma.sql`
-      insert into users (id, tenant_id, email, search_key)
-      select 'usr_' || i, ${tenantId}, i || '@example.org', i || '@example.org' from generate_series(1, ${MANY}::int) i`);
+      insert into users (id, tenant_id, email, search_key, since)
+      select 'usr_' || i, ${tenantId}, i || '@example.org', i || '@example.org', 0 from generate_series(1, ${MANY}::int) i`);
     await db.sql(
       Prisma.sql`update users set search_key = '1@example.org' || chr(10) || 'zoë quark' where id = 'usr_1'`,
     );

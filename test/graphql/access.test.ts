@@ -45,7 +45,8 @@ const snapshot = ({ tenantId }: World) =>
       (select json_agg(u order by id) from users u where tenant_id = ${tenantId}) as users,
       (select json_agg(m order by group_id, user_id) from memberships m where tenant_id = ${tenantId}) as memberships,
       (select json_agg(n order by child_group_id) from nestings n where tenant_id = ${tenantId}) as nestings,
-      (select count(*)::int from group_events where tenant_id = ${tenantId}) as events`);
+      (select json_agg(l) from tenant_logs l where tenant_id = ${tenantId}) as log,
+      (select json_agg(c order by position, ordinal) from changes c where tenant_id = ${tenantId}) as changes`);
 
 /** An input, what to ask of the payload, what it must be, and what is told to who does not see it. */
 type Mutation = { input: object; payload: string; expected: object; hidden: string; seenByMember: boolean };
@@ -180,6 +181,13 @@ const mutationsOn = ({
     input: { tenantId, userIds: [b] },
     payload: 'removed endedMembershipCount',
     expected: { removed: [b], endedMembershipCount: 2 },
+    hidden: tenantId,
+    seenByMember: false,
+  },
+  eraseUsers: {
+    input: { tenantId, userIds: [c, b] },
+    payload: 'erased endedMembershipCount',
+    expected: { erased: [c, b], endedMembershipCount: 2 },
     hidden: tenantId,
     seenByMember: false,
   },

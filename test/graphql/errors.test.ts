@@ -49,7 +49,8 @@ function endpoint({ fault, authenticate = async () => CALLER, developmentToken =
   /** The query by the fast path, and by Yoga. */
   const paths = {
     fastPath: async (query: string) => {
-      const plain = { body: body(query), authorization: 'Bearer x', accept: null };
+      const disconnection = () => new AbortController().signal;
+      const plain = { body: body(query), authorization: 'Bearer x', accept: null, disconnection };
       const answer = await logged((log) => handler.fastPath({ ...plain, log }));
       if (answer === null || answer instanceof Response) return answer;
       return new Response(answer.body, { headers: { 'content-type': answer.contentType } });

@@ -95,10 +95,18 @@ async function fetched({ caller }: Asked, params: object | null, search = ''): P
 
 let answeredFast = 0;
 const yoga: Way = (asked) => fetched(asked, { query: asked.query, variables: asked.variables });
+const disconnection = () => new AbortController().signal;
+
 const ways: Record<string, Way> = {
   async fast(asked) {
     const body = JSON.stringify({ query: asked.query, variables: asked.variables });
-    const plain = { body, authorization: asked.caller as string, accept: null, log: new RequestLog('r1') };
+    const plain = {
+      body,
+      authorization: asked.caller as string,
+      accept: null,
+      log: new RequestLog('r1'),
+      disconnection,
+    };
     const answer = await handler.fastPath(plain);
     if (answer === null || answer instanceof Response) return yoga(asked);
     answeredFast += 1;
@@ -149,7 +157,13 @@ async function expectOneAnswerEach(operations: readonly SentOperation[], times =
 describe('what is absent stays absent, however often it was sent:', () => {
   const ask = async (query: string, variables: object) => {
     const body = JSON.stringify({ query, variables });
-    const plain = { body, authorization: 'administrator', accept: null, log: new RequestLog('r1') };
+    const plain = {
+      body,
+      authorization: 'administrator',
+      accept: null,
+      log: new RequestLog('r1'),
+      disconnection,
+    };
     const answer = await handler.fastPath(plain);
     return JSON.parse((answer as { body: string }).body).data;
   };

@@ -46,7 +46,9 @@ afterAll(() => database.close());
 
 async function post(params: object, authorization = token): Promise<string> {
   const body = JSON.stringify(params);
-  const answer = await handler.fastPath({ body, authorization, accept: null, log: new RequestLog('r1') });
+  const disconnection = () => new AbortController().signal;
+  const plain = { body, authorization, accept: null, log: new RequestLog('r1'), disconnection };
+  const answer = await handler.fastPath(plain);
   if (answer && !(answer instanceof Response)) return answer.body;
   const headers = { authorization, 'content-type': 'application/json' };
   const request = new Request('http://coterie.test/graphql', { method: 'POST', headers, body });

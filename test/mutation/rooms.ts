@@ -69,8 +69,9 @@ export const ROOMS: Room[] = [
       'src/graphql/server/{limits,operation-cost}.ts',
       'src/graphql/schema/complexity.ts',
       'src/http/body.ts',
+      'src/model/deadline.ts',
     ],
-    tests: ['test/graphql/*', 'test/http/*', 'test/rest/errors.test.ts'],
+    tests: ['test/graphql/*', 'test/http/*', 'test/rest/errors.test.ts', 'test/outcome.test.ts'],
   },
   {
     name: 'import',
@@ -101,7 +102,7 @@ export const ROOMS: Room[] = [
     name: 'database',
     score: 80,
     source: ['src/database/*'],
-    tests: ['test/database/*', 'test/domain/*'],
+    tests: ['test/database/*', 'test/domain/*', 'test/outcome.test.ts'],
   },
   {
     name: 'graphql',

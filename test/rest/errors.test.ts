@@ -1,7 +1,7 @@
 // Every way a REST request is refused: the status, and the body as FastAPI's clients parse it.
 import { ReadableStream } from 'node:stream/web';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Prisma } from '../../src/database/database.ts';
+import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { refuse } from '../../src/model/errors.ts';
 import { RequestLog } from '../../src/model/request-log.ts';
@@ -417,6 +417,50 @@ describe('faults on the server', () => {
     const detail = 'The operation took longer than 50 ms';
     expect(await response.json()).toEqual({ detail });
     expect(log.line).toMatchObject({ level: 'warn', message: detail });
+  });
+
+  test('a change whose response cannot be read is told as stored', async () => {
+    const { db } = database;
+    const asked: string[] = [];
+    // Reads fail once the change is stored.
+    const failing: Database = {
+      ...db,
+      sql: (statement) =>
+        asked.length > 0 ? Promise.reject(refuse.unavailable('Try again')) : db.sql(statement),
+      transaction: async (work, options) => {
+        const result = await db.transaction(work, options);
+        asked.push('committed');
+        return result;
+      },
+    };
+    const { fetch: handler } = createRestHandler({
+      authenticate: async () => tenantAdmin(tenantId as never),
+      openDirectory: (caller, options) => openDirectory(failing, caller, options),
+      limits: { operationMs: 60_000 },
+      developmentToken: null,
+    });
+    const post = () =>
+      handler(
+        new Request(`http://coterie.test${groups}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ name: 'Stored, not read' }),
+        }),
+        new RequestLog('r1'),
+      );
+    const response = await post();
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, null]);
+    expect(await response.json()).toEqual({
+      detail: {
+        message: 'The change is stored, but the response to it could not be read',
+        code: 'UNAVAILABLE',
+        outcome: 'COMMITTED',
+      },
+    });
+    const stored = Prisma.sql`select 1 from groups where tenant_id = ${tenantId} and name = 'Stored, not read'`;
+    expect(await db.sql(stored)).toHaveLength(1);
+    // Refused as any other, once it is not the reading that fails.
+    expect((await post()).status).toBe(409);
   });
 
   test('the reference page has no token where none is signed here', async () => {

@@ -6,6 +6,7 @@ import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { openDatabase } from '../../src/database/open.ts';
 import { startEmbedded } from './embedded-postgres.ts';
+import { partitionTables } from './partitioned.ts';
 import { DEFAULTS, TEMPLATE } from './template.ts';
 
 declare module 'vitest' {
@@ -48,6 +49,7 @@ async function createTemplate(serverUrl: string): Promise<void> {
   });
   const template = new pg.Client({ connectionString: `${serverUrl}/${TEMPLATE}` });
   await template.connect();
+  if (process.env.PARTITIONED) await partitionTables(template);
   await template.query(DEFAULTS);
   await template.end();
 }

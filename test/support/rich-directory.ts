@@ -1,5 +1,6 @@
 // One rich directory for tests of whole answers: every field of every type has a value of its own, and no two are alike.
 import { type Database, Prisma } from '../../src/database/database.ts';
+import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { addNestedGroups } from '../../src/domain/commands/nest-groups.ts';
 import { newId } from '../../src/model/ids.ts';
@@ -40,9 +41,10 @@ export async function createRichDirectory(db: Database) {
     parentGroupId: middle,
     description: 'Builds the product',
     type: 'DISTRIBUTION',
-    initialMemberIds: [u2, u0],
+    initialMemberIds: [u2],
     customAttributes: { cost: [1, { a: null }] },
   });
+  await addGroupMembers(directory, { groupId: team, userIds: [u0] });
   const beta = await create('beta', { parentGroupId: team });
   const alpha = await create('Alpha', { parentGroupId: team });
   const outerB = await create('outer b');

@@ -83,6 +83,7 @@ SELECT *, "raised" + "n" AS "bound" FROM (
         ) b JOIN "moments" m ON m."tenant_id" = b."tenant_id" AND m."at" = b."at"
     ) numbered
 ) lifted;
+ANALYZE "membership_intervals", "nesting_intervals";
 
 -- The log. What happened until now is in the best order there is; from its head on, positions are exact.
 CREATE TABLE "tenant_logs" (
@@ -95,14 +96,12 @@ CREATE TABLE "tenant_logs" (
     CONSTRAINT "tenant_logs_pkey" PRIMARY KEY ("tenant_id")
 );
 INSERT INTO "tenant_logs" ("tenant_id", "position", "at", "exact_from")
-SELECT t."id", h."position", greatest(h."at", t."created_at"), h."position"
-FROM "tenants" t CROSS JOIN LATERAL (
-    SELECT coalesce(max("position"), 0) AS "position", max("at") AS "at" FROM (
-        SELECT "position", "at" FROM "moments" WHERE "tenant_id" = t."id"
-        UNION ALL SELECT "bound", NULL FROM "membership_intervals" WHERE "tenant_id" = t."id"
-        UNION ALL SELECT "bound", NULL FROM "nesting_intervals" WHERE "tenant_id" = t."id"
-    ) p
-) h;
+SELECT t."id", coalesce(max(p."position"), 0), greatest(max(p."at"), t."created_at"), coalesce(max(p."position"), 0)
+FROM "tenants" t LEFT JOIN (
+    SELECT "tenant_id", "position", "at" FROM "moments"
+    UNION ALL SELECT "tenant_id", "bound", NULL FROM "membership_intervals"
+    UNION ALL SELECT "tenant_id", "bound", NULL FROM "nesting_intervals"
+) p ON p."tenant_id" = t."id" GROUP BY t."id";
 
 CREATE TABLE "changes" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,
@@ -123,13 +122,15 @@ CREATE TABLE "changes" (
 );
 INSERT INTO "changes"
 SELECT e."tenant_id", m."position",
-    row_number() OVER (PARTITION BY e."tenant_id", m."position" ORDER BY e."transaction_id", e."id") - 1,
+    -- Events of one transaction lie in the order in which it stored them: none was ever changed or deleted.
+    row_number() OVER (PARTITION BY e."tenant_id", m."position" ORDER BY e."transaction_id", e.ctid) - 1,
     CASE WHEN m."position" = l."position" THEN l."change_id"
         ELSE md5(e."tenant_id" || ' ' || m."position" || ' ' || l."change_id")::uuid END,
     e."occurred_at", e."event_type", e."actor_id", e."actor_type", e."data"->>'cause', e."group_id",
     CASE WHEN e."data" ? 'userIds' THEN array(SELECT jsonb_array_elements_text(e."data"->'userIds')) END,
     CASE WHEN e."data" ? 'childGroupIds' THEN array(SELECT jsonb_array_elements_text(e."data"->'childGroupIds')) END,
-    e."data" - '{cause,userIds,childGroupIds}'::text[]
+    CASE WHEN e."event_type" = 'group.created' THEN jsonb_build_object('after', e."data")
+        ELSE e."data" - '{cause,userIds,childGroupIds}'::text[] END
 FROM "group_events" e
 JOIN "moments" m ON m."tenant_id" = e."tenant_id" AND m."at" = e."occurred_at"
 JOIN "tenant_logs" l ON l."tenant_id" = e."tenant_id";
@@ -230,8 +231,6 @@ FROM "old_nesting_history" o
 JOIN "nesting_intervals" b ON b."id" = o."id" AND NOT b."is_end"
 JOIN "nesting_intervals" e ON e."id" = o."id" AND e."is_end";
 
-DROP TABLE "old_memberships", "old_nestings", "old_nesting_history";
-
 -- Keys begin with the tenant. Foreign keys to tenants have no ON UPDATE action: ids never change.
 ALTER TABLE "groups" DROP CONSTRAINT "groups_tenant_id_parent_group_id_fkey", DROP CONSTRAINT "groups_tenant_id_fkey",
     DROP CONSTRAINT "groups_pkey";
@@ -245,20 +244,33 @@ ALTER TABLE "membership_history" ADD CONSTRAINT "membership_history_pkey" PRIMAR
 ALTER TABLE "nesting_history" ADD CONSTRAINT "nesting_history_pkey"
     PRIMARY KEY ("tenant_id", "parent_group_id", "child_group_id", "since");
 
--- Users: the position of the creation, and of the removal. Earlier removals deleted the row, and the id stays unknown.
+-- Users: the position of the creation, and of the removal. Earlier removals deleted the row, and the id stays unknown. A user is
+-- there from its first membership on, whose transaction may have started earlier than that of the user. A membership that a
+-- deletion ended before the user was created again was another user's: it must not be restored, so this user begins after it.
 ALTER TABLE "users" ADD COLUMN "since" BIGINT, ADD COLUMN "until" BIGINT;
-UPDATE "users" u SET "since" = m."position" FROM "moments" m WHERE m."tenant_id" = u."tenant_id" AND m."at" = u."created_at";
--- A membership that ended before its user was created again was another user's: such a user began after it.
-UPDATE "users" u SET "since" = greatest(u."since", h."since" + 1)
+UPDATE "users" u SET "since" = greatest(m."position", o."since" + 1)
 FROM (
-    SELECT n."tenant_id", n."user_id", max(n."since") AS "since"
-    FROM "membership_history" n JOIN "old_membership_history" o
-        ON o."tenant_id" = n."tenant_id" AND o."group_id" = n."group_id" AND o."user_id" = n."user_id"
-            AND o."added_at" = n."added_at" AND o."ended_at" = n."ended_at"
-    WHERE o."user_removed" GROUP BY n."tenant_id", n."user_id"
-) h WHERE h."tenant_id" = u."tenant_id" AND h."user_id" = u."id";
+    SELECT u."tenant_id", u."id", least(u."created_at", min(e."added_at")) AS "at"
+    FROM "users" u LEFT JOIN (
+        SELECT "tenant_id", "user_id", "added_at", NULL AS "ended_at" FROM "old_memberships"
+        UNION ALL SELECT "tenant_id", "user_id", "added_at", "ended_at" FROM "old_membership_history"
+        WHERE "deletion_id" IS NOT NULL AND NOT "user_removed"
+    ) e ON e."tenant_id" = u."tenant_id" AND e."user_id" = u."id" AND e."added_at" < u."created_at"
+        AND coalesce(e."ended_at" >= u."created_at", true)
+    GROUP BY u."tenant_id", u."id"
+) f
+JOIN "moments" m ON m."tenant_id" = f."tenant_id" AND m."at" = f."at"
+LEFT JOIN (
+    SELECT h."tenant_id", h."user_id", max(i."bound") AS "since"
+    FROM "old_membership_history" h
+    JOIN "users" u ON u."tenant_id" = h."tenant_id" AND u."id" = h."user_id"
+    JOIN "membership_intervals" i ON i."id" = h."id" AND NOT i."is_end"
+    WHERE h."deletion_id" IS NOT NULL AND (h."user_removed" OR h."ended_at" < u."created_at")
+    GROUP BY h."tenant_id", h."user_id"
+) o ON o."tenant_id" = f."tenant_id" AND o."user_id" = f."id"
+WHERE u."tenant_id" = f."tenant_id" AND u."id" = f."id";
 ALTER TABLE "users" ALTER COLUMN "since" SET NOT NULL;
-DROP TABLE "old_membership_history";
+DROP TABLE "old_memberships", "old_nestings", "old_membership_history", "old_nesting_history";
 
 ALTER TABLE "groups" DROP COLUMN "membership_version";
 ALTER TABLE "tenants" DROP COLUMN "nesting_version", DROP COLUMN "user_version";
@@ -286,8 +298,9 @@ ALTER TABLE "users" ADD CONSTRAINT "users_interval" CHECK ("until" > "since");
 ALTER TABLE "membership_history" ADD CONSTRAINT "membership_history_interval" CHECK ("until" > "since");
 ALTER TABLE "nesting_history" ADD CONSTRAINT "nesting_history_interval" CHECK ("until" > "since");
 
--- From a user to its groups, and the members of a group by the time of their addition.
-CREATE INDEX "memberships_user_id_group_id_tenant_id_idx" ON "memberships"("user_id", "group_id", "tenant_id");
+-- From a user to its groups, also for the foreign key of users, and the members of a group by the time of their addition. Rows
+-- of one user, and of one group at one position, share an entry: with the groups in it the first index would be six times as big.
+CREATE INDEX "memberships_tenant_id_user_id_idx" ON "memberships"("tenant_id", "user_id");
 CREATE INDEX "memberships_group_id_since_idx" ON "memberships"("group_id", "since");
 -- From a nested group to those that it is nested in; and, as the schema cannot say, the few that stand in for a deleted group.
 CREATE INDEX "nestings_tenant_id_child_group_id_parent_group_id_idx" ON "nestings"("tenant_id", "child_group_id", "parent_group_id");
@@ -301,3 +314,9 @@ CREATE INDEX "nesting_history_deletion_idx" ON "nesting_history"("tenant_id", "d
 -- Changes of users, which an erasure rewrites.
 CREATE INDEX "changes_users_idx" ON "changes"("tenant_id", "position") WHERE "group_id" IS NULL;
 CREATE INDEX "groups_deletion_idx" ON "groups"("tenant_id", "deletion_id") WHERE "deletion_id" IS NOT NULL;
+-- What was carried over is known to the planner from the first request on. An empty directory has no statistics to take.
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM "ids") THEN
+        ANALYZE "tenant_logs", "changes", "ids", "users", "groups", "memberships", "nestings", "membership_history", "nesting_history";
+    END IF;
+END $$;

@@ -7,11 +7,18 @@ import type { GroupId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { type GroupMembersInput, groupMembersInput } from '../../model/members.ts';
 import { type Directory, mayChange, type Positioned, type Reader } from '../directory.ts';
-import { inChunks, sharedBatches } from '../loading/batching.ts';
+import { inChunks } from '../loading/batching.ts';
 import { readerFor } from '../loading/routing.ts';
+import { sharedBatches } from '../loading/shared-batches.ts';
 import { actorOf, changeTenant, type WriteContext } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
-import { type Group, type GroupWithoutCounts, groupColumns, withoutCounts } from '../rows/groups.ts';
+import {
+  type Group,
+  type GroupWithoutCounts,
+  groupColumns,
+  groupsWithIds,
+  withoutCounts,
+} from '../rows/groups.ts';
 import { type Addition, addMembers } from '../writes/memberships.ts';
 import { assertBatchSize, knownUsers } from './rules/targets.ts';
 
@@ -32,31 +39,32 @@ export async function addGroupMembers(
     throw refuse.forbidden();
   }
   const reader = await readerFor(directory, groupId);
-  const addition = { groupId, userIds: [...new Set(userIds)], actor: actorOf(directory.caller) };
-  try {
-    const outcome = await additions(reader).load(addition);
-    if (!outcome) throw refuse.notFound(groupId);
-    const { group, unknown, added, position } = outcome;
-    if (unknown.length > 0) throw refuse.unknownUsers(unknown);
-    const isAdded = new Set(added);
-    const unchanged = addition.userIds.filter((id) => !isAdded.has(id));
-    return { group, added, unchanged, position };
-  } finally {
-    directory.forget();
-  }
+  const { caller, signal } = directory;
+  const addition = { groupId, userIds: [...new Set(userIds)], actor: actorOf(caller), signal };
+  const outcome = await additions(reader).load(addition);
+  if (!outcome) throw refuse.notFound(groupId);
+  const { group, unknown, added, position } = outcome;
+  if (unknown.length > 0) throw refuse.unknownUsers(unknown);
+  directory.committed(group.tenantId, position);
+  const isAdded = new Set(added);
+  const unchanged = addition.userIds.filter((id) => !isAdded.has(id));
+  return { group, added, unchanged, position };
 }
+
+/** An addition, and the signal that takes it out of a batch that has not begun. */
+type Request = Addition & { signal: AbortSignal | undefined };
 
 /** What became of an addition. Nothing is added if users are `unknown` in the tenant. */
 type Outcome = { group: GroupWithoutCounts; unknown: string[]; added: string[] } & Positioned;
 
-const sizeOf = ({ userIds }: Addition) => userIds.length;
+const sizeOf = ({ userIds }: Request) => userIds.length;
 
 /**
  * One batch in flight per tenant: the tenant's lock lets no more of them work, and requests that arrive meanwhile share the
  * next one. After an error each request is tried by itself; after a lost connection the commit may have succeeded.
  */
-const additions = sharedBatches<Addition, Outcome | null>((reader, items) => {
-  const addAll = async (chunk: readonly Addition[]): Promise<(Outcome | Error | null)[]> => {
+const additions = sharedBatches<Request, Outcome | null>((reader, items) => {
+  const addAll = async (chunk: readonly Request[]): Promise<(Outcome | Error | null)[]> => {
     try {
       return await addTogether(reader, chunk);
     } catch (error) {
@@ -66,7 +74,15 @@ const additions = sharedBatches<Addition, Outcome | null>((reader, items) => {
       return chunk.map(() => databaseError(error) as Error);
     }
   };
-  return inChunks(items, sizeOf, addAll);
+  const addThoseInTime = async (chunk: readonly Request[]): Promise<(Outcome | Error | null)[]> => {
+    const inTime = chunk.filter(({ signal }) => !signal?.aborted);
+    const outcomes = inTime.length > 0 ? await addAll(inTime) : [];
+    const outcomeOf = new Map(inTime.map((item, index) => [item, outcomes[index]!]));
+    return chunk.map((item) =>
+      outcomeOf.has(item) ? outcomeOf.get(item)! : (databaseError(item.signal!.reason) as Error),
+    );
+  };
+  return inChunks(items, sizeOf, addThoseInTime);
 }, 1);
 
 /** Each item by itself: all of its users or none. Null for an item whose group is not live in the tenant. */
@@ -114,7 +130,6 @@ async function addTogether(
 
 async function liveGroups({ query, tenantId }: WriteContext, ids: readonly GroupId[]) {
   const rows = await query<Group>(Prisma.sql`
-    select ${groupColumns} from groups g
-    where g.tenant_id = ${tenantId} and g.id = any(${[...ids]}::text[]) and g.deleted_at is null`);
+    select ${groupColumns} from ${groupsWithIds(tenantId, ids)} where g.deleted_at is null`);
   return new Map(rows.map((group) => [group.id, group]));
 }

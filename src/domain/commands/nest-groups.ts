@@ -15,7 +15,7 @@ import {
 import type { Directory, Positioned } from '../directory.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
-import type { Group } from '../rows/groups.ts';
+import { type Group, groupsWithIds } from '../rows/groups.ts';
 import { endNestings, nest } from '../writes/edges.ts';
 import { requireLiveGroup } from '../writes/groups.ts';
 import { isTooDeep, loadNestingGraph, type NestingGraph } from './rules/nesting-graph.ts';
@@ -93,14 +93,14 @@ async function assertNoCycle(
   if (!path) return;
   const ids = [parent, ...path];
   const rows = await query<{ id: string; name: string }>(Prisma.sql`
-    select id, name from groups where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
+    select g.id, g.name from ${groupsWithIds(tenantId, ids)}`);
   const names = new Map(rows.map(({ id, name }) => [id, name]));
   throw refuse.cycle(ids.map((id) => ({ id, name: names.get(id) ?? id })));
 }
 
 async function assertLiveInTenant(directory: Directory, tx: WriteContext, ids: readonly string[]) {
   const rows = await tx.query<{ id: string }>(Prisma.sql`
-    select id from groups where tenant_id = ${tx.tenantId} and deleted_at is null and id = any(${[...ids]}::text[])`);
+    select g.id from ${groupsWithIds(tx.tenantId, ids)} where g.deleted_at is null`);
   const live = new Set(rows.map((row) => row.id));
   const missing = ids.find((id) => !live.has(id));
   if (missing !== undefined) throw await notInTenant(directory, tx, missing);

@@ -3,7 +3,7 @@ import { Prisma } from '../../database/database.ts';
 import type { Reader } from '../directory.ts';
 import type { Head } from '../log/changes.ts';
 import { type Entry, logCache } from '../log/log-cache.ts';
-import { headColumn, parseHead } from '../log/tail.ts';
+import { headColumn, lastTail, parseHead } from '../log/tail.ts';
 
 export type NestingClosure = {
   /** Ids of the group and of all groups nested in it, sorted, joined by commas: an SQL parameter that needs no quoting. */
@@ -24,7 +24,7 @@ export async function loadClosures(
 ): Promise<Map<string, Entry<NestingClosure>>> {
   const closures = new Map<string, Entry<NestingClosure>>();
   for (const id of ids) {
-    const cached = outdated.has(id) ? undefined : closureCache.peek(reader, id);
+    const cached = outdated.has(id) ? undefined : cachedClosure(reader, id);
     if (cached) closures.set(id, cached);
   }
   const missing = ids.filter((id) => !closures.has(id));
@@ -32,6 +32,15 @@ export async function loadClosures(
     closures.set(id, cacheClosure(reader, id, closure, head));
   }
   return closures;
+}
+
+/** The cached closure, unless the tail of the log tells already that it is out of date. */
+function cachedClosure(reader: Reader, id: string): Entry<NestingClosure> | undefined {
+  const tail = lastTail(reader);
+  const entry = closureCache.peek(reader, id);
+  return tail && entry && entry.head.position <= tail.head.position
+    ? closureCache.get(reader, id, tail)
+    : entry;
 }
 
 export const cacheClosure = (reader: Reader, id: string, closure: NestingClosure, head: Head) =>

@@ -11,12 +11,12 @@ import { type Entry, logCache, rowsBytes } from '../log/log-cache.ts';
 import { parseHead, readTail, type Tail } from '../log/tail.ts';
 import { type MemberRow, type RawMember, toMemberRow } from '../rows/members.ts';
 import { loadClosures, type NestingClosure } from './closure.ts';
-import { loadEffectiveCounts, validCount } from './counts.ts';
+import { effectiveCountAt, loadEffectiveCounts } from './counts.ts';
 import { BY_USER, memberPageStatement, type Strategy } from './page-sql.ts';
 
 /** Closures of more groups are read by `walk`: merging costs a probe for each group, and a walk soon meets enough members. */
 const MAX_MERGED_GROUPS = 100;
-/** Attempts to read a page, or a page and its total, while they keep changing. */
+/** Attempts to read a page, or a page and its total, while nestings keep changing. */
 const MAX_ATTEMPTS = 4;
 
 /** `attempt` tells repeated reads of one request apart. */
@@ -82,12 +82,11 @@ export async function effectivePage(
     ]);
     if (!found) return null;
     if (found.head === null && counted === null) return totalled(found.page, 0);
-    if (found.head && counted && isSame(found.head, counted.head)) return totalled(found.page, counted.count);
-    const reader = await readerFor(directory, groupId);
-    const tail = await readTail(reader);
-    const valid = tail && pageCache.get(reader, cacheKey({ groupId, page }), tail);
-    const count = tail && validCount(reader, groupId, tail);
-    if (valid && count !== null) return totalled(valid.value, count);
+    if (found.head === null || counted === null) continue;
+    const total = isSame(found.head, counted.head)
+      ? counted.count
+      : await effectiveCountAt(await readerFor(directory, groupId), groupId, found.head);
+    if (total !== null) return totalled(found.page, total);
   }
   return null;
 }
@@ -205,9 +204,11 @@ async function tailFor(reader: Reader, groups: { entry: Entry<NestingClosure> }[
 
 const later = (one: Head, other: Head) => (other.position > one.position ? other : one);
 
-/** Whether the closure is the same at the head of a statement. */
-const isUnchanged = (tail: Tail, entry: Entry<NestingClosure>, head: Head) =>
-  tail.holds(head) && tail.holds(entry.head) && !tail.hasChanged(entry.sources, entry.head);
+/** Whether the closure is the same at the head of a statement. That is the earlier one if the log has lost its last changes. */
+const isUnchanged = (tail: Tail, { head: read, sources }: Entry<NestingClosure>, head: Head) =>
+  tail.holds(head) &&
+  tail.holds(read) &&
+  !tail.hasChanged(sources, head.position < read.position ? head : read);
 
 async function readRows(
   reader: Reader,

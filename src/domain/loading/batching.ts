@@ -7,19 +7,12 @@ import {
   HIDDEN,
   type Hidden,
   isFor,
-  perDatabase,
   perDirectory,
   type Reader,
-  readerOf,
 } from '../directory.ts';
 import { readRouted } from './routing.ts';
-import { Semaphore } from './semaphore.ts';
+import { sharedBatches } from './shared-batches.ts';
 
-/**
- * Max in-flight batches per batch key; later callers join the next one. One would leave the database idle between two
- * statements, and more would make the batches smaller. A batch that takes longer than `MAX_HOLD_MS` no longer counts.
- */
-const MAX_IN_FLIGHT = 2;
 /** Keys of one statement, unless one request alone has more: large enough for most batches, and never a slow statement. */
 const MAX_KEYS = 1_000;
 
@@ -116,32 +109,4 @@ async function readMerged<Key, Value>(
   if (!values) return Promise.all(batches.map(readAlone));
   const byKey = new Map([...unique.keys()].map((key, index) => [key, values[index]!]));
   return batches.map((batch) => batch.map((key) => byKey.get(keyOf(key))!));
-}
-
-/**
- * Creates a function that returns the DataLoader of a database, a visibility and a kind. The loader collects items while
- * `maxInFlight` batches are running. It caches nothing, and is dropped as soon as it is idle.
- */
-export function sharedBatches<Item, Result>(
-  work: (directory: Reader, items: readonly Item[]) => Promise<(Result | Error)[]>,
-  maxInFlight = MAX_IN_FLIGHT,
-) {
-  type Batches = DataLoader<Item, Result>;
-  const activeBatches = perDatabase(() => new Map<string, Batches>());
-  return ({ db, visibility }: Reader, kind = ''): Batches => {
-    const active = activeBatches(db);
-    const batchKey = `${Object.values(visibility).join(' ')}\n${kind}`;
-    const existing = active.get(batchKey);
-    if (existing) return existing;
-    const semaphore = new Semaphore(maxInFlight, () => active.delete(batchKey));
-    const batches: Batches = new DataLoader(
-      (items) => semaphore.hold(work(readerOf(db, visibility), items)),
-      {
-        cache: false,
-        batchScheduleFn: (dispatch) => semaphore.enqueue(dispatch),
-      },
-    );
-    active.set(batchKey, batches);
-    return batches;
-  };
 }

@@ -4,6 +4,7 @@ import DataLoader from 'dataloader';
 import { Prisma } from '../../database/database.ts';
 import { isIdOf, type PartnerId, type TenantId } from '../../model/ids.ts';
 import { type Directory, NO_TENANT, perDirectory, type Reader, tenantReader } from '../directory.ts';
+import { lastTail, readTail } from '../log/tail.ts';
 
 /**
  * The tenant of a tenant, a group or a user, live or not; `NO_TENANT` if the caller does not see it. A caller of one tenant
@@ -42,6 +43,12 @@ const partnersByTenant = perDirectory(
     }),
 );
 
+/** Notes the last known position of the reader's tenant: what is read from now on holds all changes up to it. */
+export async function noteReached(directory: Directory, reader: Reader): Promise<void> {
+  const tail = lastTail(reader) ?? (await readTail(reader));
+  if (tail) directory.reached(reader.tenantId, tail.head.position);
+}
+
 /**
  * Reads keys from the tenants of their ids, one read for each tenant; an error fails the keys of its tenant alone. An id of
  * null stands for all tenants that the caller sees.
@@ -65,7 +72,9 @@ export async function readRouted<Key, Value>(
     [...indexesByTenant].map(async ([tenant, indexes]) => {
       const reader = tenant === null ? directory : tenantReader(directory.db, tenant);
       const some = indexes.map((index) => keys[index]!);
-      const found = await read(reader, some).catch((error: Error) => some.map(() => error));
+      const found = await (tenant ? noteReached(directory, reader) : Promise.resolve())
+        .then(() => read(reader, some))
+        .catch((error: Error) => some.map(() => error));
       indexes.forEach((index, position) => {
         values[index] = found[position]!;
       });

@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { perDatabase, type Reader } from '../directory.ts';
 import type { Head } from './changes.ts';
-import type { Sources, Tail } from './tail.ts';
+import { beginTail, type Sources, type Tail } from './tail.ts';
 
 /** Bytes of one cache: a few of them fit into a small container's memory. */
 const MAX_BYTES = 64_000_000;
@@ -24,6 +24,11 @@ function textBytes(value: unknown): number {
   return Object.values(value).reduce((sum: number, inner) => sum + textBytes(inner), 0);
 }
 
+/** Bytes of sources: ids are ASCII. Groups that stand for both kinds are one text. */
+function sourcesBytes({ members = '', nestings = '', users = [] }: Sources): number {
+  return members.length + (nestings === members ? 0 : nestings.length) + textBytes(users);
+}
+
 /** A cached value, the position at which it is known to be valid, and what it was read from. */
 export type Entry<Value> = { value: Value; head: Head; sources: Sources };
 
@@ -34,7 +39,7 @@ export function logCache<Value extends object>(bytesOf: (value: Value) => number
       new LRUCache<string, Entry<Value>>({
         maxSize: MAX_BYTES,
         sizeCalculation: ({ value, sources }, key) =>
-          ENTRY_BYTES + textBytes(key) + textBytes(sources) + bytesOf(value),
+          ENTRY_BYTES + textBytes(key) + sourcesBytes(sources) + bytesOf(value),
       }),
   );
   const keyOf = ({ tenantId }: Reader, key: string) => `${tenantId} ${key}`;
@@ -50,8 +55,10 @@ export function logCache<Value extends object>(bytesOf: (value: Value) => number
       return entry;
     },
     set(reader: Reader, key: string, entry: Entry<Value>): Entry<Value> {
+      beginTail(reader, entry.head);
       entries(reader.db).set(keyOf(reader, key), entry);
       return entry;
     },
+    delete: (reader: Reader, key: string) => entries(reader.db).delete(keyOf(reader, key)),
   };
 }

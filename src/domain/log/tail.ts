@@ -3,15 +3,18 @@
 import { LRUCache } from 'lru-cache';
 import { Prisma, type Sql } from '../../database/database.ts';
 import { perDatabase, type Reader } from '../directory.ts';
-import { sharedBatches } from '../loading/batching.ts';
+import { sharedBatches } from '../loading/shared-batches.ts';
 import type { Head } from './changes.ts';
 
 /** Rows of the log read at once. With more, the tail begins anew at the head: reading again costs less than following. */
 const MAX_ROWS = 5_000;
-/** Positions and marks of one tail. Beyond, it begins anew too. */
+/** Positions and marks of one tail. Beyond, its older half is forgotten: what was not validated since then is read again. */
 const MAX_LENGTH = 50_000;
-/** Tails of tenants kept; the others are forgotten with what is cached of them. */
-const MAX_TAILS = 2_000;
+/** Bytes of all tails of a database: more than those of a thousand tenants need that change all the time. */
+const MAX_BYTES = 64_000_000;
+/** Bytes of a position or a mark, and of an empty tail, as measured. */
+const ITEM_BYTES = 120;
+const TAIL_BYTES = 2_000;
 
 /** What a cached value was read from. Ids of groups are joined by commas. */
 export type Sources = {
@@ -33,6 +36,13 @@ export function parseHead(text: string): Head {
   return { position: Number(position), changeId: changeId! };
 }
 
+/** Whether the log has the change of this head, as the last one or below later ones; for a column of a statement. */
+export const holdsColumn = ({ tenantId }: Reader, head: Head | null): Sql => Prisma.sql`(
+  exists (select from tenant_logs where tenant_id = ${tenantId} and position = ${head?.position ?? null}::bigint
+    and change_id = ${head?.changeId ?? null}::uuid)
+  or exists (select from changes where tenant_id = ${tenantId} and position = ${head?.position ?? null}::bigint
+    and change_id = ${head?.changeId ?? null}::uuid))`;
+
 type Mark = 'members' | 'nestings' | 'users';
 
 /**
@@ -41,7 +51,7 @@ type Mark = 'members' | 'nestings' | 'users';
  */
 export class Tail {
   /** The first position. What changed before is unknown. */
-  readonly #from: number;
+  #from: number;
   /** The id of the change of each position from `#from` on. Positions have no gaps. */
   readonly #changeIds: string[];
   /** For each kind of mark, the last position of each id. */
@@ -62,9 +72,10 @@ export class Tail {
     return { position: this.#from + this.#changeIds.length - 1, changeId: this.#changeIds.at(-1)! };
   }
 
-  get isFull(): boolean {
+  /** Positions and marks. */
+  get length(): number {
     const { members, nestings, users } = this.#marks;
-    return this.#changeIds.length + members.size + nestings.size + users.size > MAX_LENGTH;
+    return this.#changeIds.length + members.size + nestings.size + users.size;
   }
 
   /** Whether a position is of this history, and not ahead of it. */
@@ -94,35 +105,56 @@ export class Tail {
   }
 
   /** Appends the rows after the head, in the order of positions. */
-  append(rows: readonly LogRow[]): void {
+  append(rows: readonly Row[]): void {
+    const { position: last } = this.head;
     for (const { position, changeId, groupId, userIds, changesMembers, changesNestings } of rows) {
-      const { head } = this;
-      if (position < head.position) continue;
-      if (position === head.position + 1) this.#changeIds.push(changeId);
+      if (position <= last) continue;
+      if (position === this.head.position + 1) this.#changeIds.push(changeId);
       if (changesMembers) this.#mark('members', groupId!, position);
       if (changesNestings) this.#mark('nestings', groupId!, position);
       for (const id of userIds ?? []) this.#mark('users', id, position);
     }
+    while (this.length > MAX_LENGTH && this.#changeIds.length > 1) this.#forgetHalf();
   }
 
   #mark(mark: Mark, id: string, position: number): void {
     this.#marks[mark].set(id, position);
     this.#last[mark] = position;
   }
+
+  #forgetHalf(): void {
+    const forgotten = this.#changeIds.splice(0, Math.floor(this.#changeIds.length / 2));
+    this.#from += forgotten.length;
+    for (const marks of Object.values(this.#marks)) {
+      for (const [id, position] of marks) if (position <= this.#from) marks.delete(id);
+    }
+  }
 }
 
-type LogRow = Head & {
+type Row = Head & {
   /** Null for changes of users. */
   groupId: string | null;
   /** Of changes of users alone. */
   userIds: string[] | null;
   changesMembers: boolean;
   changesNestings: boolean;
+};
+/** What is true of the whole log, with one of its rows; with nulls in its place if there are none. */
+type LogRow = Row & {
   /** What changed is unknown. */
   changesAnything: boolean;
+  head: string;
+  /** Whether the log has the position from which it was asked for. */
+  joins: boolean;
 };
 
-const tails = perDatabase(() => new LRUCache<string, Tail>({ max: MAX_TAILS }));
+const tails = perDatabase(
+  () =>
+    new LRUCache<string, Tail>({
+      maxSize: MAX_BYTES,
+      sizeCalculation: ({ length }) => TAIL_BYTES + ITEM_BYTES * length,
+    }),
+);
 
 /**
  * The tail of the reader's tenant, read on to the head that its log has now: one statement for all requests that ask at the
@@ -140,24 +172,31 @@ export async function readTail(reader: Reader, known: Head | null = null): Promi
 /** The tail as it was last read, perhaps behind the log; null if none was. */
 export const lastTail = ({ db, tenantId }: Reader): Tail | null => tails(db).get(tenantId) ?? null;
 
+/**
+ * Begins the tail at a head that a statement has returned, unless the tenant has one: what is cached at that head can be
+ * validated later.
+ */
+export function beginTail(reader: Reader, head: Head): void {
+  if (!lastTail(reader)) store(reader, new Tail(head));
+}
+
 const readOn = sharedBatches<'tail', Tail | null>(async (reader, requests) => {
   const tail = await readRows(reader);
   return requests.map(() => tail);
 });
 
-/** Of the position that the tail has already, one row is read: it tells whether the log goes on from there. */
 async function readRows(reader: Reader): Promise<Tail | null> {
   const { db, tenantId } = reader;
-  const from = tails(db).get(tenantId)?.head.position ?? -1;
-  const rows = await reader.sql<LogRow & { head: string }>(Prisma.sql`
-    select l.position || ' ' || l.change_id as head, c.* from tenant_logs l left join lateral (
+  const start = lastTail(reader)?.head ?? null;
+  const rows = await reader.sql<LogRow>(Prisma.sql`
+    select l.position || ' ' || l.change_id as head, ${holdsColumn(reader, start)} as joins, c.*
+    from tenant_logs l left join lateral (
       select c.position::float8 as position, c.change_id as "changeId", c.group_id as "groupId",
         case when c.group_id is null then c.user_ids end as "userIds",
         c.type in ('group_membership.added', 'group_membership.removed', 'group.deleted', 'group.restored') as "changesMembers",
         c.type in ('group_nesting.added', 'group_nesting.removed', 'group.deleted', 'group.restored') as "changesNestings",
         c.type = 'directory.repaired' as "changesAnything"
-      from changes c where ${from}::bigint >= 0 and c.tenant_id = ${tenantId} and c.position >= ${from}::bigint
-        and (c.position > ${from}::bigint or c.ordinal = 0)
+      from changes c where c.tenant_id = ${tenantId} and c.position > ${start?.position ?? null}::bigint
       order by c.position, c.ordinal limit ${MAX_ROWS + 1}::int) c on true
     where l.tenant_id = ${tenantId}`);
   const [first] = rows;
@@ -166,23 +205,33 @@ async function readRows(reader: Reader): Promise<Tail | null> {
     return null;
   }
   const head = parseHead(first.head);
-  const changes = first.position === null ? [] : rows;
-  // Another request may have read on meanwhile.
-  const tail = tails(db).get(tenantId);
-  if (tail && continues(tail, head, changes)) {
-    tail.append(changes);
-    if (tail.holds(head) && !tail.isFull) return tail;
+  // Another request may have read on meanwhile, or begun anew.
+  const tail = lastTail(reader);
+  if (tail && !(start && tail.holds(start))) {
+    if (tail.holds(head)) return tail;
+  } else if (tail && continues(tail, rows)) {
+    if (first.position !== null) tail.append(rows);
+    if (tail.holds(head)) return store(reader, tail);
   }
-  const begun = new Tail(head);
-  tails(db).set(tenantId, begun);
-  return begun;
+  return store(reader, new Tail(head));
 }
 
-/** Whether rows of the log, up to its head, are of the tail's history and lead on to the head without a gap. */
-function continues(tail: Tail, head: Head, rows: readonly LogRow[]): boolean {
-  if (tail.holds(head)) return true;
-  const joins = rows.some(
-    (row) => row.position === tail.head.position && row.changeId === tail.head.changeId,
+/** Whether rows of the log, from a position of the tail on, are all there are and of the tail's history. */
+function continues(tail: Tail, rows: readonly LogRow[]): boolean {
+  const { head } = tail;
+  return (
+    rows[0]!.joins &&
+    rows.length <= MAX_ROWS &&
+    rows.every(
+      (row) =>
+        row.position === null || (!row.changesAnything && (row.position > head.position || tail.holds(row))),
+    )
   );
-  return joins && rows.length <= MAX_ROWS && !rows.some((row) => row.changesAnything);
+}
+
+/** Deletes the tail first: only so its new size counts. */
+function store({ db, tenantId }: Reader, tail: Tail): Tail {
+  tails(db).delete(tenantId);
+  tails(db).set(tenantId, tail);
+  return tail;
 }

@@ -19,6 +19,7 @@ import {
   type GroupSummary,
   groupColumns,
   groupOrdering,
+  groupsWithIds,
   listColumns,
   redact,
   toListedGroup,
@@ -30,8 +31,7 @@ const groupsById = loader({
   audience: 'anyone',
   read: async ({ sql, tenantId }, ids: readonly string[]): Promise<(Group | null)[]> => {
     const rows = await sql<Group>(Prisma.sql`
-      select ${groupColumns} from groups g
-      where g.tenant_id = ${tenantId} and g.id = any(${ids}::text[]) and g.deleted_at is null`);
+      select ${groupColumns} from ${groupsWithIds(tenantId, ids)} where g.deleted_at is null`);
     const byId = new Map<string, Group>(rows.map((row) => [row.id, row]));
     return ids.map((id) => byId.get(id) ?? null);
   },

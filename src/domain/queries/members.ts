@@ -11,6 +11,7 @@ import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
 import { logCache, rowsBytes } from '../log/log-cache.ts';
 import { lastTail, readTail } from '../log/tail.ts';
+import { groupsWithIds } from '../rows/groups.ts';
 import { directMemberColumns, type MemberProjection, type MemberRow, toMemberRow } from '../rows/members.ts';
 
 export type MemberOrder = { field: MemberOrderField; direction: OrderDirection };
@@ -84,6 +85,8 @@ const memberPages = loader({
     const isCached = keys.some((key) => pageCache.peek(reader, keyOf(key)) !== undefined);
     // A page that was read at a later position than its entry says becomes invalid too early, and never too late.
     const tail = (isCached ? null : lastTail(reader)) ?? (await readTail(reader));
+    // As it was before the pages are read: other requests read the tail on meanwhile.
+    const head = tail?.head;
     const pages = keys.map((key) => tail && pageCache.get(reader, keyOf(key), tail)?.value);
     const missing = [...pages.keys()].filter((index) => !pages[index]);
     const byKind = Map.groupBy(missing, (index) => JSON.stringify([keys[index]!.args, keys[index]!.page]));
@@ -94,10 +97,10 @@ const memberPages = loader({
         const read = await members.read(reader, groupIds, args, page);
         indexes.forEach((index, position) => {
           pages[index] = read[position]!;
-          if (tail && isCacheable(keys[index]!)) {
+          if (head && isCacheable(keys[index]!)) {
             const users = read[position]!.rows.map(({ userId }) => userId);
             const sources = { members: keys[index]!.groupId, users };
-            pageCache.set(reader, keyOf(keys[index]!), { value: read[position]!, head: tail.head, sources });
+            pageCache.set(reader, keyOf(keys[index]!), { value: read[position]!, head, sources });
           }
         });
       }),
@@ -130,8 +133,7 @@ const memberCounts = loader({
   audience: 'administrators',
   read: async ({ sql, tenantId }, ids: readonly string[]) => {
     const rows = await sql<{ id: string; count: number }>(Prisma.sql`
-      select g.id, g.member_count as count from groups g
-      where g.tenant_id = ${tenantId} and g.id = any(${ids}::text[])`);
+      select g.id, g.member_count as count from ${groupsWithIds(tenantId, ids)}`);
     const byId = new Map(rows.map(({ id, count }) => [id, count]));
     return ids.map((id) => byId.get(id) ?? 0);
   },

@@ -7,6 +7,7 @@ import { EMPTY_PAGE, type Page, type PageArgs } from '../../model/page.ts';
 import { type Directory, endUser } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
+import { readTail } from '../log/tail.ts';
 import { type PartnerRow, type TenantRow, tenantColumns } from '../rows/tenants.ts';
 
 const tenantsById = loader({
@@ -59,6 +60,19 @@ const partnersById = loader({
 /** The partner with that id, or null if the caller sees none of its tenants. */
 export async function findPartner(directory: Directory, id: string): Promise<PartnerRow | null> {
   return isIdOf('partner', id) ? partnersById(directory, id) : null;
+}
+
+const positions = loader({
+  audience: 'administrators',
+  read: async (reader, ids: readonly string[]): Promise<(number | null)[]> => {
+    const tail = await readTail(reader);
+    return ids.map((id) => (id === reader.tenantId ? (tail?.head.position ?? null) : null));
+  },
+});
+
+/** The latest position of a tenant's log; null if the caller does not see it. */
+export async function findPosition(directory: Directory, tenantId: string): Promise<number | null> {
+  return positions(directory, tenantId);
 }
 
 const tenants = list({

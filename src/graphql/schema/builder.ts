@@ -17,6 +17,7 @@ import { fieldCost } from './complexity.ts';
 import type { Context } from './context.ts';
 import { nodeTypeOf } from './global-ids.ts';
 import { JSONObject } from './json-object.ts';
+import { Position } from './position.ts';
 
 /** Types of Prisma models are backed by the domain's rows, which contain only what the caller may see, not by table rows. */
 type Rows = { Group: AnyGroup; User: UserRow; Tenant: TenantRow };
@@ -46,6 +47,7 @@ export const builder = new SchemaBuilder<{
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date };
     JSONObject: { Input: JsonObject; Output: JsonObject };
+    Position: { Input: number; Output: number };
     _Any: { Input: unknown; Output: never };
   };
   Directives: {
@@ -120,6 +122,7 @@ export type Builder = typeof builder;
 
 builder.addScalarType('DateTime', GraphQLDateTime);
 builder.addScalarType('JSONObject', JSONObject);
+builder.addScalarType('Position', Position);
 
 builder.queryType({ description: 'All reads.' });
 builder.mutationType({

@@ -3,12 +3,14 @@
 import { type Deleted, deleteGroup } from '../../domain/commands/delete-group.ts';
 import type { NotRestored, NotRestoredKind } from '../../domain/commands/restoration.ts';
 import { type Restored, restoreGroup } from '../../domain/commands/restore-group.ts';
+import type { Positioned } from '../../domain/directory.ts';
 import { findGroup } from '../../domain/queries/groups.ts';
 import { DELETE_STRATEGIES } from '../../model/groups.ts';
 import { builder } from './builder.ts';
 import { enumValues } from './enums.ts';
 import { typedErrors } from './error-types.ts';
 import { Group } from './groups.ts';
+import { positionField } from './position.ts';
 
 const DeleteStrategy = builder.enumType('DeleteStrategy', {
   description: 'What happens to the children and nested groups of a deleted group.',
@@ -33,9 +35,10 @@ const DeleteGroupInput = builder.inputType('DeleteGroupInput', {
   }),
 });
 
-const DeleteGroupPayload = builder.objectRef<Deleted>('DeleteGroupPayload').implement({
+const DeleteGroupPayload = builder.objectRef<Deleted & Positioned>('DeleteGroupPayload').implement({
   description: 'Result of `deleteGroup`.',
   fields: (t) => ({
+    position: t.field(positionField),
     deletedGroupIds: t.exposeIDList('deletedGroupIds', {
       nullable: false,
       description: 'Ids of the group and, with `CASCADE`, of its descendants.',
@@ -97,9 +100,10 @@ const NotRestoredType = builder.objectRef<NotRestored>('NotRestored').implement(
   }),
 });
 
-const RestoreGroupPayload = builder.objectRef<Restored>('RestoreGroupPayload').implement({
+const RestoreGroupPayload = builder.objectRef<Restored & Positioned>('RestoreGroupPayload').implement({
   description: 'Result of `restoreGroup`.',
   fields: (t) => ({
+    position: t.field(positionField),
     group: t.field({
       description: 'The group after the change.',
       type: Group,

@@ -2,6 +2,7 @@
 
 import { type Created, createGroup } from '../../domain/commands/create-group.ts';
 import { type Updated, updateGroup } from '../../domain/commands/update-group.ts';
+import type { Positioned } from '../../domain/directory.ts';
 import { countGroups, findGroup, listGroups } from '../../domain/queries/groups.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
 import { refuse } from '../../model/errors.ts';
@@ -11,6 +12,7 @@ import { connectionCost } from './complexity.ts';
 import { connection, groupProjection } from './connections.ts';
 import { typedErrors } from './error-types.ts';
 import { GroupFilter, GroupOrder, GroupType } from './group-inputs.ts';
+import { positionField } from './position.ts';
 import { Tenant } from './tenants.ts';
 
 export const Group = builder.prismaObject('Group', {
@@ -160,9 +162,10 @@ const UpdateGroupInput = builder.inputType('UpdateGroupInput', {
   }),
 });
 
-const CreateGroupPayload = builder.objectRef<Created>('CreateGroupPayload').implement({
+const CreateGroupPayload = builder.objectRef<Created & Positioned>('CreateGroupPayload').implement({
   description: 'Result of `createGroup`.',
   fields: (t) => ({
+    position: t.field(positionField),
     group: t.field({
       description: 'The new group.',
       type: Group,
@@ -172,9 +175,10 @@ const CreateGroupPayload = builder.objectRef<Created>('CreateGroupPayload').impl
   }),
 });
 
-const UpdateGroupPayload = builder.objectRef<Updated>('UpdateGroupPayload').implement({
+const UpdateGroupPayload = builder.objectRef<Updated & Positioned>('UpdateGroupPayload').implement({
   description: 'Result of `updateGroup`.',
   fields: (t) => ({
+    position: t.field(positionField),
     group: t.field({
       description: 'The group after the change.',
       type: Group,

@@ -6,12 +6,14 @@ import {
   removeGroupMembers,
   updateGroupMembers,
 } from '../../domain/commands/change-members.ts';
+import type { Positioned } from '../../domain/directory.ts';
 import { findUsers } from '../../domain/queries/users.ts';
 import { MAX_PAGE_SIZE } from '../../model/page.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { typedErrors } from './error-types.ts';
 import { Group } from './groups.ts';
+import { positionField } from './position.ts';
 import { User } from './users.ts';
 
 const AddGroupMembersInput = builder.inputType('AddGroupMembersInput', {
@@ -61,9 +63,10 @@ const changedUsers = {
 
 const UNCHANGED = 'Ids of the users whose membership was left unchanged.';
 
-const AddGroupMembersPayload = builder.objectRef<Added>('AddGroupMembersPayload').implement({
+const AddGroupMembersPayload = builder.objectRef<Added & Positioned>('AddGroupMembersPayload').implement({
   description: 'Result of `addGroupMembers`.',
   fields: (t) => ({
+    position: t.field(positionField),
     group: t.field({
       type: Group,
       nullable: false,
@@ -76,42 +79,48 @@ const AddGroupMembersPayload = builder.objectRef<Added>('AddGroupMembersPayload'
   }),
 });
 
-const RemoveGroupMembersPayload = builder.objectRef<Removed>('RemoveGroupMembersPayload').implement({
-  description: 'Result of `removeGroupMembers`.',
-  fields: (t) => ({
-    group: t.field({
-      type: Group,
-      nullable: false,
-      description: 'The group.',
-      resolve: ({ group }) => group,
+const RemoveGroupMembersPayload = builder
+  .objectRef<Removed & Positioned>('RemoveGroupMembersPayload')
+  .implement({
+    description: 'Result of `removeGroupMembers`.',
+    fields: (t) => ({
+      position: t.field(positionField),
+      group: t.field({
+        type: Group,
+        nullable: false,
+        description: 'The group.',
+        resolve: ({ group }) => group,
+      }),
+      removed: t.exposeIDList('removed', {
+        nullable: false,
+        description: 'Ids of the users who were removed.',
+      }),
+      unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
+      users: t.field(changedUsers),
     }),
-    removed: t.exposeIDList('removed', {
-      nullable: false,
-      description: 'Ids of the users who were removed.',
-    }),
-    unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
-    users: t.field(changedUsers),
-  }),
-});
+  });
 
-const UpdateGroupMembersPayload = builder.objectRef<Added & Removed>('UpdateGroupMembersPayload').implement({
-  description: 'Result of `updateGroupMembers`.',
-  fields: (t) => ({
-    group: t.field({
-      type: Group,
-      nullable: false,
-      description: 'The group.',
-      resolve: ({ group }) => group,
+const UpdateGroupMembersPayload = builder
+  .objectRef<Added & Removed & Positioned>('UpdateGroupMembersPayload')
+  .implement({
+    description: 'Result of `updateGroupMembers`.',
+    fields: (t) => ({
+      position: t.field(positionField),
+      group: t.field({
+        type: Group,
+        nullable: false,
+        description: 'The group.',
+        resolve: ({ group }) => group,
+      }),
+      added: t.exposeIDList('added', { nullable: false, description: 'Ids of the users who were added.' }),
+      removed: t.exposeIDList('removed', {
+        nullable: false,
+        description: 'Ids of the users who were removed.',
+      }),
+      unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
+      users: t.field(changedUsers),
     }),
-    added: t.exposeIDList('added', { nullable: false, description: 'Ids of the users who were added.' }),
-    removed: t.exposeIDList('removed', {
-      nullable: false,
-      description: 'Ids of the users who were removed.',
-    }),
-    unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
-    users: t.field(changedUsers),
-  }),
-});
+  });
 
 const MEMBER_ERRORS = ['VALIDATION_FAILED', 'NOT_FOUND', 'UNKNOWN_USERS', 'LIMIT_EXCEEDED'] as const;
 

@@ -6,6 +6,7 @@ import {
   removeNestedGroup,
   type Unnested,
 } from '../../domain/commands/nest-groups.ts';
+import type { Positioned } from '../../domain/directory.ts';
 import { findGroups } from '../../domain/queries/groups.ts';
 import {
   countNestedGroups,
@@ -19,6 +20,7 @@ import { connectionCost } from './complexity.ts';
 import { connection, groupProjection } from './connections.ts';
 import { typedErrors } from './error-types.ts';
 import { Group, GroupConnection } from './groups.ts';
+import { positionField } from './position.ts';
 
 builder.prismaObjectFields(Group, (t) => ({
   nestedGroups: t.connection(
@@ -63,9 +65,10 @@ const AddNestedGroupsInput = builder.inputType('AddNestedGroupsInput', {
   }),
 });
 
-const AddNestedGroupsPayload = builder.objectRef<Nested>('AddNestedGroupsPayload').implement({
+const AddNestedGroupsPayload = builder.objectRef<Nested & Positioned>('AddNestedGroupsPayload').implement({
   description: 'Result of `addNestedGroups`.',
   fields: (t) => ({
+    position: t.field(positionField),
     group: t.field({
       description: 'The group in which groups were nested.',
       type: Group,
@@ -98,23 +101,26 @@ const RemoveNestedGroupInput = builder.inputType('RemoveNestedGroupInput', {
   }),
 });
 
-const RemoveNestedGroupPayload = builder.objectRef<Unnested>('RemoveNestedGroupPayload').implement({
-  description: 'Result of `removeNestedGroup`.',
-  fields: (t) => ({
-    group: t.field({
-      description: 'The group in which the other was nested.',
-      type: Group,
-      nullable: false,
-      resolve: ({ group }) => group,
+const RemoveNestedGroupPayload = builder
+  .objectRef<Unnested & Positioned>('RemoveNestedGroupPayload')
+  .implement({
+    description: 'Result of `removeNestedGroup`.',
+    fields: (t) => ({
+      position: t.field(positionField),
+      group: t.field({
+        description: 'The group in which the other was nested.',
+        type: Group,
+        nullable: false,
+        resolve: ({ group }) => group,
+      }),
+      childGroup: t.field({
+        description: 'The group that is no longer nested.',
+        type: Group,
+        nullable: false,
+        resolve: ({ childGroup }) => childGroup,
+      }),
     }),
-    childGroup: t.field({
-      description: 'The group that is no longer nested.',
-      type: Group,
-      nullable: false,
-      resolve: ({ childGroup }) => childGroup,
-    }),
-  }),
-});
+  });
 
 builder.mutationFields((t) => ({
   addNestedGroups: t.field({

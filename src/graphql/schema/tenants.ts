@@ -1,6 +1,12 @@
 // Tenants, and the partners that own them.
 
-import { countTenants, findPartner, findTenant, listTenants } from '../../domain/queries/tenants.ts';
+import {
+  countTenants,
+  findPartner,
+  findPosition,
+  findTenant,
+  listTenants,
+} from '../../domain/queries/tenants.ts';
 import { builder, exposedId } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection } from './connections.ts';
@@ -24,6 +30,11 @@ export const Tenant = builder.prismaObject('Tenant', {
       description: 'Name of the tenant.',
     }),
     slug: t.exposeString('slug', { nullable: false, description: 'Short name for use in URLs.' }),
+    position: t.field({
+      description: "The latest position of the tenant's log; null if you cannot see it.",
+      type: 'Position',
+      resolve: ({ id }, _args, { directory }) => findPosition(directory, id),
+    }),
     partner: t.field({
       description: 'The partner that owns the tenant; null if you cannot see it.',
       type: Partner,

@@ -1,13 +1,20 @@
 // The type User, the queries for users, and the mutations that synchronize users with the identity provider.
 
-import { type RemovedUsers, removeUsers } from '../../domain/commands/remove-users.ts';
+import {
+  type ErasedUsers,
+  eraseUsers,
+  type RemovedUsers,
+  removeUsers,
+} from '../../domain/commands/remove-users.ts';
 import { type UpsertedUsers, upsertUsers } from '../../domain/commands/upsert-users.ts';
+import type { Positioned } from '../../domain/directory.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
 import { countUsers, findUser, listUsers } from '../../domain/queries/users.ts';
 import { builder, exposedId } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection } from './connections.ts';
 import { typedErrors } from './error-types.ts';
+import { positionField } from './position.ts';
 import { Tenant } from './tenants.ts';
 
 export const User = builder.prismaObject('User', {
@@ -89,9 +96,10 @@ const UpsertUsersInput = builder.inputType('UpsertUsersInput', {
   }),
 });
 
-const UpsertUsersPayload = builder.objectRef<UpsertedUsers>('UpsertUsersPayload').implement({
+const UpsertUsersPayload = builder.objectRef<UpsertedUsers & Positioned>('UpsertUsersPayload').implement({
   description: 'Result of `upsertUsers`.',
   fields: (t) => ({
+    position: t.field(positionField),
     users: t.field({
       description: 'The users after the change, in the order of the input.',
       type: [User],
@@ -118,13 +126,34 @@ const RemoveUsersInput = builder.inputType('RemoveUsersInput', {
   }),
 });
 
-const RemoveUsersPayload = builder.objectRef<RemovedUsers>('RemoveUsersPayload').implement({
+const RemoveUsersPayload = builder.objectRef<RemovedUsers & Positioned>('RemoveUsersPayload').implement({
   description: 'Result of `removeUsers`.',
   fields: (t) => ({
+    position: t.field(positionField),
     removed: t.exposeIDList('removed', { nullable: false, description: 'Ids of the removed users.' }),
     endedMembershipCount: t.exposeInt('endedMembershipCount', {
       nullable: false,
       description: 'Number of their direct memberships, which were removed too.',
+    }),
+  }),
+});
+
+const EraseUsersInput = builder.inputType('EraseUsersInput', {
+  description: 'Input of `eraseUsers`.',
+  fields: (t) => ({
+    tenantId: t.id({ required: true, description: 'The tenant that the users belong to, or belonged to.' }),
+    userIds: t.idList({ required: true, description: 'The users to erase, removed or not; at most 1,000.' }),
+  }),
+});
+
+const EraseUsersPayload = builder.objectRef<ErasedUsers & Positioned>('EraseUsersPayload').implement({
+  description: 'Result of `eraseUsers`.',
+  fields: (t) => ({
+    position: t.field(positionField),
+    erased: t.exposeIDList('erased', { nullable: false, description: 'Ids of the erased users.' }),
+    endedMembershipCount: t.exposeInt('endedMembershipCount', {
+      nullable: false,
+      description: 'Number of direct memberships that ended, of users who had not been removed before.',
     }),
   }),
 });
@@ -142,10 +171,19 @@ builder.mutationFields((t) => ({
     resolve: (_root, { input }, { directory }) => upsertUsers(directory, input),
   }),
   removeUsers: t.field({
-    description: 'Removes users and their memberships from the directory, all or none.',
+    description:
+      'Removes users and ends their memberships, all or none. The history still names them: see `eraseUsers`.',
     type: RemoveUsersPayload,
     args: { input: t.arg({ type: RemoveUsersInput, required: true, description: 'The users to remove.' }) },
     errors: typedErrors('removeUsers', ['VALIDATION_FAILED', 'NOT_FOUND', 'UNKNOWN_USERS', 'LIMIT_EXCEEDED']),
     resolve: (_root, { input }, { directory }) => removeUsers(directory, input),
+  }),
+  eraseUsers: t.field({
+    description:
+      'Removes users and blanks their email addresses and names for good, in the history too, all or none. Their ids stay.',
+    type: EraseUsersPayload,
+    args: { input: t.arg({ type: EraseUsersInput, required: true, description: 'The users to erase.' }) },
+    errors: typedErrors('eraseUsers', ['VALIDATION_FAILED', 'NOT_FOUND', 'UNKNOWN_USERS', 'LIMIT_EXCEEDED']),
+    resolve: (_root, { input }, { directory }) => eraseUsers(directory, input),
   }),
 }));

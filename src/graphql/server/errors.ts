@@ -58,9 +58,14 @@ export function maskError(error: unknown, log: RequestLog): Error {
 /** Headers of a response with a transient error: the client may retry after one second. */
 export const RETRY_AFTER = { 'retry-after': '1' };
 
-/** Whether any of the errors is transient, so that the client should retry. */
+/** Whether any of the errors is transient, so that the client should retry: not a change that may be stored. */
 export const isTransient = (errors: readonly Error[] | undefined): boolean =>
-  errors?.some((error) => error instanceof GraphQLError && error.extensions.code === 'UNAVAILABLE') ?? false;
+  errors?.some(
+    (error) =>
+      error instanceof GraphQLError &&
+      error.extensions.code === 'UNAVAILABLE' &&
+      error.extensions.outcome === undefined,
+  ) ?? false;
 
 /**
  * The response to a request that is refused before its operation is read: a GraphQL result in the media type that the

@@ -1,7 +1,8 @@
 // The fast path of plain requests: it skips Yoga's Request and Response, and enforces the same limits.
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
-import type { Directory } from '../../domain/directory.ts';
-import type { Authenticate, Caller } from '../../model/caller.ts';
+import type { DirectoryOpener } from '../../domain/directory.ts';
+import type { Authenticate } from '../../model/caller.ts';
+import { Deadline } from '../../model/deadline.ts';
 import { parseJson } from '../../model/json.ts';
 import type { FastPath } from '../../model/plain-request.ts';
 import { isTransient, maskError, RETRY_AFTER } from './errors.ts';
@@ -13,7 +14,7 @@ export type FastPathOptions = {
   /** Yoga's parse and validate with all plugins of the server, so that the limits of documents apply. */
   getEnveloped: () => ParseAndValidate;
   authenticate: Authenticate;
-  openDirectory: (caller: Caller) => Directory;
+  openDirectory: DirectoryOpener;
   limits: Limits;
 };
 
@@ -24,7 +25,7 @@ export type FastPathOptions = {
 export function createFastPath(options: FastPathOptions): FastPath {
   const { schema, getEnveloped, authenticate, openDirectory, limits } = options;
   const findOperation = operationCache(schema, getEnveloped);
-  return async ({ body, authorization, accept, log }) => {
+  return async ({ body, authorization, accept, log, disconnection }) => {
     const contentType = contentTypeFor(accept);
     if (!contentType) return null;
     const caller = await authenticate(authorization);
@@ -36,8 +37,9 @@ export function createFastPath(options: FastPathOptions): FastPath {
     if (deepestBracket(query) > limits.brackets) return null;
     const operation = findOperation(query, operationName)?.withVariables(variables);
     if (!operation || operation.cost > limits.cost) return null;
-    const context = { directory: openDirectory(caller) };
-    const result = await withinTime(limits.operationMs, () => operation.run(context));
+    const deadline = operation.isMutation ? new Deadline(disconnection()) : null;
+    const context = { directory: openDirectory(caller, { signal: deadline?.signal }) };
+    const result = await withinTime(limits.operationMs, deadline, () => operation.run(context));
     if (!('data' in result) && !isTimeout(result)) return null;
     const masked = result.errors?.map((error) => maskError(error, log));
     const extensions = costExtension(operation.cost, limits.cost);

@@ -153,6 +153,15 @@ mutation RestoreGroup(
     tenantId: NORTHWIND,
     userIds: ['usr_north01900000000'],
   }),
+  mutation(
+    'eraseUsers',
+    'Removes them, and blanks their names for good.',
+    'erased\n      endedMembershipCount',
+    {
+      tenantId: NORTHWIND,
+      userIds: ['usr_north01910000000'],
+    },
+  ),
 ];
 
 function mutation(name: string, comment: string, payload: string, input: object): Example {

@@ -2,25 +2,25 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { GraphQLError } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
-import type { Directory } from '../../domain/directory.ts';
-import type { Authenticate, Caller } from '../../model/caller.ts';
+import type { DirectoryOpener } from '../../domain/directory.ts';
+import type { Authenticate } from '../../model/caller.ts';
+import { Deadline } from '../../model/deadline.ts';
 import { isDirectoryError } from '../../model/errors.ts';
 import type { FastPath } from '../../model/plain-request.ts';
 import type { RequestLog } from '../../model/request-log.ts';
-import type { Context } from '../schema/context.ts';
 import { schema } from '../schema/schema.ts';
 import { isTransient, maskError, RETRY_AFTER, refusedResponse } from './errors.ts';
 import { exactVariables } from './exact-variables.ts';
 import { executeInOrder } from './execute.ts';
 import { contentTypeFor, createFastPath } from './fast-path.ts';
 import { graphiqlPage } from './graphiql.ts';
-import { type Limits, limitPlugins } from './limits.ts';
+import { type Limits, limitPlugins, type YogaContext } from './limits.ts';
 import { DOCUMENT_ID, persistedOperations } from './persisted-operations.ts';
 import type { TrustedDocuments } from './trusted-documents.ts';
 
 export type GraphQLOptions = {
   authenticate: Authenticate;
-  openDirectory: (caller: Caller) => Directory;
+  openDirectory: DirectoryOpener;
   limits: Limits;
   /** The only operations that are accepted; null accepts any operation. */
   trustedDocuments: TrustedDocuments | null;
@@ -37,7 +37,7 @@ export function createGraphQLHandler(options: GraphQLOptions) {
   const { authenticate, openDirectory, limits, trustedDocuments, developmentToken } = options;
   // Yoga passes maskError the error only; this passes it the log of the request.
   const currentLog = new AsyncLocalStorage<RequestLog>();
-  const yoga = createYoga<Context>({
+  const yoga = createYoga<YogaContext>({
     schema,
     graphqlEndpoint: '/graphql',
     landingPage: false,
@@ -81,8 +81,14 @@ export function createGraphQLHandler(options: GraphQLOptions) {
     }
     const caller = await authenticate(request.headers.get('authorization'));
     log.noteCaller(caller);
-    const context = { directory: openDirectory(caller) };
-    return currentLog.run(log, async () => yoga.fetch(request, context));
+    const deadline = new Deadline(request.signal);
+    const context = { directory: openDirectory(caller, { signal: deadline.signal }), deadline };
+    return currentLog.run(log, async () =>
+      Promise.resolve(yoga.fetch(request, context)).catch((error: unknown) => {
+        // Yoga rejects as soon as the client has gone away.
+        throw request.signal.aborted ? deadline.signal.reason : error;
+      }),
+    );
   };
   return {
     fetch: (request: Request, log: RequestLog) =>

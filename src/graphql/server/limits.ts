@@ -3,8 +3,10 @@ import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
 import { maxDirectivesPlugin } from '@escape.tech/graphql-armor-max-directives';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
-import { GraphQLError } from 'graphql';
+import { GraphQLError, getOperationAST, OperationTypeNode } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import type { Deadline } from '../../model/deadline.ts';
+import type { Context } from '../schema/context.ts';
 import { limitError } from './errors.ts';
 import { operationCost } from './operation-cost.ts';
 
@@ -96,30 +98,36 @@ function cost(limit: number): Plugin {
 /** The extension of a result that reports the operation's cost. */
 export const costExtension = (requested: number, limit: number) => ({ cost: { requested, limit } });
 
-/** Ends the response to an operation in time. Its statements are not cancelled: they have their own timeouts. */
+/** Yoga opens the directory before it reads the operation, so every request has a deadline; only mutations use it. */
+export type YogaContext = Context & { readonly deadline: Deadline };
+
+/** Ends an operation in time. */
 function operationTimeout(milliseconds: number): Plugin {
   return {
-    onExecute({ executeFn, setExecuteFn }) {
-      setExecuteFn((args) => withinTime(milliseconds, () => executeFn(args)));
+    onExecute({ args: { document, operationName, contextValue }, executeFn, setExecuteFn }) {
+      const isMutation = getOperationAST(document, operationName)?.operation === OperationTypeNode.MUTATION;
+      const deadline = isMutation ? (contextValue as unknown as YogaContext).deadline : null;
+      setExecuteFn((args) => withinTime(milliseconds, deadline, () => executeFn(args)));
     },
   };
 }
 
-/** The result of `work`, or a result with the error TIMEOUT once `work` takes longer than `milliseconds`. */
+/**
+ * The result of a query, or a result with the error TIMEOUT once it takes longer than `milliseconds`; its statements are not
+ * cancelled, because other requests share them. A mutation has a deadline, and fails with TIMEOUT where that rolls it back:
+ * its result is awaited, so that no change that was answered as failed is stored.
+ */
 export async function withinTime<Result>(
   milliseconds: number,
+  deadline: Deadline | null,
   work: () => Result | Promise<Result>,
 ): Promise<Result | TimedOut> {
+  if (deadline) return deadline.within(milliseconds, () => timedOut(milliseconds), work);
   const result = work();
   if (!isPromise(result)) return result;
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<TimedOut>((resolve) => {
-    timer = setTimeout(() => {
-      const error = new GraphQLError(`The operation took longer than ${milliseconds} ms`, {
-        extensions: { code: 'TIMEOUT', limit: milliseconds },
-      });
-      resolve({ errors: [error] });
-    }, milliseconds);
+    timer = setTimeout(() => resolve({ errors: [timedOut(milliseconds)] }), milliseconds);
   });
   try {
     return await Promise.race([result, timeout]);
@@ -127,6 +135,11 @@ export async function withinTime<Result>(
     clearTimeout(timer);
   }
 }
+
+const timedOut = (milliseconds: number) =>
+  new GraphQLError(`The operation took longer than ${milliseconds} ms`, {
+    extensions: { code: 'TIMEOUT', limit: milliseconds },
+  });
 
 export type TimedOut = { errors: [GraphQLError] };
 

@@ -13,6 +13,7 @@ import {
   isListType,
   type NamedTypeNode,
   type OperationDefinitionNode,
+  OperationTypeNode,
   typeFromAST,
   visit,
 } from 'graphql';
@@ -48,6 +49,7 @@ export type CachedOperation = {
 export type ExecutableOperation = {
   /** The maximum number of objects that the operation could return. */
   readonly cost: number;
+  readonly isMutation: boolean;
   /** The same result as that of `executeInOrder`. */
   run(context: Context): Promise<ExecutionResult> | ExecutionResult;
 };
@@ -138,6 +140,7 @@ function createEntry({
       if (cost === undefined) return null;
       return {
         cost,
+        isMutation: operation.operation === OperationTypeNode.MUTATION,
         async run(contextValue) {
           runCount += 1;
           if (fieldCount !== null && runCount === RUNS_BEFORE_COMPILING + 1) {

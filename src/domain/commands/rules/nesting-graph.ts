@@ -61,20 +61,25 @@ export async function loadNestingGraph(
   { query, tenantId }: WriteContext,
   { parents, children }: Ends,
 ): Promise<NestingGraph> {
+  // Lateral with `offset 0`: a plan for the average tenant would join all of its nestings, on every level of the largest one.
+  const up = Prisma.sql`up cross join lateral (
+    select parent_group_id from nestings where tenant_id = ${tenantId} and child_group_id = up.id offset 0) n`;
+  const down = Prisma.sql`down cross join lateral (
+    select child_group_id from nestings where tenant_id = ${tenantId} and parent_group_id = down.id offset 0) n`;
   // One row per group rather than per edge: a hostile graph has tens of thousands of edges. Ids contain no comma.
   const rows = await query<{ id: string; parents: string | null; children: string | null }>(Prisma.sql`
     with recursive
       up(id) as (
         select unnest(${[...parents]}::text[]) collate "C"
-        union select n.parent_group_id from up join nestings n on n.child_group_id = up.id where n.tenant_id = ${tenantId}),
+        union select n.parent_group_id from ${up}),
       down(id) as (
         select unnest(${[...children]}::text[]) collate "C"
-        union select n.child_group_id from down join nestings n on n.parent_group_id = down.id where n.tenant_id = ${tenantId})
+        union select n.child_group_id from ${down})
     select up.id, string_agg(n.parent_group_id, ',') as parents, null as children
-    from up join nestings n on n.child_group_id = up.id where n.tenant_id = ${tenantId} group by up.id
+    from ${up} group by up.id
     union all
     select down.id, null, string_agg(n.child_group_id, ',')
-    from down join nestings n on n.parent_group_id = down.id where n.tenant_id = ${tenantId} group by down.id
+    from ${down} group by down.id
     union all
     select n.parent_group_id, null, string_agg(n.child_group_id, ',') from nestings n
     where n.tenant_id = ${tenantId} and n.parent_group_id = any(${[...parents]}::text[])

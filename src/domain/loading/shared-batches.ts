@@ -1,0 +1,38 @@
+// Batches of what concurrent requests ask of one tenant: while some are in flight, the others collect the next one.
+import DataLoader from 'dataloader';
+import { perDatabase, type Reader, readerOf } from '../directory.ts';
+import { Semaphore } from './semaphore.ts';
+
+/**
+ * Max in-flight batches per batch key; later callers join the next one. One would leave the database idle between two
+ * statements, and more would make the batches smaller. A batch that takes longer than `MAX_HOLD_MS` no longer counts.
+ */
+const MAX_IN_FLIGHT = 2;
+
+/**
+ * Creates a function that returns the DataLoader of a database, a visibility and a kind. The loader collects items while
+ * `maxInFlight` batches are running. It caches nothing, and is dropped as soon as it is idle.
+ */
+export function sharedBatches<Item, Result>(
+  work: (directory: Reader, items: readonly Item[]) => Promise<(Result | Error)[]>,
+  maxInFlight = MAX_IN_FLIGHT,
+) {
+  type Batches = DataLoader<Item, Result>;
+  const activeBatches = perDatabase(() => new Map<string, Batches>());
+  return ({ db, visibility }: Reader, kind = ''): Batches => {
+    const active = activeBatches(db);
+    const batchKey = `${Object.values(visibility).join(' ')}\n${kind}`;
+    const existing = active.get(batchKey);
+    if (existing) return existing;
+    const semaphore = new Semaphore(maxInFlight, () => active.delete(batchKey));
+    const batches: Batches = new DataLoader(
+      (items) => semaphore.hold(work(readerOf(db, visibility), items)),
+      {
+        cache: false,
+        batchScheduleFn: (dispatch) => semaphore.enqueue(dispatch),
+      },
+    );
+    active.set(batchKey, batches);
+    return batches;
+  };
+}
