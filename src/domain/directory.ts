@@ -16,7 +16,7 @@ import { actorOf, changeTenant, type WriteContext } from './log/write-context.ts
 export type Reader = {
   readonly db: Database;
   readonly visibility: Visibility;
-  /** The tenant, which each statement names for each table: `tenant_id = ${tenantId}`. Across tenants: none, which has no rows. */
+  /** The tenant, which each statement names for each table: `tenant_id = ${tenantId}`. Across tenants none, which has no rows. */
   readonly tenantId: TenantId;
   /** Runs SQL outside a transaction. */
   readonly sql: Query;

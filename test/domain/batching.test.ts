@@ -14,11 +14,11 @@ import {
   tenantReader,
 } from '../../src/domain/directory.ts';
 import { inChunks, loader } from '../../src/domain/loading/batching.ts';
-import { sharedBatches } from '../../src/domain/loading/shared-batches.ts';
-import { logCache, rowsBytes } from '../../src/domain/log/log-cache.ts';
-import { Tail } from '../../src/domain/log/tail.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
 import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
+import { logCache, rowsBytes } from '../../src/domain/sharing/log-cache.ts';
+import { sharedBatches } from '../../src/domain/sharing/shared-batches.ts';
+import { Tail } from '../../src/domain/sharing/tail.ts';
 import type { Visibility } from '../../src/model/caller.ts';
 import type { PartnerId, TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, plainUser } from '../support/directories.ts';

@@ -1,6 +1,8 @@
 // What is cached is valid at a position of the log: also when the log has lost its last changes, when answers overtake each
 // other, when a tenant is removed, and when two processes write all kinds of changes.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
@@ -14,20 +16,22 @@ import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { NO_TENANT, openDirectory, tenantReader } from '../../src/domain/directory.ts';
 import { repairDirectory } from '../../src/domain/integrity/check.ts';
-import { logCache } from '../../src/domain/log/log-cache.ts';
-import { lastTail, readTail, Tail } from '../../src/domain/log/tail.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { listMembers } from '../../src/domain/queries/members.ts';
+import { logCache } from '../../src/domain/sharing/log-cache.ts';
+import { lastTail, readTail, Tail } from '../../src/domain/sharing/tail.ts';
 import { DirectoryError } from '../../src/model/errors.ts';
 import { type GroupId, newId, type TenantId, type UserId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, superAdmin } from '../support/directories.ts';
-import { positionOf } from '../support/group-worlds.ts';
 import { appendChanges, keepHistory, loseChanges } from '../support/logs.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { randomFrom } from '../support/random.ts';
 import { groupOf, randomGroups, storeGroups, storeUsers, usersOf } from '../support/random-graph.ts';
 import { seed } from '../support/seed.ts';
 import { PATIENT } from '../support/timeouts.ts';
+
+/** Rows of a tenant's log that are followed at once. */
+const MAX_ROWS = 5_000;
 
 let database: TestDatabase;
 let there: Database;
@@ -121,6 +125,22 @@ function watched(
   };
   Object.assign(db, { sql: hooked });
   return { db, statements, hooks };
+}
+
+/** Holds back the answer to the next statement: `answered` when the database has given it, until `release`. */
+function holdNext(db: Database) {
+  const gate = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
+  const { sql } = db;
+  const slow: Database['sql'] = async (statement) => {
+    Object.assign(db, { sql });
+    const rows = await sql(statement);
+    answered.resolve();
+    await gate.promise;
+    return rows as never;
+  };
+  Object.assign(db, { sql: slow });
+  return { answered: answered.promise, release: gate.resolve };
 }
 
 describe('a log that has lost its last changes', () => {
@@ -235,29 +255,15 @@ describe('a log that has lost its last changes', () => {
     const reader = tenantReader(fresh(), tenantId);
     await readTail(reader);
     for (let at = 0; at < lost; at += 1) await add(left, 4 + at);
-    const answered = Promise.withResolvers<void>();
-    const gate = Promise.withResolvers<void>();
-    const { sql } = reader.db;
-    let asked = 0;
-    const slow: Database['sql'] = async (statement) => {
-      asked += 1;
-      const isFirst = asked === 1;
-      const rows = await sql(statement);
-      if (isFirst) {
-        answered.resolve();
-        await gate.promise;
-      }
-      return rows as never;
-    };
-    Object.assign(reader.db, { sql: slow });
+    const { answered, release } = holdNext(reader.db);
     const late = readTail(reader);
-    await answered.promise;
+    await answered;
     await loseChanges(database.db, tenantId, lost);
     await appendChanges(database.db, tenantId, { type: 'group_membership.added', groupId: elsewhere });
     const now = (await readTail(reader))!;
     const { head } = now;
     expect(now.hasChanged({ members: elsewhere }, { ...head, position: head.position - 1 })).toBe(true);
-    gate.resolve();
+    release();
     const old = (await late)!;
     expect(old.head.position).toBe(head.position + lost - 1);
     expect(old.holds(head)).toBe(false);
@@ -271,40 +277,33 @@ describe('answers that overtake each other', () => {
     const reader = tenantReader(fresh(), tenantId);
     const { head: start } = (await readTail(reader))!;
     await add(left, 4);
-    const gate = Promise.withResolvers<void>();
-    const answered = Promise.withResolvers<void>();
-    const { sql } = reader.db;
-    let asked = 0;
-    const slow: Database['sql'] = async (statement) => {
-      asked += 1;
-      const isFirst = asked === 1;
-      const rows = await sql(statement);
-      if (isFirst) {
-        answered.resolve();
-        await gate.promise;
-      }
-      return rows as never;
-    };
-    Object.assign(reader.db, { sql: slow });
+    const { answered, release } = holdNext(reader.db);
     const late = readTail(reader);
-    await answered.promise;
+    await answered;
     await add(right, 4);
     const tail = (await readTail(reader))!;
     const { head } = tail;
     expect(head.position).toBe(start.position + 2);
-    gate.resolve();
+    release();
     expect(await late).toBe(tail);
     expect(tail.head).toEqual(head);
     expect(tail.membersChanged(`${left},${right}`, start)).toEqual([left, right]);
     expect(lastTail(reader)).toBe(tail);
   });
 
-  test('the first two answers of a process agree', async () => {
-    const { tenantId, add, left } = await world();
+  test('the first two answers of a process begin one tail, also after too many changes', async () => {
+    const { tenantId } = await world();
     const reader = tenantReader(fresh(), tenantId);
-    const tails = await Promise.all([readTail(reader), add(left, 4), readTail(reader)]);
-    expect((await readTail(reader))!.head.position).toBe(await positionOf(database.db, tenantId));
-    expect(tails).toHaveLength(3);
+    for (let times = 0; times < 2; times += 1) {
+      const { answered, release } = holdNext(reader.db);
+      const late = readTail(reader);
+      await answered;
+      const tail = await readTail(reader);
+      release();
+      expect(await late).toBe(tail);
+      expect(lastTail(reader)).toBe(tail);
+      await appendChanges(database.db, tenantId, { changes: MAX_ROWS + 1 });
+    }
   });
 
   test.each([
@@ -455,6 +454,45 @@ test('a statement that fails for one tenant fails no group of another, and is no
   expect(values(await counts())).toEqual(['too slow', 5, 'too slow', 3]);
   // Not by what failed once more, but from scratch.
   expect(values(await counts())).toEqual([4, 5, 2, 3]);
+});
+
+test('statements are as many as the README of effective membership says', async () => {
+  const made = await world();
+  const { tenantId, root, left, elsewhere } = made;
+  const asked: Record<string, (db: Database) => Promise<unknown>> = {
+    'a count': (db) => countEffectiveMembers(openAsAdmin(db, tenantId), root),
+    'a page': (db) => listEffectiveMembers(openAsAdmin(db, tenantId), root, { page: { first: 10 } }),
+    'a page and its total': (db) =>
+      listEffectiveMembers(openAsAdmin(db, tenantId), root, { page: { first: 10, withTotal: true } }),
+  };
+  const measured: Record<string, number[]> = {};
+  for (const [name, ask] of Object.entries(asked)) {
+    const { db, statements } = watched();
+    const count = async (change: () => Promise<unknown> = () => Promise.resolve()) => {
+      await change();
+      statements.length = 0;
+      await ask(db);
+      return statements.length;
+    };
+    measured[name] = [
+      await count(),
+      await count(() => made.add(elsewhere, 6)),
+      await count(() => made.add(left, 5)),
+      await count(() => made.nest(left, elsewhere)),
+    ];
+    await made.unnest(left, elsewhere);
+    await made.remove(left, 5);
+    await made.remove(elsewhere, 6);
+  }
+  const readme = readFileSync(
+    join(import.meta.dirname, '../../src/domain/effective-membership/README.md'),
+    'utf8',
+  );
+  const rows = [...readme.matchAll(/^\| (a [\w ]+?) +\|([\d |]+)\|$/gm)].map(([, name, numbers]) => [
+    name,
+    numbers!.split('|').map(Number),
+  ]);
+  expect(measured).toEqual(Object.fromEntries(rows));
 });
 
 describe('the tail of a log', () => {

@@ -27,18 +27,19 @@ export const ROOMS: Room[] = [
   {
     name: 'effective membership',
     score: 90,
-    source: ['src/domain/effective-membership/*', 'src/domain/queries/effective-members.ts'],
-    tests: [
-      'test/domain/effective-*.test.ts',
-      'test/domain/counts.test.ts',
-      'test/domain/count-deltas.test.ts',
+    source: [
+      'src/domain/effective-membership/*',
+      'src/domain/sharing/{log-cache,tail}.ts',
+      'src/domain/queries/effective-members.ts',
     ],
+    tests: ['test/domain/effective-*.test.ts', 'test/domain/{count-deltas,counts,log-tail}.test.ts'],
   },
   {
     name: 'loading',
     score: 90,
     source: [
       'src/domain/{loading,rows}/*',
+      'src/domain/sharing/{semaphore,shared-batches}.ts',
       'src/domain/queries/{groups,hierarchy,members,nesting,tenants,user-groups,users}.ts',
       'src/model/page.ts',
       'src/graphql/schema/connections.ts',
@@ -109,7 +110,7 @@ export const ROOMS: Room[] = [
     score: 80,
     source: [
       'src/graphql/schema/{builder,context,deletion,enums,error-types,federation,federation-entities,global-ids,group-inputs}.ts',
-      'src/graphql/schema/{groups,hierarchy,json-object,member-mutations,members,nesting,node,print,schema,tenants,users,viewer}.ts',
+      'src/graphql/schema/{groups,hierarchy,json-object,member-mutations,members,nesting,node,position,print,schema,tenants,users,viewer}.ts',
       'src/graphql/server/{compiled-query,errors,exact-variables,execute,fast-path,graphiql,handler,operation-cache,persisted-operations,trusted-documents}.ts',
     ],
     tests: [

@@ -9,7 +9,6 @@ import { type GroupMembersInput, groupMembersInput } from '../../model/members.t
 import { type Directory, mayChange, type Positioned, type Reader } from '../directory.ts';
 import { inChunks } from '../loading/batching.ts';
 import { readerFor } from '../loading/routing.ts';
-import { sharedBatches } from '../loading/shared-batches.ts';
 import { actorOf, changeTenant, type WriteContext } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
 import {
@@ -19,6 +18,7 @@ import {
   groupsWithIds,
   withoutCounts,
 } from '../rows/groups.ts';
+import { sharedBatches } from '../sharing/shared-batches.ts';
 import { type Addition, addMembers } from '../writes/memberships.ts';
 import { assertBatchSize, knownUsers } from './rules/targets.ts';
 

@@ -10,8 +10,8 @@ import { type Edge, isTooDeep, loadNestingGraph, type NestingGraph } from './rul
 type EndedNesting = Edge & { live: boolean; standsFor: string[] | null };
 
 /**
- * Restores the nestings of the restored groups, and returns them. A nesting whose other group is deleted is restored with that group.
- * Stand-in nestings of the deletion end, except where their child would no longer be nested in their parent, directly or
+ * Restores the nestings of the restored groups, and returns them. A nesting whose other group is deleted is restored with that
+ * group. Stand-in nestings of the deletion end, except where their child would no longer be nested in their parent, directly or
  * indirectly, because a nesting was refused.
  */
 export async function restoreNestings(restoration: Restoration): Promise<Nesting[]> {

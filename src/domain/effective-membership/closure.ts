@@ -2,8 +2,8 @@
 import { Prisma } from '../../database/database.ts';
 import type { Reader } from '../directory.ts';
 import type { Head } from '../log/changes.ts';
-import { type Entry, logCache } from '../log/log-cache.ts';
-import { headColumn, lastTail, parseHead } from '../log/tail.ts';
+import { type Entry, logCache } from '../sharing/log-cache.ts';
+import { headColumn, lastTail, parseHead } from '../sharing/tail.ts';
 
 export type NestingClosure = {
   /** Ids of the group and of all groups nested in it, sorted, joined by commas: an SQL parameter that needs no quoting. */
@@ -16,7 +16,10 @@ export type NestingClosure = {
 
 export const closureCache = logCache<NestingClosure>(() => 0);
 
-/** The closure of each group; absent for groups that are not visible. Cached ones may be out of date: those of `outdated` are read. */
+/**
+ * The closure of each group; absent for groups that are not visible. Cached ones may be out of date: the statement that uses them
+ * tells. Those of `outdated` are read.
+ */
 export async function loadClosures(
   reader: Reader,
   ids: readonly string[],

@@ -3,8 +3,8 @@
 import { Prisma } from '../../database/database.ts';
 import type { Reader } from '../directory.ts';
 import type { Head } from '../log/changes.ts';
-import { type Entry, logCache } from '../log/log-cache.ts';
-import { holdsColumn, readTail, type Tail } from '../log/tail.ts';
+import { type Entry, logCache } from '../sharing/log-cache.ts';
+import { holdsColumn, readTail, type Tail } from '../sharing/tail.ts';
 import { cacheClosure, type NestingClosure, readClosures } from './closure.ts';
 
 /** Users whose memberships have changed since a count. With more, counting from scratch costs less. */

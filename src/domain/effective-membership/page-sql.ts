@@ -3,8 +3,8 @@ import { Prisma, type Sql } from '../../database/database.ts';
 import type { PageRequest } from '../../model/page.ts';
 import type { Reader } from '../directory.ts';
 import { cursorValues, type Ordering, rowsToRead } from '../loading/keyset-page.ts';
-import { headColumn } from '../log/tail.ts';
 import { memberUserColumns } from '../rows/members.ts';
+import { headColumn } from '../sharing/tail.ts';
 import type { NestingClosure } from './closure.ts';
 
 /** The order of effective members. */

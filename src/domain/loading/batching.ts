@@ -10,9 +10,9 @@ import {
   perDirectory,
   type Reader,
 } from '../directory.ts';
-import { onStandby } from '../log/standby.ts';
+import { sharedBatches } from '../sharing/shared-batches.ts';
 import { readRouted } from './routing.ts';
-import { sharedBatches } from './shared-batches.ts';
+import { onStandby } from './standby.ts';
 
 /** Keys of one statement, unless one request alone has more: large enough for most batches, and never a slow statement. */
 const MAX_KEYS = 1_000;

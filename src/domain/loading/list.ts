@@ -11,10 +11,10 @@ import {
   perDirectory,
   type Reader,
 } from '../directory.ts';
-import { onStandby } from '../log/standby.ts';
 import { batchAcrossRequests, type Read } from './batching.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './keyset-page.ts';
 import { readRouted } from './routing.ts';
+import { onStandby } from './standby.ts';
 
 /**
  * A list of a parent. Its SQL runs inside `cross join lateral`, beside the batch's keys under the alias `k`: `k.id` is the id

@@ -4,7 +4,7 @@ import DataLoader from 'dataloader';
 import { Prisma } from '../../database/database.ts';
 import { isIdOf, type PartnerId, type TenantId } from '../../model/ids.ts';
 import { type Directory, NO_TENANT, perDirectory, type Reader, tenantReader } from '../directory.ts';
-import { lastTail, readTail } from '../log/tail.ts';
+import { lastTail, readTail } from '../sharing/tail.ts';
 
 /**
  * The tenant of a tenant, a group or a user, live or not; `NO_TENANT` if the caller does not see it. A caller of one tenant

@@ -57,9 +57,9 @@ export async function insertChanges(
     await query(Prisma.sql`
       insert into changes (tenant_id, position, ordinal, change_id, at, type, actor_id, actor_type, cause, group_id, user_ids,
         group_ids, data)
-      select ${tenantId}, ${head.position}::bigint, ${start}::int + c.ordinal::int - 1, ${head.changeId}::uuid, ${at}::timestamptz,
-        c.type, c.actor_id, c.actor_type, c.cause, c.group_id, string_to_array(c.user_ids, ','), string_to_array(c.group_ids, ','),
-        c.data::jsonb
+      select ${tenantId}, ${head.position}::bigint, ${start}::int + c.ordinal::int - 1, ${head.changeId}::uuid,
+        ${at}::timestamptz, c.type, c.actor_id, c.actor_type, c.cause, c.group_id, string_to_array(c.user_ids, ','),
+        string_to_array(c.group_ids, ','), c.data::jsonb
       from unnest(${column(({ type }) => type)}::text[], ${column((change) => (change.actor ?? actor).id)}::text[],
         ${column((change) => (change.actor ?? actor).type)}::text[], ${column(({ cause }) => cause ?? null)}::text[],
         ${column(({ groupId }) => groupId ?? null)}::text[], ${column(({ userIds }) => joined(userIds))}::text[],

@@ -9,10 +9,10 @@ import { loader } from '../loading/batching.ts';
 import type { Ordering } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
-import { logCache, rowsBytes } from '../log/log-cache.ts';
-import { lastTail, readTail } from '../log/tail.ts';
 import { groupsWithIds } from '../rows/groups.ts';
 import { directMemberColumns, type MemberProjection, type MemberRow, toMemberRow } from '../rows/members.ts';
+import { logCache, rowsBytes } from '../sharing/log-cache.ts';
+import { lastTail, readTail } from '../sharing/tail.ts';
 
 export type MemberOrder = { field: MemberOrderField; direction: OrderDirection };
 type ListArgs = {

@@ -7,8 +7,8 @@ import { EMPTY_PAGE, type Page, type PageArgs } from '../../model/page.ts';
 import { type Directory, endUser } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
-import { readTail } from '../log/tail.ts';
 import { type PartnerRow, type TenantRow, tenantColumns } from '../rows/tenants.ts';
+import { readTail } from '../sharing/tail.ts';
 
 const tenantsById = loader({
   audience: 'administrators',

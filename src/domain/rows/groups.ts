@@ -69,7 +69,8 @@ export function listColumns(reader: Reader, projection: GroupProjection): Sql {
   const columns = projection.summary ? summaryColumns : groupColumns;
   if (!projection.nestedGroupCount) return columns;
   return Prisma.sql`${columns}, (select count(*)::int from nestings n
-    where ${reader.within(Prisma.sql`n.tenant_id`)} and n.tenant_id = g.tenant_id and n.parent_group_id = g.id) as "nestedGroupCount"`;
+    where ${reader.within(Prisma.sql`n.tenant_id`)} and n.tenant_id = g.tenant_id and n.parent_group_id = g.id)
+    as "nestedGroupCount"`;
 }
 
 const toSummary = (raw: Group | GroupSummary): GroupSummary => ({

@@ -32,8 +32,8 @@ export async function endMemberships(tx: WriteContext, ending: Ending): Promise<
   await query(Prisma.sql`
     insert into membership_history (tenant_id, group_id, user_id, since, until, added_at, added_by, ended_at, ended_by, cause,
       deletion_id)
-    select tenant_id, group_id, user_id, since, ${position}::bigint, added_at, added_by, ${at}::timestamptz, ${actor.id}, ${cause},
-      ${deletionId ?? null}
+    select tenant_id, group_id, user_id, since, ${position}::bigint, added_at, added_by, ${at}::timestamptz, ${actor.id},
+      ${cause}, ${deletionId ?? null}
     from memberships where tenant_id = ${tenantId} and since < ${position}::bigint and ${where}`);
   const ended = await query<Membership>(Prisma.sql`
     delete from memberships where tenant_id = ${tenantId} and ${where} returning group_id as "groupId", user_id as "userId"`);

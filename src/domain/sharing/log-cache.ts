@@ -1,7 +1,7 @@
 // LRU caches that outlive a request: bounded by bytes, and each entry valid as long as the log has no change of its sources.
 import { LRUCache } from 'lru-cache';
 import { perDatabase, type Reader } from '../directory.ts';
-import type { Head } from './changes.ts';
+import type { Head } from '../log/changes.ts';
 import { beginTail, type Sources, type Tail } from './tail.ts';
 
 /** Bytes of one cache: a few of them fit into a small container's memory. */

@@ -3,8 +3,8 @@
 import { LRUCache } from 'lru-cache';
 import { Prisma, type Sql } from '../../database/database.ts';
 import { perDatabase, type Reader } from '../directory.ts';
-import { sharedBatches } from '../loading/shared-batches.ts';
-import type { Head } from './changes.ts';
+import type { Head } from '../log/changes.ts';
+import { sharedBatches } from './shared-batches.ts';
 
 /** Rows of the log read at once. With more, the tail begins anew at the head: reading again costs less than following. */
 const MAX_ROWS = 5_000;
