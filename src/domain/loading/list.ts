@@ -271,9 +271,11 @@ function pageStatement<Args extends object, Row extends object>(
     parameters.map((parameter) => parameter.values),
     parameters.map((parameter) => parameter.name),
   ].map((list) => Prisma.join(list));
+  // `offset 0`: the planner would move the total into the output, and count once for each row.
   const listed = page.withTotal
-    ? Prisma.sql`${totalOf(reader, source, args)} as total, r.*
+    ? Prisma.sql`t.total, r.*
     from unnest(${values}) with ordinality k(${names}, ordinal)
+    cross join lateral (select ${totalOf(reader, source, args)} as total offset 0) t
     left join lateral (select true as found, r.* from (${rows}) r) r on true`
     : Prisma.sql`r.* from unnest(${values}) with ordinality k(${names}, ordinal)
     cross join lateral (${rows}) r`;
