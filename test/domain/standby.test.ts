@@ -1,5 +1,5 @@
 // Reads on a standby: only what is at or after the position that the primary has, and of its history.
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Database, Prisma, type Sql } from '../../src/database/database.ts';
 import { openPostgresql } from '../../src/database/postgresql.ts';
 import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
@@ -25,7 +25,7 @@ const sent = { primary: [] as string[], standby: [] as string[] };
 let answer: (statement: Sql) => Promise<object[]>;
 let db: Database;
 
-beforeAll(async () => {
+beforeEach(async () => {
   primary = await openTestDatabase();
   const world = await createWorld(
     primary.db,
@@ -41,7 +41,7 @@ beforeAll(async () => {
   copy = openPostgresql({ url: database.url });
   primary = { ...primary, db: openPostgresql({ url: primary.url }) };
 });
-afterAll(async () => {
+afterEach(async () => {
   await copy.close();
   await drop();
   await primary.db.close();

@@ -61,8 +61,8 @@ async function countCached(
  * nothing is cached, a nesting below the group changed, or too much did.
  */
 export async function effectiveCountAt(reader: Reader, id: string, head: Head): Promise<number | null> {
-  const tail = await readTail(reader, head);
   const entry = countCache.peek(reader, id);
+  const tail = entry ? await readTail(reader, later(entry.head, head)) : null;
   if (!tail || !entry || !isSameClosure(tail, entry, head)) return null;
   return (await carryTo(reader, tail, head, new Map([[id, entry]]))).get(id) ?? null;
 }
@@ -80,6 +80,7 @@ const isSameClosure = (tail: Tail, { value, head }: Entry<Count>, other: Head) =
   !tail.hasChanged({ nestings: value.closure.ids }, earlier(head, other));
 
 const earlier = (one: Head, other: Head) => (other.position < one.position ? other : one);
+const later = (one: Head, other: Head) => (other.position > one.position ? other : one);
 
 /**
  * Counts at the position, from those at others of the same history: each user whose memberships in a closure have changed is
@@ -113,10 +114,7 @@ function readDeltas(reader: Reader, tail: Tail, head: Head, entries: readonly En
   const column = <Value>(of: (entry: Entry<Count>) => Value) => entries.map(of);
   const changed = (entry: Entry<Count>) =>
     tail.membersChanged(entry.value.closure.ids, earlier(entry.head, head)).join(',');
-  const latest = entries.reduce(
-    (last, entry) => (entry.head.position > last.position ? entry.head : last),
-    head,
-  );
+  const latest = entries.map((entry) => entry.head).reduce(later, head);
   const to = Prisma.sql`${head.position}::bigint`;
   return reader.sql<{ ordinal: number; holds: boolean; delta: number | null }>(Prisma.sql`
     with k as materialized (
