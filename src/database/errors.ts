@@ -109,12 +109,15 @@ const UNKNOWN =
   'The connection broke while the change was being stored: it may be stored or not; read before you repeat it';
 
 /**
- * Converts temporary errors and the default reasons of signals to UNAVAILABLE, with the outcome if that is unknown. Returns
- * all others unchanged.
+ * Converts temporary errors and the default reasons of signals to UNAVAILABLE, with the outcome if that is unknown, and the
+ * position that the change takes if it was stored. Returns all others unchanged.
  */
-export function databaseError(error: unknown): unknown {
+export function databaseError(error: unknown, position?: number): unknown {
   if (error instanceof DirectoryError) return error;
-  if (error instanceof UnknownOutcome) return refuse.unavailable(UNKNOWN, error, { outcome: 'UNKNOWN' });
+  if (error instanceof UnknownOutcome) {
+    const taken = position === undefined ? {} : { position: String(position) };
+    return refuse.unavailable(UNKNOWN, error, { outcome: 'UNKNOWN', ...taken });
+  }
   const isTemporary = isLostConnection(error) || isRetryable(error) || TOO_LONG.test(driverCode(error) ?? '');
   const isAborted = error instanceof DOMException && /^(?:Abort|Timeout)Error$/.test(error.name);
   return isTemporary || isAborted

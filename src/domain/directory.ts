@@ -152,16 +152,21 @@ class OpenDirectory extends DatabaseReader implements Directory {
     // An end user's own tenant is hidden from it.
     if (endUser(this)) throw refuse.notFound(tenantId);
     assertMayChange(this);
+    let position: number | undefined;
     try {
       const changed = await this.db.transaction(
-        (query) => changeTenant({ query, tenantId, actor: actorOf(this.caller) }, work),
+        (query) =>
+          changeTenant({ query, tenantId, actor: actorOf(this.caller) }, (tx) => {
+            position = tx.position;
+            return work(tx);
+          }),
         this,
       );
       if (!changed) throw refuse.notFound(tenantId);
       this.committed(tenantId, changed.position);
       return changed;
     } catch (error) {
-      return rethrow(error);
+      throw databaseError(error, position);
     } finally {
       this.forget();
     }

@@ -4,7 +4,15 @@
 export type CorsOrigins = readonly string[];
 
 /** Response headers that clients use and that are not readable by default. */
-const EXPOSED = ['Allow', 'ETag', 'Location', 'Retry-After', 'WWW-Authenticate', 'X-Request-ID'].join(', ');
+const EXPOSED = [
+  'Allow',
+  'Coterie-Position',
+  'ETag',
+  'Location',
+  'Retry-After',
+  'WWW-Authenticate',
+  'X-Request-ID',
+].join(', ');
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 

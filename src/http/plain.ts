@@ -1,6 +1,7 @@
 // The HTTP listener: checks the request's target, and serves plain GraphQL requests without a Request and a Response.
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createServerAdapter, sendNodeResponse } from '@whatwg-node/server';
+import { POSITION_HEADER } from '../model/plain-request.ts';
 import { RequestLog } from '../model/request-log.ts';
 import { encode, isCompressible } from './compression.ts';
 import { GRAPHQL_PATH, type Problem, problemResponse } from './problem.ts';
@@ -57,7 +58,8 @@ export function createListener(options: ListenerOptions): RequestListener {
     const log = logOf(request);
     const { authorization = null, accept = null } = request.headers;
     const disconnection = () => disconnectionOf(response);
-    const plain = { body: body.toString('utf8'), authorization, accept, log, disconnection };
+    const positions = request.headers[POSITION_HEADER]?.toString() ?? null;
+    const plain = { body: body.toString('utf8'), authorization, accept, positions, log, disconnection };
     const fast = await options
       .plainGraphQL(plain)
       .catch((error: unknown) => unexpected(error, { log, path: GRAPHQL_PATH, accept }));

@@ -1,7 +1,7 @@
 // Routes requests to the APIs and probes, and answers every unexpected error.
 import type { Logger } from 'pino';
 import { isDirectoryError, refuse } from '../model/errors.ts';
-import type { FastPath } from '../model/plain-request.ts';
+import { type FastPath, POSITION_HEADER } from '../model/plain-request.ts';
 import { RequestLog } from '../model/request-log.ts';
 import { withLimitedBody } from './body.ts';
 import { type CorsOrigins, corsHeaders, isPreflight, preflightResponse } from './cors.ts';
@@ -63,11 +63,12 @@ export function createRouter(options: RouterOptions): Router {
 /** Headers of every response, errors included, on the fast path and in the router. */
 export const commonHeaders = (
   { corsOrigins }: RouterOptions,
-  { requestId }: RequestLog,
+  { requestId, positions }: RequestLog,
   origin: string | null | undefined,
 ): Record<string, string> => ({
   'x-content-type-options': 'nosniff',
   [REQUEST_ID_HEADER]: requestId,
+  ...(positions !== null && { [POSITION_HEADER]: positions }),
   ...corsHeaders(corsOrigins, origin),
 });
 

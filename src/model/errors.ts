@@ -34,7 +34,7 @@ export type ErrorDetails = {
    * an outcome: `UNKNOWN` if the connection broke while the change was being committed, `COMMITTED` if only the response to it
    * could not be read.
    */
-  UNAVAILABLE: { outcome?: 'UNKNOWN' | 'COMMITTED' };
+  UNAVAILABLE: { outcome?: 'UNKNOWN' | 'COMMITTED'; position?: string };
 };
 export type ErrorCode = keyof ErrorDetails;
 

@@ -2,9 +2,14 @@
 import type { RequestLog } from './request-log.ts';
 
 /** A POST of JSON to the GraphQL endpoint, with its body as text. */
+/** Header of requests and responses: the positions of tenants that a client has seen, and those that an answer holds. */
+export const POSITION_HEADER = 'coterie-position';
+
 export type PlainRequest = {
   body: string;
   authorization: string | null;
+  /** The header `POSITION_HEADER`. */
+  positions: string | null;
   accept: string | null;
   log: RequestLog;
   /** A signal that aborts if the client goes away before it has the response. */

@@ -20,6 +20,8 @@ type Noted = { level: LogLevel; message: string; fields: Record<string, unknown>
 export class RequestLog {
   readonly requestId: string;
   #caller: Caller | null = null;
+  /** What the answer tells of the positions of its tenants; null if it read none. */
+  positions: string | null = null;
   #gravest: Noted | null = null;
   #count = 0;
   readonly #messages = new Set<string>();
@@ -55,6 +57,7 @@ export class RequestLog {
       fields: {
         requestId: this.requestId,
         ...(this.#caller && callerFields(this.#caller)),
+        ...(this.positions !== null && { positions: this.positions }),
         ...fields,
         ...(this.#count > 1 && { errorCount: this.#count }),
         ...(this.#count > 1 && others.length > 0 && { otherErrors: others }),

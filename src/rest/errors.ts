@@ -31,7 +31,7 @@ const STRUCTURED = {
   OTHER_TENANT: ({ id }) => ({ id }),
   VERSION_CONFLICT: ({ currentVersion }) => ({ current_version: currentVersion }),
   LIMIT_EXCEEDED: ({ limit }) => ({ limit }),
-  UNAVAILABLE: ({ outcome }) => (outcome === undefined ? null : { outcome }),
+  UNAVAILABLE: ({ outcome, position }) => (outcome === undefined ? null : { outcome, position }),
 } satisfies { [Code in ErrorCode]?: (details: ErrorDetails[Code]) => object | null };
 
 /** The response to a refused request. */
@@ -96,10 +96,16 @@ const HTTPLimit = z
   .openapi('HTTPLimit', { description: 'A limit of the directory is exceeded.' });
 
 const HTTPOutcome = z
-  .object({ detail: conflict('UNAVAILABLE', { outcome: z.enum(['UNKNOWN', 'COMMITTED']) }) })
+  .object({
+    detail: conflict('UNAVAILABLE', {
+      outcome: z.enum(['UNKNOWN', 'COMMITTED']),
+      position: z.string().optional(),
+    }),
+  })
   .openapi('HTTPOutcome', {
     description:
-      '`UNKNOWN`: the connection to the database broke while the change was being stored, so it may be stored or not. ' +
+      '`UNKNOWN`: the connection to the database broke while the change was being stored, so it may be stored or not; if it is, at ' +
+      '`position` of the log of the tenant. ' +
       '`COMMITTED`: it is stored, and only the response to it could not be read.',
   });
 

@@ -4,9 +4,11 @@ import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { timeout } from 'hono/timeout';
 import type { Directory, DirectoryOpener } from '../domain/directory.ts';
+import { beginRequest, printPositions } from '../domain/loading/positions.ts';
 import type { Authenticate } from '../model/caller.ts';
 import { Deadline } from '../model/deadline.ts';
 import { type DirectoryError, isDirectoryError, isTemporary, refuse } from '../model/errors.ts';
+import { POSITION_HEADER } from '../model/plain-request.ts';
 import type { RequestLog } from '../model/request-log.ts';
 import { addOperations, createApi } from './api.ts';
 import type { RestContext, RestEnv } from './context.ts';
@@ -47,8 +49,11 @@ export function createRestHandler(options: RestOptions): RestHandler {
   api.use('/api/v1/*', async (c, next) => {
     const caller = await authenticate(c.req.header('authorization') ?? null);
     c.env.log.noteCaller(caller);
-    c.set('directory', openDirectory(caller, { signal: c.get('signal') }));
+    const directory = openDirectory(caller, { signal: c.get('signal') });
+    c.set('directory', directory);
+    await beginRequest(directory, c.req.header(POSITION_HEADER) ?? null);
     await next();
+    if (directory.positions.size > 0) c.env.log.positions = printPositions(directory.positions);
     // Responses depend on the caller and hold personal data. A client may still store one itself, for `If-None-Match`.
     c.header('cache-control', 'no-store');
   });

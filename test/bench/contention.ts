@@ -15,14 +15,18 @@ async function makeLeaves(
   run: RunSql,
 ): Promise<{ tenant: string; together: string[]; apart: string[]; users: string[] }> {
   await run(`
-    insert into groups (id, tenant_id, name, name_key, search_key)
-    select 'grp_bench' || kind || at, t.id, 'Bench ' || kind || at, 'bench ' || kind || at, 'bench ' || kind || at
+    insert into groups (tenant_id, id, name, name_key, search_key)
+    select t.id, 'grp_bench' || kind || at, 'Bench ' || kind || at, 'bench ' || kind || at, 'bench ' || kind || at
     from bench.tenants t, unnest(array['Together', 'Apart', 'Root']) kind, generate_series(0, 15) at where t.t = 0
     on conflict do nothing`);
+  await run(
+    `insert into ids (id, tenant_id) select id, tenant_id from groups where name_key like 'bench %' on conflict do nothing`,
+  );
   await run(`
-    insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
-    select t.id, case kind when 'Together' then g.id else 'grp_benchRoot' || at end, 'grp_bench' || kind || at, 'bench'
-    from bench.tenants t join bench.groups g on g.t = t.t and g.n = 0, unnest(array['Together', 'Apart']) kind,
+    insert into nestings (tenant_id, parent_group_id, child_group_id, since, created_at, created_by)
+    select t.id, case kind when 'Together' then g.id else 'grp_benchRoot' || at end, 'grp_bench' || kind || at, l.position, l.at,
+      'bench'
+    from bench.tenants t join tenant_logs l on l.tenant_id = t.id join bench.groups g on g.t = t.t and g.n = 0, unnest(array['Together', 'Apart']) kind,
       generate_series(0, 15) at where t.t = 0 on conflict do nothing`);
   const ids = async (statement: string) => (await run(statement)).map((row) => row.id as string);
   const [tenant] = await ids('select id from bench.tenants where t = 0');
@@ -54,7 +58,8 @@ export async function contention({ sizes, rounds, seconds, connections, keep }: 
         const next = () => {
           const at = added[kind]++;
           const user = users[Math.floor(at / groups.length) % users.length]!;
-          const { path, body } = operations.addMember(groups[at % groups.length]!, user);
+          const group = groups[at % groups.length]!;
+          const { path, body } = operations.addMember({ tenant, group, user });
           return requestBytes(path, body, headers);
         };
         const load = await applyLoad({ port, connections, seconds, next });

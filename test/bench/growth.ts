@@ -105,20 +105,24 @@ async function statementsOf({ port }: Contender): Promise<number> {
 /** 32 levels of 100 groups, each nested in ten of the level above: 31,000 edges, and every path is as long as it may be. */
 export async function makeHostileGraph(run: RunSql): Promise<void> {
   await run(`
-    insert into groups (id, tenant_id, name, name_key, search_key)
-    select 'grp_hostile' || level || 'x' || at, t.id, 'zz ' || level || ' ' || at, 'zz ' || level || ' ' || at, 'zz'
+    insert into groups (tenant_id, id, name, name_key, search_key)
+    select t.id, 'grp_hostile' || level || 'x' || at, 'zz ' || level || ' ' || at, 'zz ' || level || ' ' || at, 'zz'
     from bench.tenants t, generate_series(0, 31) level, generate_series(0, 99) at where t.t = 0`);
+  await run(`insert into ids (id, tenant_id) select id, tenant_id from groups where search_key = 'zz'`);
   await run(`
-    insert into nestings (tenant_id, parent_group_id, child_group_id, created_by)
-    select t.id, 'grp_hostile' || level || 'x' || at, 'grp_hostile' || level + 1 || 'x' || (at * 7 + k * 11) % 100, 'bench'
-    from bench.tenants t, generate_series(0, 30) level, generate_series(0, 99) at, generate_series(0, 9) k where t.t = 0
+    insert into nestings (tenant_id, parent_group_id, child_group_id, since, created_at, created_by)
+    select t.id, 'grp_hostile' || level || 'x' || at, 'grp_hostile' || level + 1 || 'x' || (at * 7 + k * 11) % 100, l.position, l.at,
+      'bench'
+    from bench.tenants t join tenant_logs l on l.tenant_id = t.id, generate_series(0, 30) level, generate_series(0, 99) at, generate_series(0, 9) k where t.t = 0
     on conflict do nothing`);
   await run(`
     with added as (
-      insert into memberships (tenant_id, group_id, user_id, added_by)
-      select t.id, 'grp_hostile' || 31 || 'x' || u.n % 100, u.id, 'bench'
-      from bench.tenants t join bench.users u on u.t = t.t and u.n < 500 where t.t = 0 returning group_id)
-    update groups g set member_count = a.n from (select group_id, count(*)::int as n from added group by 1) a where a.group_id = g.id`);
+      insert into memberships (tenant_id, group_id, user_id, since, added_at, added_by)
+      select t.id, 'grp_hostile' || 31 || 'x' || u.n % 100, u.id, l.position, l.at, 'bench'
+      from bench.tenants t join tenant_logs l on l.tenant_id = t.id join bench.users u on u.t = t.t and u.n < 500 where t.t = 0
+      returning tenant_id, group_id)
+    update groups g set member_count = a.n from (select tenant_id, group_id, count(*)::int as n from added group by 1, 2) a
+    where a.tenant_id = g.tenant_id and a.group_id = g.id`);
   await run('vacuum analyze groups');
   await run('vacuum analyze nestings');
 }
@@ -126,8 +130,8 @@ export async function makeHostileGraph(run: RunSql): Promise<void> {
 /** Users of the hostile graph's tenant who are not yet members of a group. */
 const newcomers = async (run: RunSql, group: string) =>
   (
-    await run(`select id from bench.users u where t = 0
-      and not exists (select from memberships m where m.group_id = '${group}' and m.user_id = u.id) order by n desc limit 15`)
+    await run(`select u.id from bench.users u join bench.tenants t using (t) where u.t = 0 and not exists (
+      select from memberships m where m.tenant_id = t.id and m.group_id = '${group}' and m.user_id = u.id) order by u.n desc limit 15`)
   ).map(({ id }) => id as string);
 
 /** Milliseconds until the answer; throws for a mutation that was refused, or had nothing to do. */

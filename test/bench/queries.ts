@@ -31,8 +31,10 @@ export async function readQueries(run: RunSql, depth: number): Promise<Query[]> 
     select g.id from (select id from bench.groups where t = 0 and ${from}) g
     cross join lateral (
       with recursive reach(id) as (
-        select g.id union select n.child_group_id from reach join nestings n on n.parent_group_id = reach.id)
-      select count(distinct m.user_id) as n from reach join memberships m on m.group_id = reach.id) r
+        select g.id union select n.child_group_id from reach join nestings n
+          on n.tenant_id = '${tenant}' and n.parent_group_id = reach.id)
+      select count(distinct m.user_id) as n from reach join memberships m
+        on m.tenant_id = '${tenant}' and m.group_id = reach.id) r
     where r.n between ${low} and ${high} order by md5(g.id) limit ${limit}`;
   const sparse = await ids(
     reaching(600, 1_500, 40, `level = ${Math.max(0, depth - 6)} and n > 300 and n < 6000`),
@@ -41,8 +43,8 @@ export async function readQueries(run: RunSql, depth: number): Promise<Query[]> 
   const members = await ids(`
     select u.id from (select id from bench.users where t = 0 and n < 400 order by n) u cross join lateral (
       with recursive up(id) as (
-        select group_id from memberships where user_id = u.id
-        union select n.parent_group_id from up join nestings n on n.child_group_id = up.id)
+        select group_id from memberships where tenant_id = '${tenant}' and user_id = u.id
+        union select n.parent_group_id from up join nestings n on n.tenant_id = '${tenant}' and n.child_group_id = up.id)
       select count(*) as n from up) r where r.n between 150 and 250 order by u.id limit 40`);
   const [{ full } = { full: 0 }] = await run(
     'select count(*)::int / 50 as full from bench.groups where t = 0',

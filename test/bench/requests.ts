@@ -54,20 +54,24 @@ export async function memberAdditions(run: RunSql): Promise<Additions> {
     `select id from bench.groups where t = 0 and n > 100 order by n desc limit ${TARGETS}`,
   );
   const users = await run('select id from bench.users where t = 0 order by n');
+  const [tenant] = await run('select id from bench.tenants where t = 0');
   let at = 0;
   return {
     next({ operations, headers }) {
       const group = groups[at % groups.length]!;
       const user = users[Math.floor(at++ / groups.length) % users.length]!;
-      const { path, body } = operations.addMember(group.id, user.id);
+      const { path, body } = operations.addMember({ tenant: tenant!.id, group: group.id, user: user.id });
       return requestBytes(path, body, headers);
     },
     async clear(again) {
       await again(`delete from memberships where added_by <> 'bench' or added_at > '2026-06-01'`);
-      await again(`update groups g set member_count = (select count(*)::int from memberships m where m.group_id = g.id),
-        membership_version = membership_version + 1 where tenant_id = (select id from bench.tenants where t = 0)`);
-      // Nobody counted meanwhile, so nobody keeps what these events told of.
-      await again('truncate group_events');
+      await again(`update groups g set member_count = (
+          select count(*)::int from memberships m where m.tenant_id = g.tenant_id and m.group_id = g.id)
+        where tenant_id = '${tenant!.id}'`);
+      // The head is of another history then: nothing that was cached before is valid.
+      await again(`delete from changes where tenant_id = '${tenant!.id}'`);
+      await again(`update tenant_logs set position = position + 1, change_id = gen_random_uuid(), exact_from = position + 1
+        where tenant_id = '${tenant!.id}'`);
       await again('vacuum analyze memberships');
       await again('vacuum analyze groups');
       at = 0;

@@ -340,6 +340,11 @@ const cases: [string, (world: World) => string[], (world: World) => { kind: stri
     }),
   ],
   [
+    'a tenant without a log',
+    ({ tenantId }) => [`delete from tenant_logs where tenant_id = '${tenantId}'`],
+    ({ tenantId }) => ({ kind: 'log', message: `tenant ${tenantId} has no log` }),
+  ],
+  [
     'a membership of a removed user',
     ({ userIds }) => [`update users set until = 5 where id = '${userIds[0]}'`],
     ({ userIds, a }) => ({ kind: 'edge-at-removed-user', message: `membership of ${userIds[0]} in ${a}` }),

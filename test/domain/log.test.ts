@@ -15,6 +15,7 @@ import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory, repairDirectory } from '../../src/domain/integrity/check.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
+import { addMembers, removeMembers } from '../../src/domain/writes/memberships.ts';
 import { importDirectory } from '../../src/import/import-directory.ts';
 import { newId, type TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, superAdmin } from '../support/directories.ts';
@@ -693,6 +694,32 @@ describe('a removed user', () => {
     );
     await expectWellFormed(tenantId);
   });
+});
+
+test('a change is seen by another server also behind more of them than it reads at once', async () => {
+  const { tenantId, ids, users, directory } = await loggedWorld();
+  const elsewhere = openPostgresql({ url: database.url, timeouts: PATIENT });
+  const shown = async () => {
+    const there = openAsAdmin(elsewhere, tenantId);
+    const { rows } = (await listEffectiveMembers(there, ids.Group, { page: {} }))!;
+    return [await countEffectiveMembers(there, ids.Group), rows.map(({ userId }) => userId)];
+  };
+  /** One change, whose last row tells of a member. */
+  const change = (count: number, isRemoval: boolean) =>
+    directory.transact(tenantId, async (tx) => {
+      const row = { type: 'users.upserted' as const, userIds: [users[3]] };
+      tx.record(...Array.from({ length: count - 1 }, () => row));
+      if (isRemoval) await removeMembers(tx, ids.Leaf, [users[2]]);
+      else await addMembers(tx, [{ groupId: ids.Leaf, userIds: [users[2]], actor: tx.actor }]);
+      return {};
+    });
+  expect(await shown()).toEqual([3, users.slice(0, 3)]);
+  for (const [at, count] of [4_999, 5_000, 5_001, 12_000].entries()) {
+    await change(count, at % 2 === 0);
+    const expected = at % 2 === 0 ? users.slice(0, 2) : users.slice(0, 3);
+    expect(await shown(), `${count}`).toEqual([expected.length, expected]);
+  }
+  await elsewhere.close();
 });
 
 test('a position that was given again after its change was lost is not taken for the first', async () => {

@@ -2,7 +2,7 @@
 
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Prisma } from '../../src/database/database.ts';
+import { Prisma, type Sql } from '../../src/database/database.ts';
 import { dropSuffixes } from '../../src/database/name-keys.ts';
 import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
@@ -12,9 +12,11 @@ import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
 import { assertNameFree } from '../../src/domain/commands/rules/placement.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import type { WriteContext } from '../../src/domain/log/write-context.ts';
-import { countEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
+import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
 import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
+import { listParentGroups } from '../../src/domain/queries/nesting.ts';
+import { listEffectiveGroups, listUserGroups } from '../../src/domain/queries/user-groups.ts';
 import { newId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, superAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
@@ -149,6 +151,54 @@ test('members in the order of their addition are read from its index, as many as
   const plan = await planOf(page, 'from memberships');
   expect(plan).toMatch(/Index (Only )?Scan Backward using memberships_group_id_since_idx on memberships/);
 });
+
+test('the total of a page is counted once, not for each row', async () => {
+  const { db } = database;
+  const { tenantId, userIds } = await createTenant(db, 30);
+  const [user] = userIds;
+  const admin = openAsAdmin(db, tenantId);
+  const { group } = await createGroup(admin, { tenantId, name: 'All', initialMemberIds: userIds });
+  for (const name of ['One', 'Two', 'Three', 'Four']) {
+    const above = await createGroup(admin, { tenantId, name, initialMemberIds: [user!] });
+    await addNestedGroups(admin, { groupId: above.group.id, childGroupIds: [group.id] });
+  }
+  const statements: Sql[] = [];
+  const watched = {
+    ...db,
+    sql: (statement: Sql) => statements.push(statement) && db.sql(statement),
+  } as typeof db;
+  const directory = openAsAdmin(watched, tenantId);
+  const page = { first: 5, withTotal: true };
+  const lists: [number, () => Promise<{ rows: readonly unknown[]; total?: number | undefined } | null>][] = [
+    [5, () => listEffectiveGroups(directory, user!, { page })],
+    [5, () => listUserGroups(directory, user!, { page })],
+    [30, () => listMembers(directory, group.id, { page, search: 'usr' })],
+    [30, () => listEffectiveMembers(directory, group.id, { page, search: 'usr' })],
+    [4, () => listParentGroups(directory, group.id, { page: { ...page, first: 4 } })],
+  ];
+  for (const [total, read] of lists) {
+    statements.length = 0;
+    const found = await read();
+    expect(found).toMatchObject({ total });
+    expect(found!.rows.length).toBeGreaterThan(3);
+    const statement = statements.find(({ text }) => text.includes('as total'))!;
+    const client = new pg.Client(database.url);
+    await client.connect();
+    const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>({
+      text: `explain (analyze, format json) ${statement.text}`,
+      values: statement.values as unknown[],
+    });
+    await client.end();
+    const counts = nodesOf(rows[0]!['QUERY PLAN'][0].Plan).filter(
+      (node) => node['Node Type'] === 'Aggregate',
+    );
+    expect(counts.length).toBeGreaterThan(0);
+    for (const node of counts) expect(node['Actual Loops']).toBe(1);
+  }
+});
+
+type PlanNode = { 'Node Type': string; 'Actual Loops': number; Plans?: PlanNode[] };
+const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 
 test('names of siblings are compared by a range of their unique index, not by reading all siblings', async () => {
   const { db } = database;

@@ -614,7 +614,7 @@ describe('what comes back', () => {
       3,
     );
     const other = await openDatabase({ url: database.url, dataDir: '', timeouts: PATIENT });
-    const [u0, u1, u2] = users;
+    const [u0, u1, u2] = users as [UserId, UserId, UserId];
     const read = async (process: Database, id: string) => {
       const page = { withTotal: true };
       const effective = await listEffectiveMembers(openAsAdmin(process, tenantId), id, { page });

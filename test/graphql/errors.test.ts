@@ -50,7 +50,13 @@ function endpoint({ fault, authenticate = async () => CALLER, developmentToken =
   const paths = {
     fastPath: async (query: string) => {
       const disconnection = () => new AbortController().signal;
-      const plain = { body: body(query), authorization: 'Bearer x', accept: null, disconnection };
+      const plain = {
+        body: body(query),
+        authorization: 'Bearer x',
+        accept: null,
+        positions: null,
+        disconnection,
+      };
       const answer = await logged((log) => handler.fastPath({ ...plain, log }));
       if (answer === null || answer instanceof Response) return answer;
       return new Response(answer.body, { headers: { 'content-type': answer.contentType } });

@@ -104,6 +104,7 @@ const ways: Record<string, Way> = {
       body,
       authorization: asked.caller as string,
       accept: null,
+      positions: null,
       log: new RequestLog('r1'),
       disconnection,
     };
@@ -161,6 +162,7 @@ describe('what is absent stays absent, however often it was sent:', () => {
       body,
       authorization: 'administrator',
       accept: null,
+      positions: null,
       log: new RequestLog('r1'),
       disconnection,
     };

@@ -47,7 +47,14 @@ afterAll(() => database.close());
 async function post(params: object, authorization = token): Promise<string> {
   const body = JSON.stringify(params);
   const disconnection = () => new AbortController().signal;
-  const plain = { body, authorization, accept: null, log: new RequestLog('r1'), disconnection };
+  const plain = {
+    body,
+    authorization,
+    accept: null,
+    positions: null,
+    log: new RequestLog('r1'),
+    disconnection,
+  };
   const answer = await handler.fastPath(plain);
   if (answer && !(answer instanceof Response)) return answer.body;
   const headers = { authorization, 'content-type': 'application/json' };

@@ -103,7 +103,7 @@ export const ROOMS: Room[] = [
     name: 'database',
     score: 80,
     source: ['src/database/*'],
-    tests: ['test/database/*', 'test/domain/*', 'test/outcome.test.ts'],
+    tests: ['test/database/*', 'test/domain/*', 'test/outcome*.test.ts'],
   },
   {
     name: 'graphql',
@@ -111,7 +111,7 @@ export const ROOMS: Room[] = [
     source: [
       'src/graphql/schema/{builder,context,deletion,enums,error-types,federation,federation-entities,global-ids,group-inputs}.ts',
       'src/graphql/schema/{groups,hierarchy,json-object,member-mutations,members,nesting,node,position,print,schema,tenants,users,viewer}.ts',
-      'src/graphql/server/{compiled-query,errors,exact-variables,execute,fast-path,graphiql,handler,operation-cache,persisted-operations,trusted-documents}.ts',
+      'src/graphql/server/{compiled-query,errors,exact-variables,execute,fast-path,graphiql,handler,operation-cache,persisted-operations,positions,trusted-documents}.ts',
     ],
     tests: [
       'test/schema.test.ts',

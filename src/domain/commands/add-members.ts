@@ -1,8 +1,8 @@
 // Adds direct members to a group. Concurrent requests share one transaction, and so one commit and one position of the log.
 
 import { Prisma } from '../../database/database.ts';
-import { databaseError, isLostConnection } from '../../database/errors.ts';
-import { refuse } from '../../model/errors.ts';
+import { databaseError, isLostConnection, UnknownOutcome } from '../../database/errors.ts';
+import { isDirectoryError, refuse } from '../../model/errors.ts';
 import type { GroupId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { type GroupMembersInput, groupMembersInput } from '../../model/members.ts';
@@ -68,7 +68,7 @@ const additions = sharedBatches<Request, Outcome | null>((reader, items) => {
     try {
       return await addTogether(reader, chunk);
     } catch (error) {
-      if (chunk.length > 1 && !isLostConnection(error)) {
+      if (chunk.length > 1 && !isLostConnection(error) && !isDirectoryError(error)) {
         return (await Promise.all(chunk.map((item) => addAll([item])))).flat();
       }
       return chunk.map(() => databaseError(error) as Error);
@@ -91,8 +91,10 @@ async function addTogether(
   items: readonly Addition[],
 ): Promise<(Outcome | null)[]> {
   const { actor } = items[0]!;
-  const changed = await db.transaction((query) =>
+  let position: number | undefined;
+  const adding = db.transaction((query) =>
     changeTenant({ query, tenantId, actor }, async (tx) => {
+      position = tx.position;
       const groups = await liveGroups(
         tx,
         items.map(({ groupId }) => groupId),
@@ -115,15 +117,18 @@ async function addTogether(
       return { found, addedOf };
     }),
   );
+  const changed = await adding.catch((error: unknown) => {
+    throw error instanceof UnknownOutcome ? databaseError(error, position) : error;
+  });
   if (!changed) return items.map(() => null);
-  const { found, addedOf, position } = changed;
+  const { found, addedOf } = changed;
   return found.map(
     (each) =>
       each && {
         group: withoutCounts(each.group),
         unknown: each.unknown,
         added: addedOf.get(each.item) ?? [],
-        position,
+        position: changed.position,
       },
   );
 }

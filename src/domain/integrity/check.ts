@@ -156,6 +156,9 @@ function findLogFaults(query: Query, inTenant: (column: string) => Sql): Promise
         (select max(until) from nesting_history where tenant_id = l.tenant_id)) as last) r
     where r.last > l.position and ${inTenant('l.tenant_id')}
     union all
+    select 'log', 'tenant ' || t.id || ' has no log' from tenants t
+    where not exists (select from tenant_logs l where l.tenant_id = t.id) and ${inTenant('t.id')}
+    union all
     select distinct 'log', 'tenant ' || l.tenant_id || ' has another change at position ' || l.position || ' than its head says'
     from tenant_logs l join changes c on c.tenant_id = l.tenant_id and c.position = l.position
     where c.change_id <> l.change_id and ${inTenant('l.tenant_id')}`);

@@ -12,6 +12,7 @@ import {
 } from '../directory.ts';
 import { sharedBatches } from '../sharing/shared-batches.ts';
 import { readRouted } from './routing.ts';
+import { onStandby } from './standby.ts';
 
 /** Keys of one statement, unless one request alone has more: large enough for most batches, and never a slow statement. */
 const MAX_KEYS = 1_000;
@@ -63,11 +64,11 @@ export function loader<Key, Value, const A extends Audience>({
  * sees every change that was acknowledged before it asked.
  */
 export function batchAcrossRequests<Key, Value>(read: Read<Key, Value>, keyOf: KeyOf<Key> = String) {
-  const batchesOf = sharedBatches<readonly Key[], (Value | Error)[]>((directory, batches) =>
+  const batchesOf = sharedBatches<readonly Key[], (Value | Error)[]>((reader, batches) =>
     inChunks(
       batches,
       (batch) => batch.length,
-      (chunk) => readMerged(directory, chunk, read, keyOf),
+      (chunk) => readMerged(onStandby(reader), chunk, read, keyOf),
     ),
   );
   return (directory: Reader, keys: readonly Key[], kind?: string): Promise<(Value | Error)[]> =>

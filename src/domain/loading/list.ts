@@ -14,6 +14,7 @@ import {
 import { batchAcrossRequests, type Read } from './batching.ts';
 import { cursorValues, type Ordering, rowsToRead, toPage } from './keyset-page.ts';
 import { readRouted } from './routing.ts';
+import { onStandby } from './standby.ts';
 
 /**
  * A list of a parent. Its SQL runs inside `cross join lateral`, beside the batch's keys under the alias `k`: `k.id` is the id
@@ -133,7 +134,7 @@ function listLoader<Key extends { kind: string }, Value>(
           const { kind } = keys[0]!;
           const isOneKind = keys.every((key) => key.kind === kind);
           return readRouted(directory, keys, routeOf, (reader, keys) =>
-            isOneKind ? readBatched(reader, keys, kind) : read(reader, keys),
+            isOneKind ? readBatched(reader, keys, kind) : read(onStandby(reader), keys),
           );
         },
         { cacheKeyFn: (key) => `${keyOf(key)}\n${key.kind}` },
@@ -261,9 +262,11 @@ function pageStatement<Args extends object, Row extends object>(
     parameters.map((parameter) => parameter.values),
     parameters.map((parameter) => parameter.name),
   ].map((list) => Prisma.join(list));
+  // `offset 0`: the planner would move the total into the output, and count once for each row.
   const listed = page.withTotal
-    ? Prisma.sql`${totalOf(reader, source, args)} as total, r.*
+    ? Prisma.sql`t.total, r.*
     from unnest(${values}) with ordinality k(${names}, ordinal)
+    cross join lateral (select ${totalOf(reader, source, args)} as total offset 0) t
     left join lateral (select true as found, r.* from (${rows}) r) r on true`
     : Prisma.sql`r.* from unnest(${values}) with ordinality k(${names}, ordinal)
     cross join lateral (${rows}) r`;

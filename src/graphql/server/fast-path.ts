@@ -1,6 +1,7 @@
 // The fast path of plain requests: it skips Yoga's Request and Response, and enforces the same limits.
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import type { DirectoryOpener } from '../../domain/directory.ts';
+import { beginRequest } from '../../domain/loading/positions.ts';
 import type { Authenticate } from '../../model/caller.ts';
 import { Deadline } from '../../model/deadline.ts';
 import { parseJson } from '../../model/json.ts';
@@ -8,6 +9,7 @@ import type { FastPath } from '../../model/plain-request.ts';
 import { isTransient, maskError, RETRY_AFTER } from './errors.ts';
 import { costExtension, deepestBracket, type Limits, type TimedOut, withinTime } from './limits.ts';
 import { operationCache, type ParseAndValidate } from './operation-cache.ts';
+import { positionExtension } from './positions.ts';
 
 export type FastPathOptions = {
   schema: GraphQLSchema;
@@ -25,7 +27,7 @@ export type FastPathOptions = {
 export function createFastPath(options: FastPathOptions): FastPath {
   const { schema, getEnveloped, authenticate, openDirectory, limits } = options;
   const findOperation = operationCache(schema, getEnveloped);
-  return async ({ body, authorization, accept, log, disconnection }) => {
+  return async ({ body, authorization, accept, positions, log, disconnection }) => {
     const contentType = contentTypeFor(accept);
     if (!contentType) return null;
     const caller = await authenticate(authorization);
@@ -39,10 +41,14 @@ export function createFastPath(options: FastPathOptions): FastPath {
     if (!operation || operation.cost > limits.cost) return null;
     const deadline = operation.isMutation ? new Deadline(disconnection()) : null;
     const context = { directory: openDirectory(caller, { signal: deadline?.signal }) };
+    await beginRequest(context.directory, positions);
     const result = await withinTime(limits.operationMs, deadline, () => operation.run(context));
     if (!('data' in result) && !isTimeout(result)) return null;
     const masked = result.errors?.map((error) => maskError(error, log));
-    const extensions = costExtension(operation.cost, limits.cost);
+    const extensions = {
+      ...costExtension(operation.cost, limits.cost),
+      ...positionExtension(context.directory, log),
+    };
     const answer = JSON.stringify({ ...result, ...(masked && { errors: masked }), extensions });
     if (!isTransient(masked)) return { contentType, body: answer };
     return new Response(answer, { headers: { 'content-type': contentType, ...RETRY_AFTER } });

@@ -3,10 +3,11 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { GraphQLError } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { DirectoryOpener } from '../../domain/directory.ts';
+import { beginRequest } from '../../domain/loading/positions.ts';
 import type { Authenticate } from '../../model/caller.ts';
 import { Deadline } from '../../model/deadline.ts';
 import { isDirectoryError } from '../../model/errors.ts';
-import type { FastPath } from '../../model/plain-request.ts';
+import { type FastPath, POSITION_HEADER } from '../../model/plain-request.ts';
 import type { RequestLog } from '../../model/request-log.ts';
 import { schema } from '../schema/schema.ts';
 import { isTransient, maskError, RETRY_AFTER, refusedResponse } from './errors.ts';
@@ -16,6 +17,7 @@ import { contentTypeFor, createFastPath } from './fast-path.ts';
 import { graphiqlPage } from './graphiql.ts';
 import { type Limits, limitPlugins, type YogaContext } from './limits.ts';
 import { DOCUMENT_ID, persistedOperations } from './persisted-operations.ts';
+import { positionsOf } from './positions.ts';
 import type { TrustedDocuments } from './trusted-documents.ts';
 
 export type GraphQLOptions = {
@@ -63,6 +65,7 @@ export function createGraphQLHandler(options: GraphQLOptions) {
       exactVariables,
       persistedOperations(trustedDocuments),
       ...limitPlugins(limits),
+      positionsOf(() => currentLog.getStore()!),
     ] as never,
   });
   const fastPath = createFastPath({
@@ -83,6 +86,7 @@ export function createGraphQLHandler(options: GraphQLOptions) {
     log.noteCaller(caller);
     const deadline = new Deadline(request.signal);
     const context = { directory: openDirectory(caller, { signal: deadline.signal }), deadline };
+    await beginRequest(context.directory, request.headers.get(POSITION_HEADER));
     return currentLog.run(log, async () =>
       Promise.resolve(yoga.fetch(request, context)).catch((error: unknown) => {
         // Yoga rejects as soon as the client has gone away.

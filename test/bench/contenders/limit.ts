@@ -5,14 +5,17 @@ import pg from 'pg';
 const { DATABASE_URL, PORT } = process.env;
 const pool = new pg.Pool({ connectionString: DATABASE_URL, max: 10 });
 
-const MEMBERS = (limit: number) => `select u.id, u.email from memberships m join users u on u.id = m.user_id
-  where m.group_id = g.id order by m.user_id limit ${limit}`;
+const MEMBERS = (
+  limit: number,
+) => `select u.id, u.email from memberships m join users u on u.tenant_id = $1 and u.id = m.user_id
+  where m.tenant_id = $1 and m.group_id = g.id order by m.user_id limit ${limit}`;
 const GROUPS = `select id, name, name_key from groups where tenant_id = $1 and deleted_at is null
   and (name_key, id) > ($3, $4) order by name_key, id limit $2`;
 const REACH = `with recursive reach(id) as (
-  select $1::text collate "C" union select n.child_group_id from reach join nestings n on n.parent_group_id = reach.id)`;
-const UP = `with recursive up(id) as (select group_id from memberships where user_id = $1
-  union select n.parent_group_id from up join nestings n on n.child_group_id = up.id)`;
+  select $2::text collate "C" union
+  select n.child_group_id from reach join nestings n on n.tenant_id = $1 and n.parent_group_id = reach.id)`;
+const UP = `with recursive up(id) as (select group_id from memberships where tenant_id = $1 and user_id = $2
+  union select n.parent_group_id from up join nestings n on n.tenant_id = $1 and n.child_group_id = up.id)`;
 
 // biome-ignore lint/suspicious/noExplicitAny: rows and variables as each statement has them.
 type Any = any;
@@ -39,18 +42,20 @@ const given = (rows: Any[]) => rows.filter((row) => row.user_id !== null);
 
 const HANDLERS: Record<string, Handler> = {
   Q1: {
-    sql: `select id, name, (select count(*)::int from memberships where group_id = g.id) as n from groups g where id = $1 and deleted_at is null`,
-    values: ({ id }) => [id],
+    sql: `select id, name, (select count(*)::int from memberships where tenant_id = $1 and group_id = g.id) as n from groups g
+      where tenant_id = $1 and id = $2 and deleted_at is null`,
+    values: ({ tenant, id }) => [tenant, id],
     json: ([row]) => `[${s(row.id)},${s(row.name)},${row.n}]`,
   },
   Q2: {
-    sql: `select id, name, (select count(*)::int from memberships where group_id = g.id) as members,
-      (select count(*)::int from nestings where parent_group_id = g.id) as nested from (${GROUPS}) g order by name_key, id`,
+    sql: `select id, name, (select count(*)::int from memberships where tenant_id = $1 and group_id = g.id) as members,
+      (select count(*)::int from nestings where tenant_id = $1 and parent_group_id = g.id) as nested from (${GROUPS}) g order by name_key, id`,
     values: page,
     json: (rows) => all(rows, (row) => `[${s(row.id)},${s(row.name)},${row.members},${row.nested}]`),
   },
   Q3: {
-    sql: `select g.id, g.name, (select count(*)::int from memberships where group_id = g.id) as total, m.id as user_id, m.email
+    sql: `select g.id, g.name, (select count(*)::int from memberships where tenant_id = $1 and group_id = g.id) as total,
+        m.id as user_id, m.email
       from (${GROUPS}) g left join lateral (${MEMBERS(10)}) m on true order by g.name_key, g.id`,
     values: page,
     json: (rows) =>
@@ -61,8 +66,9 @@ const HANDLERS: Record<string, Handler> = {
   },
   Q4: {
     sql: `select p.id as parent_id, p.name as parent_name, g.id, g.name, m.id as user_id, m.email from (${GROUPS}) p
-      left join lateral (select c.id, c.name, c.name_key from nestings n join groups c on c.id = n.child_group_id
-        where n.parent_group_id = p.id order by c.name_key, c.id limit 5) g on true
+      left join lateral (select c.id, c.name, c.name_key from nestings n
+        join groups c on c.tenant_id = $1 and c.id = n.child_group_id
+        where n.tenant_id = $1 and n.parent_group_id = p.id order by c.name_key, c.id limit 5) g on true
       left join lateral (${MEMBERS(5)}) m on true order by p.name_key, p.id, g.name_key, g.id`,
     values: page,
     json: (rows) =>
@@ -72,10 +78,11 @@ const HANDLERS: Record<string, Handler> = {
       }),
   },
   Q5: {
-    sql: `${REACH}, members as materialized (select m.user_id from reach join memberships m on m.group_id = reach.id group by 1)
+    sql: `${REACH}, members as materialized (select m.user_id from reach join memberships m
+        on m.tenant_id = $1 and m.group_id = reach.id group by 1)
       select u.id as user_id, u.email, (select count(*)::int from members) as total
-      from (select user_id from members order by 1 limit 20) m join users u on u.id = m.user_id order by u.id`,
-    values: ({ id }) => [id],
+      from (select user_id from members order by 1 limit 20) m join users u on u.tenant_id = $1 and u.id = m.user_id order by u.id`,
+    values: ({ tenant, id }) => [tenant, id],
     json: (rows) => `[${rows[0]?.total ?? 0},${pairs(rows)}]`,
   },
   page: { sql: `${GROUPS}`, values: page, json: (rows) => all(rows, idAndName) },
@@ -86,7 +93,7 @@ const HANDLERS: Record<string, Handler> = {
     json: (rows) => all(rows, idAndName),
   },
   numbered: {
-    sql: `select g.*, (select count(*)::int from memberships where group_id = g.id) as members,
+    sql: `select g.*, (select count(*)::int from memberships where tenant_id = $1 and group_id = g.id) as members,
         (select count(*)::int from groups where tenant_id = $1 and deleted_at is null) as total
       from (select id, name, type::text, parent_group_id, name_key from groups where tenant_id = $1 and deleted_at is null
         order by name_key, id limit 50 offset $2::int) g order by name_key, id`,
@@ -105,24 +112,28 @@ const HANDLERS: Record<string, Handler> = {
     json: (rows) => withTotal(rows, idAndName),
   },
   user: {
-    sql: `${UP}, found as materialized (select g.id, g.name, g.name_key from up join groups g on g.id = up.id where g.deleted_at is null)
+    sql: `${UP}, found as materialized (select g.id, g.name, g.name_key from up
+        join groups g on g.tenant_id = $1 and g.id = up.id where g.deleted_at is null)
       select id, name, (select count(*)::int from found) as total from found order by name_key, id limit 20`,
-    values: ({ id }) => [id],
+    values: ({ tenant, id }) => [tenant, id],
     json: (rows) => withTotal(rows, idAndName),
   },
   entities: {
-    sql: `select g.id, g.name, g.type::text from unnest($1::text[]) with ordinality k(id, o) join groups g on g.id = k.id
-      where g.deleted_at is null order by k.o`,
-    values: ({ ids }) => [ids],
+    sql: `select g.id, g.name, g.type::text from unnest($2::text[]) with ordinality k(id, o)
+      join groups g on g.tenant_id = $1 and g.id = k.id where g.deleted_at is null order by k.o`,
+    values: ({ tenant, ids }) => [tenant, ids],
     json: (rows) => all(rows, (row) => `[${s(row.id)},${s(row.name)},${s(row.type)}]`),
   },
   M1: {
-    sql: `with added as (insert into memberships (tenant_id, group_id, user_id, added_by)
-        select tenant_id, id, $2, 'bench' from groups where id = $1 and deleted_at is null on conflict do nothing returning tenant_id, group_id, user_id)
-      insert into group_events (event_type, tenant_id, group_id, actor_id, actor_type, data)
-      select 'group_membership.added', tenant_id, group_id, 'bench', 'user', jsonb_build_object('userIds', jsonb_build_array(user_id))
-      from added returning group_id`,
-    values: ({ group, user }) => [group, user],
+    sql: `with log as (update tenant_logs set position = position + 1, change_id = gen_random_uuid(),
+          at = greatest(at, clock_timestamp()) where tenant_id = $1 returning position, change_id, at),
+        added as (insert into memberships (tenant_id, group_id, user_id, since, added_at, added_by)
+          select g.tenant_id, g.id, $3, log.position, log.at, 'bench' from log, groups g
+          where g.tenant_id = $1 and g.id = $2 and g.deleted_at is null on conflict do nothing returning group_id, user_id)
+      insert into changes (tenant_id, position, ordinal, change_id, at, type, actor_id, actor_type, group_id, user_ids, data)
+      select $1, position, 0, change_id, at, 'group_membership.added', 'bench', 'user', group_id, array[user_id], '{}'
+      from log, added returning group_id`,
+    values: ({ tenant, group, user }) => [tenant, group, user],
     json: (rows) => String(rows.length),
   },
 };

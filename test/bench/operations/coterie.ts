@@ -90,7 +90,7 @@ export const coterie: Operations = {
   },
   walk: (_tenant, after) => post('deep', { first: 50, after }),
   cursor: ({ data }) => data.groups.edges.at(-1).cursor,
-  addMember: (group, user) => post('M1', { group, user }),
+  addMember: ({ group, user }) => post('M1', { group, user }),
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: a group as any of the queries selects it.

@@ -9,10 +9,10 @@ export const limit: Operations = {
   ask(query, { tenant, group, user, ids, page, search }: Variant, cursors) {
     switch (query) {
       case 'Q1':
-        return post('Q1', { id: group });
+        return post('Q1', { tenant, id: group });
       case 'Q5a':
       case 'Q5b':
-        return post('Q5', { id: group });
+        return post('Q5', { tenant, id: group });
       case 'deep':
         return post('page', { tenant, first: 50, after: cursors[page! - 1] });
       case 'deep-back':
@@ -20,9 +20,9 @@ export const limit: Operations = {
       case 'search':
         return post('search', { tenant, search: `%${search}%` });
       case 'user':
-        return post('user', { id: user });
+        return post('user', { tenant, id: user });
       case 'entities':
-        return post('entities', { ids });
+        return post('entities', { tenant, ids });
       case 'REST':
         return post('numbered', { tenant, offset: page! * 50 });
       case 'M1':
@@ -39,5 +39,5 @@ export const limit: Operations = {
   walk: (tenant, after) => post('page', { tenant, first: 50, after: after ?? ' ' }),
   // Its cursor is the row itself: the name in lower case, a space that ends it, and the id.
   cursor: ({ data }) => `${data.at(-1)[1].toLowerCase()}\n${data.at(-1)[0]}`,
-  addMember: (group, user) => post('M1', { group, user }),
+  addMember: (addition) => post('M1', addition),
 };

@@ -15,7 +15,7 @@ export type Operations = {
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   cursor(answer: any): string;
   /** Adds a member; each pair is asked once. */
-  addMember(group: string, user: string): Ask;
+  addMember(addition: { tenant: string; group: string; user: string }): Ask;
 };
 
 type Member = { userId: string; email: string };

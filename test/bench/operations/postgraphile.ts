@@ -5,15 +5,16 @@ import type { Ask, Operations } from './operations.ts';
 const PAGE = 'query ($tenant: String!, $after: Cursor, $before: Cursor, $first: Int, $last: Int)';
 const GROUPS = `allGroups(first: $first, last: $last, after: $after, before: $before,
   condition: { tenantId: $tenant, deletedAt: null }, orderBy: [NAME_KEY_ASC, PRIMARY_KEY_ASC])`;
+const ONE = 'query ($tenant: String!, $id: String!)';
 const MEMBERS = 'edges { node { rowId email } }';
 
 const TEXTS: Record<string, string> = {
-  Q1: 'query ($id: String!) { groupByRowId(rowId: $id) { rowId name countedMembers } }',
+  Q1: `${ONE} { groupByTenantIdAndRowId(tenantId: $tenant, rowId: $id) { rowId name countedMembers } }`,
   Q2: `${PAGE} { ${GROUPS} { edges { node { rowId name countedMembers countedNestedGroups } } } }`,
   Q3: `${PAGE} { ${GROUPS} { edges { node { rowId name directMembers(first: 10) { totalCount ${MEMBERS} } } } } }`,
   Q4: `${PAGE} { ${GROUPS} { edges { node { rowId name nestedGroups(first: 5) { edges { node { rowId name
     directMembers(first: 5) { ${MEMBERS} } } } } } } } }`,
-  Q5: `query ($id: String!) { groupByRowId(rowId: $id) { rowId effectiveMembers(first: 20) { totalCount ${MEMBERS} } } }`,
+  Q5: `${ONE} { groupByTenantIdAndRowId(tenantId: $tenant, rowId: $id) { rowId effectiveMembers(first: 20) { totalCount ${MEMBERS} } } }`,
   deep: `${PAGE} { ${GROUPS} { edges { cursor node { rowId name } } pageInfo { hasNextPage hasPreviousPage } } }`,
   // PostGraphile has no REST: the same content.
   REST: `query ($tenant: String!, $offset: Int) { allGroups(first: 50, offset: $offset,
@@ -21,10 +22,12 @@ const TEXTS: Record<string, string> = {
     totalCount edges { node { rowId name type countedMembers parentGroupId } } } }`,
   search: `query ($tenant: String!, $search: String!) { searchGroups(tenant: $tenant, term: $search, first: 20) {
     totalCount edges { node { rowId name } } } }`,
-  user: `query ($id: String!) { userByRowId(rowId: $id) { rowId effectiveGroups(first: 20) {
+  user: `${ONE} { userByTenantIdAndRowId(tenantId: $tenant, rowId: $id) { rowId effectiveGroups(first: 20) {
     totalCount edges { node { rowId name } } } } }`,
-  entities: 'query ($ids: [String]) { groupsByIds(ids: $ids) { edges { node { rowId name type } } } }',
-  M1: `mutation ($group: String!, $user: String!) { addGroupMember(input: { groupId: $group, userId: $user }) { result } }`,
+  entities:
+    'query ($tenant: String!, $ids: [String]) { groupsByIds(tenant: $tenant, ids: $ids) { edges { node { rowId name type } } } }',
+  M1: `mutation ($tenant: String!, $group: String!, $user: String!) {
+    addGroupMember(input: { tenant: $tenant, groupId: $group, userId: $user }) { result } }`,
 };
 
 const post = (text: string, variables: object): Ask => ({
@@ -38,10 +41,10 @@ export const postgraphile: Operations = {
   ask(query, { tenant, group, user, ids, page, search }: Variant, cursors) {
     switch (query) {
       case 'Q1':
-        return post('Q1', { id: group });
+        return post('Q1', { tenant, id: group });
       case 'Q5a':
       case 'Q5b':
-        return post('Q5', { id: group });
+        return post('Q5', { tenant, id: group });
       case 'deep':
         return post('deep', { tenant, first: 50, after: cursors[page! - 1] });
       case 'deep-back':
@@ -49,9 +52,9 @@ export const postgraphile: Operations = {
       case 'search':
         return post('search', { tenant, search });
       case 'user':
-        return post('user', { id: user });
+        return post('user', { tenant, id: user });
       case 'entities':
-        return post('entities', { ids });
+        return post('entities', { tenant, ids });
       case 'REST':
         return post('REST', { tenant, offset: page! * 50 });
       case 'M1':
@@ -67,12 +70,16 @@ export const postgraphile: Operations = {
   read(query, { data }) {
     switch (query) {
       case 'Q1':
-        return [data.groupByRowId.rowId, data.groupByRowId.name, data.groupByRowId.countedMembers];
+        return [
+          data.groupByTenantIdAndRowId.rowId,
+          data.groupByTenantIdAndRowId.name,
+          data.groupByTenantIdAndRowId.countedMembers,
+        ];
       case 'Q5a':
       case 'Q5b':
         return [
-          data.groupByRowId.effectiveMembers.totalCount,
-          rows(data.groupByRowId.effectiveMembers).map(member),
+          data.groupByTenantIdAndRowId.effectiveMembers.totalCount,
+          rows(data.groupByTenantIdAndRowId.effectiveMembers).map(member),
         ];
       case 'REST':
         return [
@@ -89,8 +96,8 @@ export const postgraphile: Operations = {
         return [data.searchGroups.totalCount, rows(data.searchGroups).map(idAndName)];
       case 'user':
         return [
-          data.userByRowId.effectiveGroups.totalCount,
-          rows(data.userByRowId.effectiveGroups).map(idAndName),
+          data.userByTenantIdAndRowId.effectiveGroups.totalCount,
+          rows(data.userByTenantIdAndRowId.effectiveGroups).map(idAndName),
         ];
       case 'entities':
         return rows(data.groupsByIds).map(({ rowId, name, type }) => [rowId, name, type]);
@@ -100,7 +107,7 @@ export const postgraphile: Operations = {
   },
   walk: (tenant, after) => post('deep', { tenant, first: 50, after }),
   cursor: ({ data }) => data.allGroups.edges.at(-1).cursor,
-  addMember: (group, user) => post('M1', { group, user }),
+  addMember: (addition) => post('M1', addition),
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as any of the queries selects it.
