@@ -33,6 +33,8 @@ beforeAll(async () => {
     groupIds.push(id);
   }
   await addNestedGroups(directory, { groupId: last, childGroupIds: groupIds });
+  // From its first answer on a server knows a position of the log.
+  await server.data(claims, '{ groups(first: 1) { totalCount } }');
 });
 afterAll(() => database.close());
 
@@ -134,7 +136,10 @@ test('nodes and entities of 50 groups take one statement, and what hangs off the
   expect((await counted(entities, { representations })).statements).toHaveLength(2);
 });
 
-/** How many statements a query of one group takes in a server that knows nothing yet, and when it is asked again. */
+/**
+ * How many statements a query of one group takes in a server that knows nothing yet, and when it is asked again. The first answer
+ * takes one more than those: which position of the log it is of. From then on that is known.
+ */
 test.each<[string, number, number]>([
   ['effectiveMemberCount', 2, 2],
   ['effectiveMembers { totalCount }', 2, 2],
@@ -150,15 +155,15 @@ test.each<[string, number, number]>([
   ],
   ['hasEffectiveMember', 2, 2],
   ['me: hasEffectiveMember you: hasEffectiveMember(userId: "usr_you")', 2, 2],
-  // A server that knows nothing of the tenant asks for the position of its log; then whether what is cached is valid.
-  ['members { totalCount edges { node { userId } } } memberCount', 3, 2],
+  // Asked again, whether what is cached is valid.
+  ['members { totalCount edges { node { userId } } } memberCount', 2, 2],
 ])('of one group, { %s } takes %i statements, and then %i', async (selection, cold, warm) => {
   const text = `query ($id: ID!) { group(id: $id) { ${selection} } }`;
   const app = await fresh();
   const first = await counted(text, { id: groupIds[3] }, app);
   const again = await counted(text, { id: groupIds[3] }, app);
   expect(again.data).toEqual(first.data);
-  expect([first.statements.length, again.statements.length]).toEqual([cold, warm]);
+  expect([first.statements.length, again.statements.length]).toEqual([cold + 1, warm]);
 });
 
 test('the groups of a user take one statement for a list with its total', async () => {
