@@ -620,20 +620,19 @@ describe('what comes back', () => {
       const effective = await listEffectiveMembers(openAsAdmin(process, tenantId), id, { page });
       const direct = await listMembers(openAsAdmin(process, tenantId), id, { page });
       const count = await countEffectiveMembers(openAsAdmin(process, tenantId), id);
-      return [effective, direct]
-        .map((list) => list!.rows.map(({ userId }) => userId))
-        .concat([[String(effective!.total), String(direct!.total), String(count)]]);
+      const users = [effective, direct].map((list) => list!.rows.map(({ userId }) => userId));
+      return [...users, [effective!.total, direct!.total, count]];
     };
     try {
       await remove(directory, ids.Group, 'ORPHAN');
       for (const process of [db, other, db, other]) {
-        expect(await read(process, ids.Above)).toEqual([[u0, u2], [u0], ['2', '1', '2']]);
-        expect(await read(process, ids.Group)).toEqual([[], [], ['0', '0', '0']]);
+        expect(await read(process, ids.Above)).toEqual([[u0, u2], [u0], [2, 1, 2]]);
+        expect(await read(process, ids.Group)).toEqual([[], [], [0, 0, 0]]);
       }
       await restoreGroup(directory, { id: ids.Group });
       for (const process of [db, other]) {
-        expect(await read(process, ids.Above)).toEqual([[u0, u1, u2], [u0], ['3', '1', '3']]);
-        expect(await read(process, ids.Group)).toEqual([[u1, u2], [u1], ['2', '1', '2']]);
+        expect(await read(process, ids.Above)).toEqual([[u0, u1, u2], [u0], [3, 1, 3]]);
+        expect(await read(process, ids.Group)).toEqual([[u1, u2], [u1], [2, 1, 2]]);
       }
     } finally {
       await other.close();
