@@ -323,6 +323,33 @@ test('a page of direct members that a change overtakes on its way is not kept as
   expect(await members()).toEqual([first]);
 });
 
+test('pages of direct members share a statement, also at different cursors, and one that is refused fails alone', async () => {
+  const { tenantId, userIds } = await createTenant(database.db, 3);
+  const users: string[] = [...userIds].sort();
+  const admin = openAsAdmin(database.db, tenantId);
+  const groups = await Promise.all([1, 2].map((n) => create(admin, tenantId, `Group ${n}`, users)));
+  const statements: string[] = [];
+  const stop = database.db.onStatement((text) => statements.push(text));
+  const cursor = (id: string) => Buffer.from(JSON.stringify(['user', id])).toString('base64url');
+  const read = async (groupId: string, after: string) =>
+    (await listMembers(openAsAdmin(database.db, tenantId), groupId, { page: { first: 1, after } }))!.rows[0]!
+      .userId;
+  const pages = await Promise.allSettled([
+    read(groups[0]!, cursor(users[0]!)),
+    read(groups[0]!, 'nonsense'),
+    read(groups[0]!, cursor(users[1]!)),
+    read(groups[1]!, cursor('usr_')),
+  ]);
+  stop();
+  expect(pages).toMatchObject([
+    { value: users[1] },
+    { reason: { code: 'VALIDATION_FAILED' } },
+    { value: users[2] },
+    { value: users[0] },
+  ]);
+  expect(statements.filter((text) => text.includes('m.group_id = k.id'))).toHaveLength(1);
+});
+
 test('a count is not lost to another request that learns something newer meanwhile', async () => {
   const { db } = database;
   const { tenantId, userIds } = await createTenant(db, 2);

@@ -111,7 +111,16 @@ test('aliases of one field with other arguments share a statement too', async ()
   expect(data.group.two.edges).toHaveLength(2);
   expect(data.group.found.edges).toHaveLength(3);
   expect(data.group.last.edges).toEqual(data.group.found.edges.slice(-1));
-  expect(statements).toHaveLength(2);
+  // The group, the pages, and whether those that are cached are valid.
+  expect(statements.length).toBeLessThanOrEqual(3);
+  const again = await counted(
+    `query ($id: ID!) { group(id: $id) {
+      two: members(first: 2) { edges { node { userId } } }
+      last: members(last: 1) { edges { node { userId } } }
+    } }`,
+    { id: groupIds[7] },
+  );
+  expect(again.statements).toHaveLength(2);
 });
 
 test('nodes and entities of 50 groups take one statement, and what hangs off them one more', async () => {
@@ -133,7 +142,7 @@ test.each<[string, number, number]>([
   ['effectiveMembers { totalCount edges { node { userId } } }', 4, 2],
   ['effectiveMembers { pageInfo { hasNextPage } edges { node { email user { displayName } } } }', 3, 2],
   ['effectiveMembers(membershipType: DIRECT) { edges { node { userId addedAt } } }', 2, 2],
-  ['effectiveMembers(search: "example") { totalCount edges { node { userId } } }', 3, 3],
+  ['effectiveMembers(search: "example") { totalCount edges { node { userId } } }', 2, 2],
   [
     'one: effectiveMembers(first: 1) { totalCount } two: effectiveMembers(first: 2) { totalCount } effectiveMemberCount',
     2,
@@ -141,7 +150,8 @@ test.each<[string, number, number]>([
   ],
   ['hasEffectiveMember', 2, 2],
   ['me: hasEffectiveMember you: hasEffectiveMember(userId: "usr_you")', 2, 2],
-  ['members { totalCount edges { node { userId } } } memberCount', 2, 1],
+  // A server that knows nothing of the tenant asks for the position of its log; then whether what is cached is valid.
+  ['members { totalCount edges { node { userId } } } memberCount', 3, 2],
 ])('of one group, { %s } takes %i statements, and then %i', async (selection, cold, warm) => {
   const text = `query ($id: ID!) { group(id: $id) { ${selection} } }`;
   const app = await fresh();
@@ -151,7 +161,7 @@ test.each<[string, number, number]>([
   expect([first.statements.length, again.statements.length]).toEqual([cold, warm]);
 });
 
-test('the groups of a user take one statement for a list, and one for its total', async () => {
+test('the groups of a user take one statement for a list with its total', async () => {
   const edges = 'totalCount edges { node { name nestedGroupCount memberCount } }';
   const { data, statements } = await counted(
     `query ($id: ID!) { user(id: $id) { groups { ${edges} } effectiveGroups { ${edges} } } }`,
@@ -175,5 +185,5 @@ test('the groups of a user take one statement for a list, and one for its total'
     'Last',
     'Part 10',
   ]);
-  expect(statements).toHaveLength(5);
+  expect(statements).toHaveLength(3);
 });

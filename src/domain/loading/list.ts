@@ -99,15 +99,6 @@ export function list<Args extends object, Row extends object, const A extends Au
       if (isHidden(directory, parent)) return null as Hidden<A>;
       return load(directory, parent, args, pageRequest(page));
     },
-    /** Reads pages of one tenant for other batches: by parent, with the same arguments. */
-    read(reader: Reader, parents: readonly string[], args: Args, page: PageRequest): Promise<Page<Row>[]> {
-      const cursors = cursorsOf(source.order(args), page);
-      return loadPages(
-        reader,
-        source,
-        parents.map((parent) => ({ parent, kind: '', args, page, cursors })),
-      );
-    },
     /** All rows; null for callers outside the audience. Refused with LIMIT_EXCEEDED: a list longer than `MAX_ALL`. */
     async all(directory: Directory, parent: string, args: Args): Promise<readonly Row[] | Hidden<A>> {
       if (isHidden(directory, parent)) return null as Hidden<A>;

@@ -8,6 +8,7 @@ import type { Directory } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import type { Ordering } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
+import { readerFor } from '../loading/routing.ts';
 import { matching, searchPattern } from '../loading/search.ts';
 import { groupsWithIds } from '../rows/groups.ts';
 import { directMemberColumns, type MemberProjection, type MemberRow, toMemberRow } from '../rows/members.ts';
@@ -65,7 +66,16 @@ export async function listMembers(
   { search, orderBy, projection, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<MemberRow> | null> {
   const args = { search: searchPattern(search), orderBy: orderBy ?? null, projection: projection ?? {} };
-  return memberPages(directory, { groupId, args, page: pageRequest(page) });
+  const key = { groupId, args, page: pageRequest(page) };
+  const cached = await cachedPages(directory, key);
+  if (!cached || cached.page) return cached?.page ?? null;
+  const found = await members.page(directory, groupId, args, page);
+  if (found && cached.head && isCacheable(args)) {
+    const sources = { members: groupId, users: found.rows.map(({ userId }) => userId) };
+    const reader = await readerFor(directory, groupId);
+    pageCache.set(reader, keyOf(key), { value: found, head: cached.head, sources });
+  }
+  return found;
 }
 
 type Key = { groupId: string; args: ListArgs; page: PageRequest };
@@ -73,39 +83,25 @@ type Key = { groupId: string; args: ListArgs; page: PageRequest };
 const keyOf = ({ groupId, args, page }: Key) => `${groupId}\n${JSON.stringify([args, page])}`;
 
 /** Whether a change of users that are not on the page cannot change it. */
-const isCacheable = ({ args }: Key) => args.search == null && args.orderBy?.field !== 'EMAIL';
+const isCacheable = ({ search, orderBy }: ListArgs) => search == null && orderBy?.field !== 'EMAIL';
 
 const pageCache = logCache<Page<MemberRow>>(({ rows }) => rowsBytes(rows));
 
-const memberPages = loader({
+/** The page if it is cached and valid, and a position that is no later than what is read after it. */
+const cachedPages = loader({
   audience: 'administrators',
   keyOf,
   idOf: ({ groupId }: Key) => groupId,
-  read: async (reader, keys: readonly Key[]): Promise<(Page<MemberRow> | Error)[]> => {
+  read: async (reader, keys: readonly Key[]) => {
     const isCached = keys.some((key) => pageCache.peek(reader, keyOf(key)) !== undefined);
-    // A page that was read at a later position than its entry says becomes invalid too early, and never too late.
+    // A page that is read at a later position than its entry says becomes invalid too early, and never too late.
     const tail = (isCached ? null : lastTail(reader)) ?? (await readTail(reader));
-    // As it was before the pages are read: other requests read the tail on meanwhile.
-    const head = tail?.head;
-    const pages = keys.map((key) => tail && pageCache.get(reader, keyOf(key), tail)?.value);
-    const missing = [...pages.keys()].filter((index) => !pages[index]);
-    const byKind = Map.groupBy(missing, (index) => JSON.stringify([keys[index]!.args, keys[index]!.page]));
-    await Promise.all(
-      [...byKind.values()].map(async (indexes) => {
-        const { args, page } = keys[indexes[0]!]!;
-        const groupIds = indexes.map((index) => keys[index]!.groupId);
-        const read = await members.read(reader, groupIds, args, page);
-        indexes.forEach((index, position) => {
-          pages[index] = read[position]!;
-          if (head && isCacheable(keys[index]!)) {
-            const users = read[position]!.rows.map(({ userId }) => userId);
-            const sources = { members: keys[index]!.groupId, users };
-            pageCache.set(reader, keyOf(keys[index]!), { value: read[position]!, head, sources });
-          }
-        });
-      }),
-    );
-    return pages.map((page) => page!);
+    // As it is now: other requests read the tail on while pages are read.
+    const head = tail?.head ?? null;
+    return keys.map((key) => ({
+      page: (tail && pageCache.get(reader, keyOf(key), tail)?.value) ?? null,
+      head,
+    }));
   },
 });
 
