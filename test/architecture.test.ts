@@ -54,7 +54,7 @@ const ARROWS: Record<string, readonly string[]> = {
   'domain/integrity': ['database', 'domain/log', 'model'],
   auth: ['model'],
   'graphql/schema': ['domain', 'domain/commands', 'domain/queries', 'domain/rows', 'model'],
-  'graphql/server': ['domain', 'graphql/schema', 'model'],
+  'graphql/server': ['domain', 'domain/queries', 'graphql/schema', 'model'],
   rest: ['domain', 'domain/commands', 'domain/queries', 'domain/rows', 'model'],
   http: ['model'],
   import: ['database', 'domain/integrity', 'domain/log', 'domain/rows', 'domain/writes', 'model'],

@@ -104,8 +104,8 @@ const HTTPOutcome = z
   })
   .openapi('HTTPOutcome', {
     description:
-      '`UNKNOWN`: the connection to the database broke while the change was being stored, so it may be stored or not; if it is, at ' +
-      '`position` of the log of the tenant. ' +
+      '`UNKNOWN`: the connection to the database broke while the change was being stored, so it may be stored or not: ' +
+      'if it is, at `position` of the log of its tenant. ' +
       '`COMMITTED`: it is stored, and only the response to it could not be read.',
   });
 

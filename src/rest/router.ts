@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { timeout } from 'hono/timeout';
 import type { Directory, DirectoryOpener } from '../domain/directory.ts';
-import { beginRequest, printPositions } from '../domain/loading/positions.ts';
+import { beginRequest, printPositions } from '../domain/queries/positions.ts';
 import type { Authenticate } from '../model/caller.ts';
 import { Deadline } from '../model/deadline.ts';
 import { type DirectoryError, isDirectoryError, isTemporary, refuse } from '../model/errors.ts';

@@ -51,7 +51,8 @@ const types = async () => (await events()).map((event) => `${event.at} ${event.t
 type Ended = { userId: string; cause: string; interval: boolean; by: string; deleted: boolean };
 const endedMemberships = () =>
   database.db.sql<Ended>(Prisma.sql`
-    select user_id as "userId", cause, until > since and ended_at >= added_at as interval, ended_by as by, deletion_id is not null as deleted
+    select user_id as "userId", cause, until > since and ended_at >= added_at as interval,
+      ended_by as by, deletion_id is not null as deleted
     from membership_history where tenant_id = ${tenantId} order by user_id, until`);
 
 test('each change appends its events, with their actor', async () => {

@@ -465,7 +465,8 @@ async function effectiveMembersOf(from: Database, tenantId: TenantId, groupId: s
     with recursive down(id) as (
       select id from groups where tenant_id = ${tenantId} and id = ${groupId} and deleted_at is null
       union select n.child_group_id from down join nestings n on n.tenant_id = ${tenantId} and n.parent_group_id = down.id)
-    select u.id || ' ' || u.email || ' ' || case when bool_or(m.group_id = ${groupId}) then 'DIRECT' else 'INHERITED' end as member
+    select u.id || ' ' || u.email || ' '
+      || case when bool_or(m.group_id = ${groupId}) then 'DIRECT' else 'INHERITED' end as member
     from down join memberships m on m.tenant_id = ${tenantId} and m.group_id = down.id
       join users u on u.tenant_id = ${tenantId} and u.id = m.user_id
     group by u.id, u.email order by u.id`);

@@ -614,14 +614,14 @@ describe('what comes back', () => {
       3,
     );
     const other = await openDatabase({ url: database.url, dataDir: '', timeouts: PATIENT });
-    const [u0, u1, u2] = users as [UserId, UserId, UserId];
+    const [u0, u1, u2] = users;
     const read = async (process: Database, id: string) => {
       const page = { withTotal: true };
       const effective = await listEffectiveMembers(openAsAdmin(process, tenantId), id, { page });
       const direct = await listMembers(openAsAdmin(process, tenantId), id, { page });
       const count = await countEffectiveMembers(openAsAdmin(process, tenantId), id);
       return [effective, direct]
-        .map((list) => list!.rows.map(({ userId }) => userId))
+        .map((list) => list!.rows.map(({ userId }): string => userId))
         .concat([[String(effective!.total), String(direct!.total), String(count)]]);
     };
     try {

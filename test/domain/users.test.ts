@@ -396,7 +396,8 @@ describe('removeUsers', () => {
     expect((await usersOf(tenantId)).map(({ id }) => id)).toEqual([a, d]);
     const counted = await db.sql(Prisma.sql`
       select name, member_count as n, version, array(
-        select distinct position::int from changes c where c.tenant_id = g.tenant_id and c.group_id = g.id order by 1) as positions
+        select distinct position::int from changes c
+        where c.tenant_id = g.tenant_id and c.group_id = g.id order by 1) as positions
       from groups g where tenant_id = ${tenantId} order by name`);
     expect(counted).toEqual([
       { name: 'One', n: 1, positions: [1, 4], version: 1 },

@@ -1,8 +1,7 @@
 // Reads on a standby, if there is one: only what is at or after the position that the primary has when the read begins.
 import { Prisma, type Query, type Sql } from '../../database/database.ts';
 import { NO_TENANT, type Reader } from '../directory.ts';
-import type { Head } from '../log/changes.ts';
-import { readTail } from '../sharing/tail.ts';
+import { readTail, type Tail } from '../sharing/tail.ts';
 
 /** A reader of the same tenant that asks the standby first. */
 export function onStandby(reader: Reader): Reader {
@@ -21,7 +20,7 @@ export function onStandby(reader: Reader): Reader {
 async function readAt(
   standby: Query,
   { tenantId }: Reader,
-  { position, changeId }: Head,
+  { position, changeId }: Tail['head'],
   statement: Sql,
 ): Promise<object[] | null> {
   const rows = await standby<{ isRow: true | null }>(Prisma.sql`

@@ -1,7 +1,7 @@
 // The fast path of plain requests: it skips Yoga's Request and Response, and enforces the same limits.
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import type { DirectoryOpener } from '../../domain/directory.ts';
-import { beginRequest } from '../../domain/loading/positions.ts';
+import { beginRequest } from '../../domain/queries/positions.ts';
 import type { Authenticate } from '../../model/caller.ts';
 import { Deadline } from '../../model/deadline.ts';
 import { parseJson } from '../../model/json.ts';

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { GraphQLError } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { DirectoryOpener } from '../../domain/directory.ts';
-import { beginRequest } from '../../domain/loading/positions.ts';
+import { beginRequest } from '../../domain/queries/positions.ts';
 import type { Authenticate } from '../../model/caller.ts';
 import { Deadline } from '../../model/deadline.ts';
 import { isDirectoryError } from '../../model/errors.ts';

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { refuse } from '../../model/errors.ts';
 import { isIdOf, type TenantId } from '../../model/ids.ts';
 import { type Directory, tenantReader } from '../directory.ts';
+import { noteReached, tenantOf } from '../loading/routing.ts';
 import { lastTail, readTail } from '../sharing/tail.ts';
-import { noteReached, tenantOf } from './routing.ts';
 
 export type Positions = ReadonlyMap<TenantId, number>;
 
