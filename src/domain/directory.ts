@@ -1,4 +1,5 @@
 // The directory as one caller sees it: which tenants are visible, who may read what, and who may change anything.
+import { LRUCache } from 'lru-cache';
 import {
   type Database,
   Prisma,
@@ -145,6 +146,8 @@ class OpenDirectory extends DatabaseReader implements Directory {
   committed(tenantId: TenantId, position: number): void {
     this.hasCommitted = true;
     this.reached(tenantId, position);
+    const known = knownPositions(this.db);
+    known.set(tenantId, Math.max(position, known.get(tenantId) ?? 0));
     this.forget();
   }
 
@@ -191,6 +194,12 @@ export function perDatabase<Value>(create: () => Value): (db: Database) => Value
     return created;
   };
 }
+
+/** Tenants whose positions are known without asking. */
+const MAX_KNOWN = 10_000;
+
+/** For each tenant, the latest position that this process has stored or read: what is read from now on holds it. */
+export const knownPositions = perDatabase(() => new LRUCache<TenantId, number>({ max: MAX_KNOWN }));
 
 /** The caller if it is an end user; null for callers who administer or read whole tenants. */
 export function endUser(directory: Directory): UserCaller | null {

@@ -20,8 +20,7 @@ type Noted = { level: LogLevel; message: string; fields: Record<string, unknown>
 export class RequestLog {
   readonly requestId: string;
   #caller: Caller | null = null;
-  /** What the answer tells of the positions of its tenants; null if it read none. */
-  positions: string | null = null;
+  #positions: string | null = null;
   #gravest: Noted | null = null;
   #count = 0;
   readonly #messages = new Set<string>();
@@ -33,6 +32,16 @@ export class RequestLog {
   /** Records the caller. */
   noteCaller(caller: Caller): void {
     this.#caller = caller;
+  }
+
+  /** Records what the answer tells of the positions of its tenants. */
+  notePositions(positions: string): void {
+    this.#positions = positions;
+  }
+
+  /** The positions that the answer tells; null if it read no tenant. */
+  get positions(): string | null {
+    return this.#positions;
   }
 
   /** Records an error. Refusals that tell the caller everything are not logged. */
@@ -57,7 +66,7 @@ export class RequestLog {
       fields: {
         requestId: this.requestId,
         ...(this.#caller && callerFields(this.#caller)),
-        ...(this.positions !== null && { positions: this.positions }),
+        ...(this.#positions !== null && { positions: this.#positions }),
         ...fields,
         ...(this.#count > 1 && { errorCount: this.#count }),
         ...(this.#count > 1 && others.length > 0 && { otherErrors: others }),

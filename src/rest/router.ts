@@ -53,7 +53,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
     c.set('directory', directory);
     await beginRequest(directory, c.req.header(POSITION_HEADER) ?? null);
     await next();
-    if (directory.positions.size > 0) c.env.log.positions = printPositions(directory.positions);
+    if (directory.positions.size > 0) c.env.log.notePositions(printPositions(directory.positions));
     // Responses depend on the caller and hold personal data. A client may still store one itself, for `If-None-Match`.
     c.header('cache-control', 'no-store');
   });

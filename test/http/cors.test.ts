@@ -9,7 +9,7 @@ import { SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
 const APP = 'https://app.example.com';
 const LISTED = 'http://localhost:3000';
 const OTHER = 'https://other.example.com';
-const EXPOSED = 'Allow, ETag, Location, Retry-After, WWW-Authenticate, X-Request-ID';
+const EXPOSED = 'Allow, Coterie-Position, ETag, Location, Retry-After, WWW-Authenticate, X-Request-ID';
 
 let database: TestDatabase;
 let listed: TestApp;

@@ -224,19 +224,28 @@ describe('a plain request', () => {
         body: 'é é',
         authorization: 'Bearer x',
         accept: null,
+        positions: null,
         log: { requestId: expect.stringMatching(UUID) },
       },
     ]);
   });
 
-  test('hands on what it accepts and its id', async () => {
+  test('hands on what it accepts, the positions that it has seen, and its id', async () => {
     const server = await serve(options());
-    const headers = { ...JSON_POST, 'content-length': 2, accept: 'text/html', 'x-request-id': 'one' };
+    const seen = { 'coterie-position': 'tnt_A=42' };
+    const headers = {
+      ...JSON_POST,
+      'content-length': 2,
+      accept: 'text/html',
+      'x-request-id': 'one',
+      ...seen,
+    };
     expect(json(await send(server, { headers, body: '{}' }))).toEqual({
       by: 'plain',
       body: '{}',
       authorization: 'Bearer x',
       accept: 'text/html',
+      positions: 'tnt_A=42',
       log: { requestId: 'one' },
     });
   });

@@ -3,8 +3,15 @@
 import DataLoader from 'dataloader';
 import { Prisma } from '../../database/database.ts';
 import { isIdOf, type PartnerId, type TenantId } from '../../model/ids.ts';
-import { type Directory, NO_TENANT, perDirectory, type Reader, tenantReader } from '../directory.ts';
-import { lastTail, readTail } from '../sharing/tail.ts';
+import {
+  type Directory,
+  knownPositions,
+  NO_TENANT,
+  perDirectory,
+  type Reader,
+  tenantReader,
+} from '../directory.ts';
+import { readTail } from '../sharing/tail.ts';
 
 /**
  * The tenant of a tenant, a group or a user, live or not; `NO_TENANT` if the caller does not see it. A caller of one tenant
@@ -45,8 +52,8 @@ const partnersByTenant = perDirectory(
 
 /** Notes the last known position of the reader's tenant: what is read from now on holds all changes up to it. */
 export async function noteReached(directory: Directory, reader: Reader): Promise<void> {
-  const tail = lastTail(reader) ?? (await readTail(reader));
-  if (tail) directory.reached(reader.tenantId, tail.head.position);
+  const position = knownPositions(reader.db).get(reader.tenantId) ?? (await readTail(reader))?.head.position;
+  if (position !== undefined) directory.reached(reader.tenantId, position);
 }
 
 /**

@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { refuse } from '../../model/errors.ts';
 import { isIdOf, type TenantId } from '../../model/ids.ts';
-import { type Directory, tenantReader } from '../directory.ts';
+import { type Directory, knownPositions, tenantReader } from '../directory.ts';
 import { noteReached, tenantOf } from '../loading/routing.ts';
-import { lastTail, readTail } from '../sharing/tail.ts';
+import { readTail } from '../sharing/tail.ts';
 
 export type Positions = ReadonlyMap<TenantId, number>;
 
@@ -56,12 +56,12 @@ async function awaitPositions(directory: Directory, positions: Positions): Promi
   );
 }
 
-async function awaitPosition({ db }: Directory, tenantId: TenantId, position: number): Promise<void> {
-  const reader = tenantReader(db, tenantId);
-  let reached = lastTail(reader)?.head.position ?? -1;
+async function awaitPosition(directory: Directory, tenantId: TenantId, position: number): Promise<void> {
+  const { db } = directory;
+  let reached = knownPositions(db).get(tenantId) ?? -1;
   for (let waited = 0, pause = FIRST_PAUSE; reached < position; waited += pause, pause *= 2) {
-    reached = (await readTail(reader))?.head.position ?? -1;
-    if (reached >= position) return;
+    reached = (await readTail(tenantReader(db, tenantId)))?.head.position ?? -1;
+    if (reached >= position) break;
     if (waited > MAX_WAIT) {
       throw refuse.unavailable(
         `The log of ${tenantId} is at position ${reached}, before the requested position ${position}`,
@@ -69,4 +69,5 @@ async function awaitPosition({ db }: Directory, tenantId: TenantId, position: nu
     }
     await sleep(pause);
   }
+  directory.reached(tenantId, reached);
 }

@@ -2,7 +2,7 @@
 
 import { LRUCache } from 'lru-cache';
 import { Prisma, type Sql } from '../../database/database.ts';
-import { perDatabase, type Reader } from '../directory.ts';
+import { knownPositions, perDatabase, type Reader } from '../directory.ts';
 import type { Head } from '../log/changes.ts';
 import { sharedBatches } from './shared-batches.ts';
 
@@ -231,6 +231,8 @@ function continues(tail: Tail, rows: readonly LogRow[]): boolean {
 
 /** Deletes the tail first: only so its new size counts. */
 function store({ db, tenantId }: Reader, tail: Tail): Tail {
+  // Also if a later one was known: it may have been lost.
+  knownPositions(db).set(tenantId, tail.head.position);
   tails(db).delete(tenantId);
   tails(db).set(tenantId, tail);
   return tail;

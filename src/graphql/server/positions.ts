@@ -8,8 +8,9 @@ import type { Context } from '../schema/context.ts';
 /** The extension of a result, and the same text for the log and the header of the response; nothing if no tenant was read. */
 export function positionExtension({ positions }: Directory, log: RequestLog): { position?: string } {
   if (positions.size === 0) return {};
-  log.positions = printPositions(positions);
-  return { position: log.positions };
+  const position = printPositions(positions);
+  log.notePositions(position);
+  return { position };
 }
 
 /** Adds the extension to each result. */
