@@ -24,9 +24,10 @@ async function makeLeaves(
   );
   await run(`
     insert into nestings (tenant_id, parent_group_id, child_group_id, since, created_at, created_by)
-    select t.id, case kind when 'Together' then g.id else 'grp_benchRoot' || at end, 'grp_bench' || kind || at, l.position, l.at,
+    select t.id, case kind when 'Together' then g.id else 'grp_benchRoot' || at end, 'grp_bench' || kind || at, l.position, l.time,
       'bench'
-    from bench.tenants t join tenant_logs l on l.tenant_id = t.id join bench.groups g on g.t = t.t and g.n = 0, unnest(array['Together', 'Apart']) kind,
+    from bench.tenants t join (select tenant_id, position, at as time from tenant_logs) l on l.tenant_id = t.id
+    join bench.groups g on g.t = t.t and g.n = 0, unnest(array['Together', 'Apart']) kind,
       generate_series(0, 15) at where t.t = 0 on conflict do nothing`);
   const ids = async (statement: string) => (await run(statement)).map((row) => row.id as string);
   const [tenant] = await ids('select id from bench.tenants where t = 0');

@@ -89,7 +89,8 @@ function statements({ users, groups, memberships, nestings, depth, tenants }: Si
      join bench.tenants t using (t) join bench.groups p on p.t = e.t and p.n = e.p join bench.groups c on c.t = e.t and c.n = e.c
      on conflict do nothing`,
     `insert into nestings (tenant_id, parent_group_id, child_group_id, since, created_at, created_by)
-     select t.id, p.id, c.id, t.groups + 2, ${MADE} + t.groups * interval '1 second', 'bench' from bench.tenants t join bench.groups p on p.t = t.t and p.n = 0
+     select t.id, p.id, c.id, t.groups + 2, ${MADE} + t.groups * interval '1 second', 'bench'
+     from bench.tenants t join bench.groups p on p.t = t.t and p.n = 0
      join bench.groups c on c.t = t.t and c.n in (1, 1 + ${depth}, 1 + 2 * ${depth}, 1 + 3 * ${depth})
      on conflict do nothing`,
     `update groups g set member_count = m.n

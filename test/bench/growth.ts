@@ -111,15 +111,17 @@ export async function makeHostileGraph(run: RunSql): Promise<void> {
   await run(`insert into ids (id, tenant_id) select id, tenant_id from groups where search_key = 'zz'`);
   await run(`
     insert into nestings (tenant_id, parent_group_id, child_group_id, since, created_at, created_by)
-    select t.id, 'grp_hostile' || level || 'x' || at, 'grp_hostile' || level + 1 || 'x' || (at * 7 + k * 11) % 100, l.position, l.at,
-      'bench'
-    from bench.tenants t join tenant_logs l on l.tenant_id = t.id, generate_series(0, 30) level, generate_series(0, 99) at, generate_series(0, 9) k where t.t = 0
+    select t.id, 'grp_hostile' || level || 'x' || at, 'grp_hostile' || level + 1 || 'x' || (at * 7 + k * 11) % 100,
+      l.position, l.time, 'bench'
+    from bench.tenants t join (select tenant_id, position, at as time from tenant_logs) l on l.tenant_id = t.id,
+      generate_series(0, 30) level, generate_series(0, 99) at, generate_series(0, 9) k where t.t = 0
     on conflict do nothing`);
   await run(`
     with added as (
       insert into memberships (tenant_id, group_id, user_id, since, added_at, added_by)
-      select t.id, 'grp_hostile' || 31 || 'x' || u.n % 100, u.id, l.position, l.at, 'bench'
-      from bench.tenants t join tenant_logs l on l.tenant_id = t.id join bench.users u on u.t = t.t and u.n < 500 where t.t = 0
+      select t.id, 'grp_hostile' || 31 || 'x' || u.n % 100, u.id, l.position, l.time, 'bench'
+      from bench.tenants t join (select tenant_id, position, at as time from tenant_logs) l on l.tenant_id = t.id
+      join bench.users u on u.t = t.t and u.n < 500 where t.t = 0
       returning tenant_id, group_id)
     update groups g set member_count = a.n from (select tenant_id, group_id, count(*)::int as n from added group by 1, 2) a
     where a.tenant_id = g.tenant_id and a.group_id = g.id`);

@@ -8,6 +8,8 @@ import { KEY_RULES } from '../../src/database/case-keys.ts';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { removeUsers } from '../../src/domain/commands/remove-users.ts';
+import { openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
@@ -17,7 +19,7 @@ import { readImportFile } from '../../src/import/read-file.ts';
 import { printReport } from '../../src/import/report.ts';
 import type { SourceRow } from '../../src/import/rows.ts';
 import { newId, type TenantId } from '../../src/model/ids.ts';
-import { openAsAdmin } from '../support/directories.ts';
+import { openAsAdmin, superAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 
 let database: TestDatabase;
@@ -565,6 +567,34 @@ test('a tenant of another partner, and groups and users of another tenant, are r
   ]);
   expect(await contents(first.tenantId)).toEqual(before);
   expect(await contents(third.tenantId)).toEqual(EMPTY);
+});
+
+test('a removed user of the file is created again as another one, and another tenant cannot have the id', async () => {
+  const w = world();
+  await load(w.tables);
+  await removeUsers(openDirectory(db, superAdmin), { tenantId: w.tenantId, userIds: [w.bob] });
+  const other = world();
+  const taken = plus(other.tables, {
+    users: [{ id: w.bob, tenantId: other.tenantId, email: 'taken@example.org' }],
+  });
+  expect((await load(taken)).tenants[0]!.faults).toEqual([`user ${w.bob} belongs to another tenant`]);
+  expect(await contents(other.tenantId)).toEqual(EMPTY);
+  const { tenants } = await load(w.tables);
+  expect(tenants[0]!.faults).toEqual([]);
+  expect(tenants[0]!.tallies).toMatchObject({
+    users: { created: 1, updated: 0, unchanged: 1 },
+    memberships: { created: 1, updated: 0, unchanged: 1 },
+  });
+  expect(await run(`select since::int as since, until from users where id = '${w.bob}'`)).toEqual([
+    { since: 3, until: null },
+  ]);
+  expect(
+    await run(`select type, user_ids from changes where tenant_id = '${w.tenantId}' and position = 3`),
+  ).toEqual([
+    { type: 'users.upserted', user_ids: [w.bob] },
+    { type: 'group_membership.added', user_ids: [w.bob] },
+  ]);
+  expect(await checkDirectory(db, w.tenantId)).toEqual([]);
 });
 
 test('members and nestings of another tenant are refused', async () => {

@@ -28,7 +28,8 @@ $$ with recursive up(id) as (
      select m.group_id from memberships m where m.tenant_id = u.tenant_id and m.user_id = u.id
      union
      select n.parent_group_id from up join nestings n on n.tenant_id = u.tenant_id and n.child_group_id = up.id)
-   select g.* from up join groups g on g.tenant_id = u.tenant_id and g.id = up.id where g.deleted_at is null order by g.name_key, g.id $$;
+   select g.* from up join groups g on g.tenant_id = u.tenant_id and g.id = up.id
+   where g.deleted_at is null order by g.name_key, g.id $$;
 
 create function search_groups(tenant text, term text) returns setof groups stable language sql rows 20 as
 $$ select g.* from groups g where g.tenant_id = tenant and g.deleted_at is null
