@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { perDatabase, type Reader } from '../directory.ts';
 import type { Head } from '../log/changes.ts';
-import { beginTail, type Sources, type Tail } from './tail.ts';
+import { noteHead, type Sources, type Tail } from './tail.ts';
 
 /** Bytes of one cache: a few of them fit into a small container's memory. */
 const MAX_BYTES = 64_000_000;
@@ -55,7 +55,7 @@ export function logCache<Value extends object>(bytesOf: (value: Value) => number
       return entry;
     },
     set(reader: Reader, key: string, entry: Entry<Value>): Entry<Value> {
-      beginTail(reader, entry.head);
+      noteHead(reader, entry.head);
       entries(reader.db).set(keyOf(reader, key), entry);
       return entry;
     },

@@ -173,11 +173,12 @@ export async function readTail(reader: Reader, known: Head | null = null): Promi
 export const lastTail = ({ db, tenantId }: Reader): Tail | null => tails(db).get(tenantId) ?? null;
 
 /**
- * Begins the tail at a head that a statement has returned, unless the tenant has one: what is cached at that head can be
- * validated later.
+ * Notes a head that a statement has returned, and begins the tail there unless the tenant has one: what is cached at that head
+ * can be validated later.
  */
-export function beginTail(reader: Reader, head: Head): void {
-  if (!lastTail(reader)) store(reader, new Tail(head));
+export function noteHead(reader: Reader, head: Head): void {
+  if (lastTail(reader)) knownPositions(reader.db).set(reader.tenantId, head.position);
+  else store(reader, new Tail(head));
 }
 
 const readOn = sharedBatches<'tail', Tail | null>(async (reader, requests) => {
