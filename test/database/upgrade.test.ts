@@ -213,8 +213,14 @@ describe('a directory that the commands of the version before made', () => {
     const { users, groups, membership_history, nesting_history } = OLD_DIRECTORY;
     const byId = (one: { id: unknown }, other: { id: unknown }) =>
       String(one.id) < String(other.id) ? -1 : 1;
+    // Users who were removed too, as far as the history names them.
+    const removed = membership_history
+      .map(({ user_id: id, tenant_id }) => ({ id, tenant_id }))
+      .filter(({ id }, at, all) => all.findIndex((other) => other.id === id) === at)
+      .filter(({ id }) => !users.some((user) => user.id === id));
+    expect(removed.length).toBeGreaterThan(0);
     expect(await read(db, 'select id, tenant_id from ids order by id')).toEqual(
-      [...users, ...groups].map(({ id, tenant_id }) => ({ id, tenant_id })).sort(byId),
+      [...users, ...groups, ...removed].map(({ id, tenant_id }) => ({ id, tenant_id })).sort(byId),
     );
     const columns = {
       membership_history: 'group_id, user_id, added_by, ended_by, cause, deletion_id',

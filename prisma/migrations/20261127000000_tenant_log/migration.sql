@@ -144,6 +144,9 @@ CREATE TABLE "ids" (
     CONSTRAINT "ids_pkey" PRIMARY KEY ("id")
 );
 INSERT INTO "ids" SELECT "id", "tenant_id" FROM "users" UNION ALL SELECT "id", "tenant_id" FROM "groups";
+-- Of users that were removed before, those that the history names.
+INSERT INTO "ids" SELECT DISTINCT ON ("user_id") "user_id", "tenant_id" FROM "membership_history"
+ORDER BY "user_id", "ended_at" DESC ON CONFLICT ("id") DO NOTHING;
 
 -- Edges, in tables of their own, as each row changes.
 ALTER TABLE "memberships" RENAME TO "old_memberships";
