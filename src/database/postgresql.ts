@@ -69,6 +69,8 @@ export function openPostgresql({
 function openPool(url: string, size: number, { connect, statement, lock, query }: Timeouts): pg.Pool {
   const pool = new pg.Pool({
     ...session(url),
+    // A change sends statements that do not depend on each other without waiting for each answer.
+    pipeline: true,
     max: size,
     connectionTimeoutMillis: connect,
     maxLifetimeSeconds: NAMES_LIFETIME,

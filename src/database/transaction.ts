@@ -50,13 +50,13 @@ export type Cancellable = {
 };
 
 /**
- * Runs `work` in one READ COMMITTED transaction on a client of the pool. An error of `work` is rethrown after the rollback. If
+ * Runs `work` in one READ COMMITTED transaction on a client of the pool; its first statements must be reads. An error of `work` is rethrown after the rollback. If
  * the signal aborts before COMMIT is sent, the running statement is cancelled, and its reason is thrown after the rollback.
  * Throws `UnknownOutcome` if COMMIT was sent and no answer tells whether it succeeded: after any other error it did not.
  */
 export async function inTransaction<Result>(
   pool: pg.Pool,
-  work: (client: pg.PoolClient) => Promise<Result>,
+  work: (client: Pick<pg.PoolClient, 'query'>) => Promise<Result>,
   { signal, cancel }: Cancellable,
 ): Promise<Result> {
   signal?.throwIfAborted();
@@ -75,8 +75,7 @@ export async function inTransaction<Result>(
     };
     signal?.addEventListener('abort', abort, { once: true });
     try {
-      await client.query('begin isolation level read committed');
-      const result = await work(client);
+      const result = await work(begin(client));
       signal?.throwIfAborted();
       if (connection.broken) throw connection.broken;
       signal?.removeEventListener('abort', abort);
@@ -94,6 +93,21 @@ export async function inTransaction<Result>(
       await cancelled;
     }
   });
+}
+
+/**
+ * Begins a transaction: its statements are sent right behind BEGIN, and none is answered if BEGIN failed. So no more than the
+ * first statements can run outside a transaction: they must be reads.
+ */
+function begin(client: pg.PoolClient): Pick<pg.PoolClient, 'query'> {
+  const begun = client.query('begin isolation level read committed');
+  const query = (config: pg.QueryConfig) => {
+    const answer = client.query(config);
+    // If BEGIN failed, its own error is thrown.
+    answer.catch(() => {});
+    return begun.then(() => answer);
+  };
+  return { query: query as pg.PoolClient['query'] };
 }
 
 async function commit(client: pg.PoolClient): Promise<void> {

@@ -88,8 +88,8 @@ test('each addition of many is told its own outcome, and written down as its own
     'NOT_FOUND',
     'NOT_FOUND',
   ]);
-  // However many they are: the log's lock, groups, users, memberships, counts, changes, the log's head.
-  expect(statements.length).toBe(7);
+  // However many they are: the log's lock, groups with users, memberships, counts, changes, the log's head.
+  expect(statements.length).toBe(6);
   expect(await positionOf(db, tenantId)).toBe(before + 1);
   expect(await eventsOf(one)).toEqual([
     { actor: 'usr_administrator', userIds: [a] },

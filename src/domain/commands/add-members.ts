@@ -1,15 +1,15 @@
 // Adds direct members to a group. Concurrent requests share one transaction, and so one commit and one position of the log.
 
-import { Prisma } from '../../database/database.ts';
+import { Prisma, type Query } from '../../database/database.ts';
 import { databaseError, isLostConnection, UnknownOutcome } from '../../database/errors.ts';
 import { isDirectoryError, refuse } from '../../model/errors.ts';
-import type { GroupId } from '../../model/ids.ts';
+import type { TenantId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { type GroupMembersInput, groupMembersInput } from '../../model/members.ts';
 import { type Directory, mayChange, type Positioned, type Reader } from '../directory.ts';
 import { inChunks } from '../loading/batching.ts';
 import { readerFor } from '../loading/routing.ts';
-import { actorOf, changeTenant, type WriteContext } from '../log/write-context.ts';
+import { actorOf, changeTenant } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
 import {
   type Group,
@@ -20,7 +20,7 @@ import {
 } from '../rows/groups.ts';
 import { sharedBatches } from '../sharing/shared-batches.ts';
 import { type Addition, addMembers } from '../writes/memberships.ts';
-import { assertBatchSize, knownUsers } from './rules/targets.ts';
+import { assertBatchSize } from './rules/targets.ts';
 
 export type Added = { group: GroupWithoutCounts; added: string[]; unchanged: string[] };
 
@@ -92,21 +92,14 @@ async function addTogether(
 ): Promise<(Outcome | null)[]> {
   const { actor } = items[0]!;
   let position: number | undefined;
-  const adding = db.transaction((query) =>
-    changeTenant({ query, tenantId, actor }, async (tx) => {
+  const adding = db.transaction((query) => {
+    const changing = changeTenant({ query, tenantId, actor }, async (tx) => {
       position = tx.position;
-      const groups = await liveGroups(
-        tx,
-        items.map(({ groupId }) => groupId),
-      );
-      const known = await knownUsers(
-        tx,
-        items.flatMap(({ userIds }) => userIds),
-      );
+      const targets = await reading;
       const found = items.map((item) => {
-        const group = groups.get(item.groupId);
-        const unknown = item.userIds.filter((id) => !known.has(id));
-        return group ? { item, group, unknown } : null;
+        const target = targets.get(item.groupId);
+        const unknown = item.userIds.filter((id) => target?.unknown.has(id));
+        return target ? { item, group: target.group, unknown } : null;
       });
       const valid = found.filter((each) => each !== null && each.unknown.length === 0);
       const added = await addMembers(
@@ -115,8 +108,12 @@ async function addTogether(
       );
       const addedOf = new Map(valid.map((each, index) => [each!.item, added[index]!]));
       return { found, addedOf };
-    }),
-  );
+    });
+    // Sent right behind the lock of the log: it waits with it, and reads what is there after it.
+    const reading = readTargets(query, tenantId, items);
+    reading.catch(() => {});
+    return changing;
+  });
   const changed = await adding.catch((error: unknown) => {
     throw error instanceof UnknownOutcome ? databaseError(error, position) : error;
   });
@@ -133,8 +130,14 @@ async function addTogether(
   );
 }
 
-async function liveGroups({ query, tenantId }: WriteContext, ids: readonly GroupId[]) {
-  const rows = await query<Group>(Prisma.sql`
-    select ${groupColumns} from ${groupsWithIds(tenantId, ids)} where g.deleted_at is null`);
-  return new Map(rows.map((group) => [group.id, group]));
+/** The live groups of the items, each with those ids of all items that are no live users. One statement: a batch waits for it. */
+async function readTargets(query: Query, tenantId: TenantId, items: readonly Addition[]) {
+  const groupIds = items.map(({ groupId }) => groupId);
+  const userIds = [...new Set(items.flatMap((item) => item.userIds))];
+  const rows = await query<Group & { unknown: string[] }>(Prisma.sql`
+    select ${groupColumns}, array(
+      select r.id from unnest(${userIds}::text[]) r(id)
+      where not exists (select from users u where u.tenant_id = ${tenantId} and u.id = r.id and u.until is null)) as unknown
+    from ${groupsWithIds(tenantId, groupIds)} where g.deleted_at is null`);
+  return new Map(rows.map(({ unknown, ...group }) => [group.id, { group, unknown: new Set(unknown) }]));
 }

@@ -15,6 +15,8 @@ export type WriteContext = {
   readonly position: number;
   /** The time of the change: never earlier than that of the one before. */
   readonly at: Date;
+  /** Runs SQL that no later statement of the change waits for. */
+  send(statement: Prisma.Sql): void;
   /** Records what happens, in this order. It is appended to the log at the end of the transaction. */
   record(...changes: readonly Change[]): void;
 };
@@ -42,12 +44,30 @@ export async function changeTenant<Result extends object>(
     changes.push(...recorded);
   };
   const { at } = before;
-  const result = await work({ query, tenantId, actor, position: head.position, at, record });
-  if (changes.length === 0) return { ...result, position: before.position };
-  await insertChanges(query, { tenantId, head, at, actor }, changes);
-  await query(Prisma.sql`
-    update tenant_logs set position = ${head.position}::bigint, change_id = ${head.changeId}::uuid, at = ${at}::timestamptz
-    where tenant_id = ${tenantId}`);
+  const pending: Promise<unknown>[] = [];
+  const send = (statement: Prisma.Sql) => {
+    const answer = query(statement);
+    answer.catch(() => {});
+    pending.push(answer);
+  };
+  const result = await work({ query, tenantId, actor, position: head.position, at, record, send }).catch(
+    async (error: unknown) => {
+      // A statement that failed before is the cause, if there is one.
+      await Promise.all(pending);
+      throw error;
+    },
+  );
+  if (changes.length === 0) {
+    await Promise.all(pending);
+    return { ...result, position: before.position };
+  }
+  await Promise.all([
+    ...pending,
+    insertChanges(query, { tenantId, head, at, actor }, changes),
+    query(Prisma.sql`
+      update tenant_logs set position = ${head.position}::bigint, change_id = ${head.changeId}::uuid, at = ${at}::timestamptz
+      where tenant_id = ${tenantId}`),
+  ]);
   return { ...result, position: head.position };
 }
 

@@ -21,7 +21,7 @@ export async function beginMemberships(tx: WriteContext, source: Sql): Promise<M
     select ${tenantId}, s.group_id, s.user_id, ${position}::bigint, ${at}::timestamptz, s.added_by from (${source}) s
     order by s.group_id, s.user_id
     on conflict (tenant_id, group_id, user_id) do nothing returning group_id as "groupId", user_id as "userId"`);
-  await adjustMemberCounts(tx, begun, 1);
+  adjustMemberCounts(tx, begun, 1);
   return begun;
 }
 
@@ -37,18 +37,18 @@ export async function endMemberships(tx: WriteContext, ending: Ending): Promise<
     from memberships where tenant_id = ${tenantId} and since < ${position}::bigint and ${where}`);
   const ended = await query<Membership>(Prisma.sql`
     delete from memberships where tenant_id = ${tenantId} and ${where} returning group_id as "groupId", user_id as "userId"`);
-  await adjustMemberCounts(tx, ended, -1);
+  adjustMemberCounts(tx, ended, -1);
   return ended;
 }
 
-async function adjustMemberCounts(
-  { query, tenantId }: WriteContext,
+function adjustMemberCounts(
+  { send, tenantId }: WriteContext,
   memberships: readonly Membership[],
   sign: 1 | -1,
-): Promise<void> {
+): void {
   if (memberships.length === 0) return;
   const groups = [...Map.groupBy(memberships, ({ groupId }) => groupId)];
-  await query(Prisma.sql`
+  send(Prisma.sql`
     update groups g set member_count = g.member_count + c.n
     from unnest(${groups.map(([id]) => id)}::text[], ${groups.map(([, { length }]) => sign * length)}::int[]) c(id, n)
     where g.tenant_id = ${tenantId} and g.id = c.id`);
