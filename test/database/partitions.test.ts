@@ -1,4 +1,6 @@
 // One tenant is one partition: every statement below a tenant touches one partition of each table.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Database } from '../../src/database/database.ts';
@@ -31,11 +33,12 @@ import { importDirectory } from '../../src/import/import-directory.ts';
 import { newId, type PartnerId, type TenantId } from '../../src/model/ids.ts';
 import { partnerAdmin, plainUser, superAdmin, tenantAdmin } from '../support/directories.ts';
 import { scatteredStatements, watchStatements } from '../support/partition-watch.ts';
-import { partitionTables, scatteredTables } from '../support/partitioned.ts';
+import { PARTITIONED, partitionTables, scatteredTables } from '../support/partitioned.ts';
 import { createDatabase } from '../support/postgresql.ts';
 import { TEMPLATE } from '../support/template.ts';
 import { PATIENT } from '../support/timeouts.ts';
 
+const ROOT = join(import.meta.dirname, '../..');
 const TENANT = 'tnt_Northwind0000000' as TenantId;
 const PARTNER = 'prt_Meridian00000000' as PartnerId;
 let client: pg.Client;
@@ -174,4 +177,21 @@ test('a statement that does not name its tenant for each table is found', async 
   ];
   for (const [text, tables] of faults)
     expect(await scatteredTables(client, { text, values: [TENANT] }), text).toEqual(tables);
+});
+
+test('the file for a distributed engine distributes each table as the partitions are, and gives back each foreign key', async () => {
+  const script = await readFile(join(ROOT, 'docs/citus.sql'), 'utf8');
+  const distributed = [...script.matchAll(/create_distributed_table\('(\w+)', '(\w+)'/g)].map(
+    ([, table, column]) => [table, column],
+  );
+  expect(Object.fromEntries(distributed)).toEqual(PARTITIONED);
+  const constraints = (verb: string) =>
+    [...script.matchAll(new RegExp(`${verb} CONSTRAINT (\\w+)`, 'g'))].map(([, name]) => name).toSorted();
+  const { rows } = await client.query<{ name: string }>(
+    `select distinct conname as name from pg_constraint c where contype = 'f' and conparentid = 0
+      and conrelid::regclass::text = any($1) order by 1`,
+    [Object.keys(PARTITIONED)],
+  );
+  expect(constraints('DROP')).toEqual(rows.map(({ name }) => name));
+  expect(constraints('ADD')).toEqual(constraints('DROP'));
 });
