@@ -3,44 +3,23 @@
 import { Prisma } from '../../database/database.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
 import type { GroupId } from '../../model/ids.ts';
-import type { Page, PageArgs } from '../../model/page.ts';
 import type { Directory } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
-import { list } from '../loading/list.ts';
-import {
-  type AnyGroup,
-  type Group,
-  type GroupProjection,
-  type GroupSummary,
-  groupOrdering,
-  listColumns,
-  toListedGroup,
-  type VisibleGroup,
-} from '../rows/groups.ts';
+import type { AnyGroup, Group, VisibleGroup } from '../rows/groups.ts';
+import { groupList } from './group-lists.ts';
 import { findGroup, findGroups } from './groups.ts';
 
-const children = list({
+const children = groupList({
   audience: 'administrators',
-  columns: listColumns,
-  toRow: toListedGroup,
-  order: () => groupOrdering({}),
   from: ({ tenantId }) => Prisma.sql`from groups g
     where g.tenant_id = ${tenantId} and g.parent_group_id = k.id and g.deleted_at is null`,
 });
 
 /** Groups directly below, by name. Null for an end user. */
-export async function listChildren(
-  directory: Directory,
-  id: string,
-  { page, projection = {} }: { page: PageArgs; projection?: GroupProjection },
-): Promise<Page<Group | GroupSummary> | null> {
-  return children.page(directory, id, projection, page);
-}
+export const listChildren = children.page;
 
 /** How many groups are directly below. Null for an end user. */
-export async function countChildren(directory: Directory, id: string): Promise<number | null> {
-  return children.count(directory, id, {});
-}
+export const countChildren = children.count;
 
 /** The parent of a group; null for a root, and for an end user, whose `VisibleGroup` has no `parentGroupId`. */
 export async function findParent(
