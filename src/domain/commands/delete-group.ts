@@ -13,7 +13,7 @@ import { beginNestings, endMemberships, endNestings, type Nesting } from '../wri
 import { requireLiveGroup } from '../writes/groups.ts';
 import { assertExpectedVersion, requireGroupToChange } from './rules/targets.ts';
 
-export type Deleted = {
+export type Deleted = Positioned & {
   deletedGroupIds: GroupId[];
   /** The parent that the group had; null if it was a root. */
   parentGroupId: string | null;
@@ -26,10 +26,7 @@ export type Deleted = {
  * the nested groups in each group that this one was nested in. CASCADE also deletes all descendants.
  * Refused: NOT_FOUND, FORBIDDEN, VERSION_CONFLICT, GROUP_NOT_EMPTY (BLOCK), NAME_TAKEN with the clashing names (ORPHAN).
  */
-export async function deleteGroup(
-  directory: Directory,
-  input: DeleteGroupInput,
-): Promise<Deleted & Positioned> {
+export async function deleteGroup(directory: Directory, input: DeleteGroupInput): Promise<Deleted> {
   const { id, expectedVersion, ...options } = parseInput(deleteGroupInput, input);
   const strategy = options.strategy ?? 'BLOCK';
   const { tenantId } = await requireGroupToChange(directory, id);

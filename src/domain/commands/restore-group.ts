@@ -15,7 +15,7 @@ import { loadDeletedSubtree, restoreChildren, restoreParent } from './restore-hi
 import { restoreNestings } from './restore-nestings.ts';
 import { assertNameFree } from './rules/placement.ts';
 
-export type Restored = { group: Group; restoredGroupIds: GroupId[]; notRestored: NotRestored[] };
+export type Restored = Positioned & { group: Group; restoredGroupIds: GroupId[]; notRestored: NotRestored[] };
 
 /**
  * Restores a group deleted in the last 30 days and, on request, the descendants that the same deletion took. The group
@@ -23,10 +23,7 @@ export type Restored = { group: Group; restoredGroupIds: GroupId[]; notRestored:
  * deletion is undone: the nestings it added end unless somebody has requested them since, and the children it moved return
  * unless somebody has moved them since. Refused: NOT_FOUND (also for a group that is not deleted), FORBIDDEN, NAME_TAKEN.
  */
-export async function restoreGroup(
-  directory: Directory,
-  input: RestoreGroupInput,
-): Promise<Restored & Positioned> {
+export async function restoreGroup(directory: Directory, input: RestoreGroupInput): Promise<Restored> {
   const { id, includeDescendants } = parseInput(restoreGroupInput, input);
   const reader = await readerFor(directory, id);
   if (endUser(directory) || !(await isRestorable(reader, id))) throw notDeleted(id);
