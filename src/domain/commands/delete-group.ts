@@ -3,7 +3,7 @@
 import { Prisma } from '../../database/database.ts';
 import { dropSuffixes, hasNameAt, plainKey } from '../../database/name-keys.ts';
 import { type NotEmptyCounts, refuse } from '../../model/errors.ts';
-import { type DeleteGroupInput, deleteGroupInput, MAX_DEPTH } from '../../model/groups.ts';
+import { type DeleteGroupInput, deleteGroupInput } from '../../model/groups.ts';
 import { type DeletionId, type GroupId, newId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import type { Directory, Positioned } from '../directory.ts';
@@ -11,6 +11,7 @@ import type { WriteContext } from '../log/write-context.ts';
 import { type Group, groupColumns } from '../rows/groups.ts';
 import { beginNestings, endMemberships, endNestings, type Nesting } from '../writes/edges.ts';
 import { requireLiveGroup } from '../writes/groups.ts';
+import { withSubtrees } from './rules/placement.ts';
 import { assertExpectedVersion, requireGroupToChange } from './rules/targets.ts';
 
 export type Deleted = Positioned & {
@@ -168,13 +169,8 @@ async function moveChildrenUp(
 }
 
 /** The ids of the group and its descendants, nearest first. */
-async function subtreeOf({ query, tenantId }: WriteContext, { id }: Group): Promise<GroupId[]> {
-  const subtree = await query<{ id: GroupId; level: number }>(Prisma.sql`
-    with recursive down(id, level) as (
-      select ${id}::text collate "C", 0
-      union all
-      select g.id, down.level + 1 from down join groups g on g.tenant_id = ${tenantId} and g.parent_group_id = down.id
-      where g.deleted_at is null and down.level <= ${MAX_DEPTH})
-    select id, level from down order by level, id`);
+async function subtreeOf(tx: WriteContext, { id }: Group): Promise<GroupId[]> {
+  const subtree = await tx.query<{ id: GroupId }>(Prisma.sql`
+    ${withSubtrees(tx, [id])} select id from down order by level, id`);
   return subtree.map((row) => row.id);
 }

@@ -1,8 +1,8 @@
 // The hierarchy, read: parents, ancestors, children and paths. A tree of at most 32 levels, separate from nesting.
 
-import { Prisma } from '../../database/database.ts';
+import { Prisma, type Query } from '../../database/database.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
-import type { GroupId } from '../../model/ids.ts';
+import type { GroupId, TenantId } from '../../model/ids.ts';
 import type { Directory } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import type { AnyGroup, Group, VisibleGroup } from '../rows/groups.ts';
@@ -31,24 +31,33 @@ export async function findParent(
 
 type Ancestor = { id: GroupId; name: string };
 
-const ancestorsOf = loader({
-  audience: 'administrators',
-  read: async ({ sql, tenantId }, ids: readonly string[]) => {
-    const rows = await sql<Ancestor & { ordinal: number }>(Prisma.sql`
+/** Each group with its ancestors, nearest first; nothing for an id that is of no such group in the tenant. */
+export async function loadAncestors(
+  query: Query,
+  tenantId: TenantId,
+  ids: readonly string[],
+  state: 'live' | 'live or deleted',
+): Promise<Ancestor[][]> {
+  const inState = state === 'live' ? Prisma.sql` and g.deleted_at is null` : Prisma.empty;
+  const rows = await query<Ancestor & { ordinal: number }>(Prisma.sql`
     with recursive up(ordinal, id, parent_group_id, name, level) as (
-      select k.ordinal::int, g.id, g.parent_group_id, g.name, 0
+      select k.ordinal::int, g.id, g.parent_group_id, g.name, 1
       from unnest(${ids}::text[]) with ordinality k(id, ordinal) join groups g
-        on g.tenant_id = ${tenantId} and g.id = k.id
-      where g.deleted_at is null
+        on g.tenant_id = ${tenantId} and g.id = k.id${inState}
       union all
       select up.ordinal, g.id, g.parent_group_id, g.name, up.level + 1
-      from up join groups g on g.tenant_id = ${tenantId} and g.id = up.parent_group_id
-      where up.level < ${MAX_DEPTH} and g.deleted_at is null)
-    select ordinal, id, name from up where level > 0 order by ordinal, level desc`);
-    const ancestors = ids.map(() => [] as Ancestor[]);
-    for (const { ordinal, id, name } of rows) ancestors[ordinal - 1]!.push({ id, name });
-    return ancestors;
-  },
+      from up join groups g on g.tenant_id = ${tenantId} and g.id = up.parent_group_id${inState}
+      where up.level <= ${MAX_DEPTH})
+    select ordinal, id, name from up order by ordinal, level`);
+  const ancestors = ids.map((): Ancestor[] => []);
+  for (const { ordinal, id, name } of rows) ancestors[ordinal - 1]!.push({ id, name });
+  return ancestors;
+}
+
+const ancestorsOf = loader({
+  audience: 'administrators',
+  read: async ({ sql, tenantId }, ids: readonly string[]) =>
+    (await loadAncestors(sql, tenantId, ids, 'live')).map(([_self, ...above]) => above.reverse()),
 });
 
 /** The ancestors, the root first. Null for an end user. */
