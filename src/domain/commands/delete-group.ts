@@ -9,8 +9,9 @@ import { parseInput } from '../../model/input.ts';
 import type { Directory, Positioned } from '../directory.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { type Group, groupColumns } from '../rows/groups.ts';
-import { beginNestings, endMemberships, endNestings, type Nesting } from '../writes/edges.ts';
+import { beginNestings, endMemberships, endNestings } from '../writes/edges.ts';
 import { requireLiveGroup } from '../writes/groups.ts';
+import { recordGroups, recordMove, recordNestings } from './recorded-edges.ts';
 import { withSubtrees } from './rules/placement.ts';
 import { assertExpectedVersion, requireGroupToChange } from './rules/targets.ts';
 
@@ -68,26 +69,13 @@ async function endEdges(tx: WriteContext, { ids, deletionId, strategy }: Deletio
     cause: 'GROUP_DELETED',
     deletionId,
   });
-  const members = Map.groupBy(memberships, ({ groupId }) => groupId);
-  const nested = Map.groupBy(nestings, ({ parentGroupId }) => parentGroupId);
-  for (const groupId of ids) {
-    const userIds = members.get(groupId)?.map(({ userId }) => userId) ?? [];
-    const groupIds = childrenOf(nested.get(groupId) ?? []);
-    tx.record({ type: 'group.deleted', groupId, userIds, groupIds, data: { strategy, deletionId } });
-    nested.delete(groupId);
-  }
-  for (const [groupId, edges] of nested) {
-    tx.record({
-      type: 'group_nesting.removed',
-      groupId,
-      groupIds: childrenOf(edges),
-      cause: 'GROUP_DELETED',
-    });
-  }
+  const deleted = { type: 'group.deleted', data: { strategy, deletionId } } as const;
+  recordGroups(tx, { memberships, nestings }, new Map(ids.map((id) => [id, deleted])), {
+    type: 'group_nesting.removed',
+    cause: 'GROUP_DELETED',
+  });
   return memberships.length;
 }
-
-const childrenOf = (edges: readonly Nesting[]) => edges.map(({ childGroupId }) => childGroupId);
 
 async function markDeleted(
   { query, tenantId, at }: WriteContext,
@@ -142,17 +130,16 @@ async function addStandInNestings(tx: WriteContext, { id }: Group, deletionId: D
       from nestings above join nestings below on below.tenant_id = ${tenantId} and below.parent_group_id = above.child_group_id
       where above.tenant_id = ${tenantId} and above.child_group_id = ${id}`,
   );
-  for (const [groupId, added] of Map.groupBy(edges, (edge) => edge.parentGroupId)) {
-    tx.record({ type: 'group_nesting.added', groupId, groupIds: childrenOf(added), data: { through: id } });
-  }
+  recordNestings(tx, edges, { type: 'group_nesting.added', data: { through: id } });
 }
 
 /** Moves the children to the group's parent, and stores on both sides that this deletion moved them. Sorted by name. */
 async function moveChildrenUp(
-  { query, tenantId, at, record }: WriteContext,
+  tx: WriteContext,
   { id, parentGroupId }: Group,
   deletionId: DeletionId,
 ): Promise<Group[]> {
+  const { query, tenantId, at } = tx;
   const moved = await query<Group>(Prisma.sql`
     update groups as g set parent_group_id = ${parentGroupId}, version = g.version + 1,
       updated_at = ${at}::timestamptz,
@@ -161,10 +148,7 @@ async function moveChildrenUp(
     returning ${groupColumns}`);
   await query(Prisma.sql`
     update groups set moved_children = ${moved.map((child) => child.id)}::text[] where tenant_id = ${tenantId} and id = ${id}`);
-  for (const child of moved) {
-    const data = { changed: ['parentGroupId'], before: { parentGroupId: id }, after: { parentGroupId } };
-    record({ type: 'group.updated', groupId: child.id, data });
-  }
+  for (const child of moved) recordMove(tx, child.id, id, parentGroupId);
   return moved.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
