@@ -40,7 +40,7 @@ export const ROOMS: Room[] = [
     source: [
       'src/domain/{loading,rows}/*',
       'src/domain/sharing/{semaphore,shared-batches}.ts',
-      'src/domain/queries/{groups,hierarchy,members,nesting,positions,tenants,user-groups,users}.ts',
+      'src/domain/queries/{group-lists,groups,hierarchy,members,nesting,positions,tenants,user-groups,users}.ts',
       'src/model/page.ts',
       'src/graphql/schema/connections.ts',
     ],

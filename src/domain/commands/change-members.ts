@@ -14,16 +14,13 @@ import { addMembers, removeMembers } from '../writes/memberships.ts';
 import type { Added } from './add-members.ts';
 import { assertBatchSize, assertKnownUsers, requireGroupToChange } from './rules/targets.ts';
 
-export type Removed = { group: GroupWithoutCounts; removed: string[]; unchanged: string[] };
+export type Removed = Positioned & { group: GroupWithoutCounts; removed: string[]; unchanged: string[] };
 
 /**
  * Removes users from a group; users who are not members are returned as `unchanged`.
  * Refused: NOT_FOUND, FORBIDDEN, LIMIT_EXCEEDED, UNKNOWN_USERS.
  */
-export async function removeGroupMembers(
-  directory: Directory,
-  input: GroupMembersInput,
-): Promise<Removed & Positioned> {
+export async function removeGroupMembers(directory: Directory, input: GroupMembersInput): Promise<Removed> {
   const { groupId, userIds } = parseInput(groupMembersInput, input);
   const changed = await changeMembers(directory, { groupId, add: [], remove: userIds });
   const { group, removed, unchanged, position } = changed;
@@ -37,7 +34,7 @@ export async function removeGroupMembers(
 export async function updateGroupMembers(
   directory: Directory,
   input: UpdateGroupMembersInput,
-): Promise<Added & Removed & Positioned> {
+): Promise<Added & Removed> {
   const { groupId, usersToAdd, usersToRemove } = parseInput(updateGroupMembersInput, input);
   return changeMembers(directory, { groupId, add: usersToAdd ?? [], remove: usersToRemove ?? [] });
 }
@@ -47,7 +44,7 @@ type Changes = { groupId: Group['id']; add: readonly string[]; remove: readonly 
 async function changeMembers(
   directory: Directory,
   { groupId, add, remove }: Changes,
-): Promise<Added & Removed & Positioned> {
+): Promise<Added & Removed> {
   assertBatchSize(add, remove);
   const { tenantId } = await requireGroupToChange(directory, groupId);
   return directory.transact(tenantId, async (tx) => {

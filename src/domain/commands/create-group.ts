@@ -13,17 +13,14 @@ import { addMembers } from '../writes/memberships.ts';
 import { assertHierarchyFits, assertNameFree } from './rules/placement.ts';
 import { assertBatchSize, assertKnownUsers, requireTenantToChange } from './rules/targets.ts';
 
-export type Created = { group: GroupWithoutCounts };
+export type Created = Positioned & { group: GroupWithoutCounts };
 
 /**
  * Creates a group under `parentGroupId`, or as a root, with its initial members.
  * Refused: NOT_FOUND (tenant or parent), FORBIDDEN, OTHER_TENANT (parent), LIMIT_EXCEEDED (depth or number of ids),
  * NAME_TAKEN, UNKNOWN_USERS.
  */
-export async function createGroup(
-  directory: Directory,
-  input: CreateGroupInput,
-): Promise<Created & Positioned> {
+export async function createGroup(directory: Directory, input: CreateGroupInput): Promise<Created> {
   const { tenantId, name, description, type, parentGroupId, initialMemberIds, customAttributes } = parseInput(
     createGroupInput,
     input,

@@ -3,17 +3,19 @@
 import { Prisma } from '../../database/database.ts';
 import { dropSuffixes, hasNameAt, plainKey } from '../../database/name-keys.ts';
 import { type NotEmptyCounts, refuse } from '../../model/errors.ts';
-import { type DeleteGroupInput, deleteGroupInput, MAX_DEPTH } from '../../model/groups.ts';
+import { type DeleteGroupInput, deleteGroupInput } from '../../model/groups.ts';
 import { type DeletionId, type GroupId, newId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import type { Directory, Positioned } from '../directory.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { type Group, groupColumns } from '../rows/groups.ts';
-import { beginNestings, endMemberships, endNestings, type Nesting } from '../writes/edges.ts';
+import { beginNestings, endMemberships, endNestings } from '../writes/edges.ts';
 import { requireLiveGroup } from '../writes/groups.ts';
+import { recordGroups, recordMove, recordNestings } from './recorded-edges.ts';
+import { withSubtrees } from './rules/placement.ts';
 import { assertExpectedVersion, requireGroupToChange } from './rules/targets.ts';
 
-export type Deleted = {
+export type Deleted = Positioned & {
   deletedGroupIds: GroupId[];
   /** The parent that the group had; null if it was a root. */
   parentGroupId: string | null;
@@ -26,10 +28,7 @@ export type Deleted = {
  * the nested groups in each group that this one was nested in. CASCADE also deletes all descendants.
  * Refused: NOT_FOUND, FORBIDDEN, VERSION_CONFLICT, GROUP_NOT_EMPTY (BLOCK), NAME_TAKEN with the clashing names (ORPHAN).
  */
-export async function deleteGroup(
-  directory: Directory,
-  input: DeleteGroupInput,
-): Promise<Deleted & Positioned> {
+export async function deleteGroup(directory: Directory, input: DeleteGroupInput): Promise<Deleted> {
   const { id, expectedVersion, ...options } = parseInput(deleteGroupInput, input);
   const strategy = options.strategy ?? 'BLOCK';
   const { tenantId } = await requireGroupToChange(directory, id);
@@ -70,26 +69,13 @@ async function endEdges(tx: WriteContext, { ids, deletionId, strategy }: Deletio
     cause: 'GROUP_DELETED',
     deletionId,
   });
-  const members = Map.groupBy(memberships, ({ groupId }) => groupId);
-  const nested = Map.groupBy(nestings, ({ parentGroupId }) => parentGroupId);
-  for (const groupId of ids) {
-    const userIds = members.get(groupId)?.map(({ userId }) => userId) ?? [];
-    const groupIds = childrenOf(nested.get(groupId) ?? []);
-    tx.record({ type: 'group.deleted', groupId, userIds, groupIds, data: { strategy, deletionId } });
-    nested.delete(groupId);
-  }
-  for (const [groupId, edges] of nested) {
-    tx.record({
-      type: 'group_nesting.removed',
-      groupId,
-      groupIds: childrenOf(edges),
-      cause: 'GROUP_DELETED',
-    });
-  }
+  const deleted = { type: 'group.deleted', data: { strategy, deletionId } } as const;
+  recordGroups(tx, { memberships, nestings }, new Map(ids.map((id) => [id, deleted])), {
+    type: 'group_nesting.removed',
+    cause: 'GROUP_DELETED',
+  });
   return memberships.length;
 }
-
-const childrenOf = (edges: readonly Nesting[]) => edges.map(({ childGroupId }) => childGroupId);
 
 async function markDeleted(
   { query, tenantId, at }: WriteContext,
@@ -144,17 +130,16 @@ async function addStandInNestings(tx: WriteContext, { id }: Group, deletionId: D
       from nestings above join nestings below on below.tenant_id = ${tenantId} and below.parent_group_id = above.child_group_id
       where above.tenant_id = ${tenantId} and above.child_group_id = ${id}`,
   );
-  for (const [groupId, added] of Map.groupBy(edges, (edge) => edge.parentGroupId)) {
-    tx.record({ type: 'group_nesting.added', groupId, groupIds: childrenOf(added), data: { through: id } });
-  }
+  recordNestings(tx, edges, { type: 'group_nesting.added', data: { through: id } });
 }
 
 /** Moves the children to the group's parent, and stores on both sides that this deletion moved them. Sorted by name. */
 async function moveChildrenUp(
-  { query, tenantId, at, record }: WriteContext,
+  tx: WriteContext,
   { id, parentGroupId }: Group,
   deletionId: DeletionId,
 ): Promise<Group[]> {
+  const { query, tenantId, at } = tx;
   const moved = await query<Group>(Prisma.sql`
     update groups as g set parent_group_id = ${parentGroupId}, version = g.version + 1,
       updated_at = ${at}::timestamptz,
@@ -163,21 +148,13 @@ async function moveChildrenUp(
     returning ${groupColumns}`);
   await query(Prisma.sql`
     update groups set moved_children = ${moved.map((child) => child.id)}::text[] where tenant_id = ${tenantId} and id = ${id}`);
-  for (const child of moved) {
-    const data = { changed: ['parentGroupId'], before: { parentGroupId: id }, after: { parentGroupId } };
-    record({ type: 'group.updated', groupId: child.id, data });
-  }
+  for (const child of moved) recordMove(tx, child.id, id, parentGroupId);
   return moved.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** The ids of the group and its descendants, nearest first. */
-async function subtreeOf({ query, tenantId }: WriteContext, { id }: Group): Promise<GroupId[]> {
-  const subtree = await query<{ id: GroupId; level: number }>(Prisma.sql`
-    with recursive down(id, level) as (
-      select ${id}::text collate "C", 0
-      union all
-      select g.id, down.level + 1 from down join groups g on g.tenant_id = ${tenantId} and g.parent_group_id = down.id
-      where g.deleted_at is null and down.level <= ${MAX_DEPTH})
-    select id, level from down order by level, id`);
+async function subtreeOf(tx: WriteContext, { id }: Group): Promise<GroupId[]> {
+  const subtree = await tx.query<{ id: GroupId }>(Prisma.sql`
+    ${withSubtrees(tx, [id])} select id from down order by level, id`);
   return subtree.map((row) => row.id);
 }

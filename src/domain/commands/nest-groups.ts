@@ -21,17 +21,14 @@ import { requireLiveGroup } from '../writes/groups.ts';
 import { isTooDeep, loadNestingGraph, type NestingGraph } from './rules/nesting-graph.ts';
 import { notInTenant, requireGroupToChange } from './rules/targets.ts';
 
-export type Nested = { group: Group; added: string[]; unchanged: string[] };
-export type Unnested = { group: Group; childGroup: Group };
+export type Nested = Positioned & { group: Group; added: string[]; unchanged: string[] };
+export type Unnested = Positioned & { group: Group; childGroup: Group };
 
 /**
  * Nests all groups in a group, or none; groups that are nested in it already are returned as `unchanged`.
  * Refused: NOT_FOUND, FORBIDDEN, OTHER_TENANT, CYCLE with its path, LIMIT_EXCEEDED (depth, or more than 100 children).
  */
-export async function addNestedGroups(
-  directory: Directory,
-  input: AddNestedGroupsInput,
-): Promise<Nested & Positioned> {
+export async function addNestedGroups(directory: Directory, input: AddNestedGroupsInput): Promise<Nested> {
   const { groupId, childGroupIds } = parseInput(addNestedGroupsInput, input);
   if (childGroupIds.length > MAX_CHILDREN_PER_CALL) {
     throw refuse.limit(
@@ -61,7 +58,7 @@ export async function addNestedGroups(
 export async function removeNestedGroup(
   directory: Directory,
   input: RemoveNestedGroupInput,
-): Promise<Unnested & Positioned> {
+): Promise<Unnested> {
   const { groupId, childGroupId } = parseInput(removeNestedGroupInput, input);
   const { tenantId } = await requireGroup(directory, groupId);
   const childGroup = await requireGroupToChange(directory, childGroupId);

@@ -8,26 +8,22 @@ import type { Directory, Positioned } from '../directory.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { endMemberships } from '../writes/edges.ts';
 import { blankUsers } from '../writes/users.ts';
-import { assertBatchSize, knownUsers, requireTenantToChange } from './rules/targets.ts';
+import { assertBatchSize, assertKnownUsers, requireTenantToChange } from './rules/targets.ts';
 
-export type RemovedUsers = { removed: string[]; endedMembershipCount: number };
-export type ErasedUsers = { erased: string[]; endedMembershipCount: number };
+export type RemovedUsers = Positioned & { removed: string[]; endedMembershipCount: number };
+export type ErasedUsers = Positioned & { erased: string[]; endedMembershipCount: number };
 
 /**
  * Removes all users and ends their memberships, or none. The past still names them.
  * Refused: NOT_FOUND, FORBIDDEN, LIMIT_EXCEEDED, UNKNOWN_USERS.
  */
-export async function removeUsers(
-  directory: Directory,
-  input: RemoveUsersInput,
-): Promise<RemovedUsers & Positioned> {
+export async function removeUsers(directory: Directory, input: RemoveUsersInput): Promise<RemovedUsers> {
   const { tenantId, userIds } = parseInput(removeUsersInput, input);
   assertBatchSize(userIds);
   await requireTenantToChange(directory, tenantId);
   const ids = [...new Set(userIds)];
   return directory.transact(tenantId, async (tx) => {
-    const known = await knownUsers(tx, ids);
-    assertNone(ids.filter((id) => !known.has(id)));
+    await assertKnownUsers(tx, ids);
     return { removed: ids, endedMembershipCount: await remove(tx, ids) };
   });
 }
@@ -36,10 +32,7 @@ export async function removeUsers(
  * Removes the users who are not removed yet, and blanks email addresses and names of all of them for good, in the history too.
  * The ids stay. Refused: NOT_FOUND, FORBIDDEN, LIMIT_EXCEEDED, UNKNOWN_USERS (ids that the tenant never had).
  */
-export async function eraseUsers(
-  directory: Directory,
-  input: RemoveUsersInput,
-): Promise<ErasedUsers & Positioned> {
+export async function eraseUsers(directory: Directory, input: RemoveUsersInput): Promise<ErasedUsers> {
   const { tenantId, userIds } = parseInput(removeUsersInput, input);
   assertBatchSize(userIds);
   await requireTenantToChange(directory, tenantId);
@@ -49,7 +42,8 @@ export async function eraseUsers(
       select id, until is null as "isLive", until is not null and email = '' as "isErased" from users
       where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
     const stored = new Map(rows.map((row) => [row.id, row]));
-    assertNone(ids.filter((id) => !stored.has(id)));
+    const unknown = ids.filter((id) => !stored.has(id));
+    if (unknown.length > 0) throw refuse.unknownUsers(unknown);
     const live = ids.filter((id) => stored.get(id)!.isLive);
     const endedMembershipCount = await remove(tx, live);
     const erasable = ids.filter((id) => !stored.get(id)!.isErased);
@@ -59,10 +53,6 @@ export async function eraseUsers(
     }
     return { erased: ids, endedMembershipCount };
   });
-}
-
-function assertNone(unknown: string[]): void {
-  if (unknown.length > 0) throw refuse.unknownUsers(unknown);
 }
 
 /** Removes live users, records it, and returns how many memberships ended. */

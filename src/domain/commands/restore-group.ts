@@ -8,14 +8,16 @@ import type { GroupId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { assertMayChange, type Directory, endUser, type Positioned, type Reader } from '../directory.ts';
 import { readerFor } from '../loading/routing.ts';
+import type { Change } from '../log/changes.ts';
 import { type Group, groupColumns } from '../rows/groups.ts';
-import { beginMemberships, type Membership, type Nesting } from '../writes/edges.ts';
+import { beginMemberships, type Membership } from '../writes/edges.ts';
+import { recordGroups, recordMove } from './recorded-edges.ts';
 import type { NotRestored, Restoration } from './restoration.ts';
 import { loadDeletedSubtree, restoreChildren, restoreParent } from './restore-hierarchy.ts';
 import { restoreNestings } from './restore-nestings.ts';
 import { assertNameFree } from './rules/placement.ts';
 
-export type Restored = { group: Group; restoredGroupIds: GroupId[]; notRestored: NotRestored[] };
+export type Restored = Positioned & { group: Group; restoredGroupIds: GroupId[]; notRestored: NotRestored[] };
 
 /**
  * Restores a group deleted in the last 30 days and, on request, the descendants that the same deletion took. The group
@@ -23,10 +25,7 @@ export type Restored = { group: Group; restoredGroupIds: GroupId[]; notRestored:
  * deletion is undone: the nestings it added end unless somebody has requested them since, and the children it moved return
  * unless somebody has moved them since. Refused: NOT_FOUND (also for a group that is not deleted), FORBIDDEN, NAME_TAKEN.
  */
-export async function restoreGroup(
-  directory: Directory,
-  input: RestoreGroupInput,
-): Promise<Restored & Positioned> {
+export async function restoreGroup(directory: Directory, input: RestoreGroupInput): Promise<Restored> {
   const { id, includeDescendants } = parseInput(restoreGroupInput, input);
   const reader = await readerFor(directory, id);
   if (endUser(directory) || !(await isRestorable(reader, id))) throw notDeleted(id);
@@ -58,16 +57,16 @@ export async function restoreGroup(
     ]);
     const memberships = await restoreMemberships(restoration);
     const nestings = await restoreNestings(restoration);
-    recordRestored(restoration, { restored, memberships, nestings });
+    const parents = new Map(restored.map((group) => [group.id, group.parentGroupId]));
+    const changeOf = (id: GroupId): Change => {
+      return { type: 'group.restored', data: { deletionId, parentGroupId: parents.get(id) } };
+    };
+    recordGroups(tx, { memberships, nestings }, new Map(ids.map((id) => [id, changeOf(id)])), {
+      type: 'group_nesting.added',
+      cause: 'GROUP_RESTORED',
+    });
     // After the group's own event: consumers must know the group before it gets children.
-    for (const { id: groupId, parentGroupId: from, to } of moves) {
-      const data = {
-        changed: ['parentGroupId'],
-        before: { parentGroupId: from },
-        after: { parentGroupId: to },
-      };
-      tx.record({ type: 'group.updated', groupId, data });
-    }
+    for (const { id: childId, parentGroupId: from, to } of moves) recordMove(tx, childId, from, to);
     const [group] = await query<Group>(Prisma.sql`
       select ${groupColumns} from groups g where g.tenant_id = ${tenantId} and g.id = ${id}`);
     return { group: group!, restoredGroupIds: ids, notRestored: restoration.notRestored };
@@ -84,38 +83,6 @@ async function isRestorable({ sql, tenantId }: Reader, id: GroupId): Promise<boo
   const rows = await sql(Prisma.sql`
     select g.id from groups g where g.tenant_id = ${tenantId} and g.id = ${id} and ${restorable}`);
   return rows.length > 0;
-}
-
-/** What a restoration brought back. */
-type BroughtBack = {
-  restored: (NamedPlace & { id: GroupId })[];
-  memberships: Membership[];
-  nestings: Nesting[];
-};
-
-/** Records the restoration of each group with its members and nested groups, then the nestings in groups that had stayed. */
-function recordRestored(
-  { tx, ids, deletionId }: Restoration,
-  { restored, memberships, nestings }: BroughtBack,
-) {
-  const members = Map.groupBy(memberships, ({ groupId }) => groupId);
-  const nested = Map.groupBy(nestings, ({ parentGroupId }) => parentGroupId);
-  const childrenOf = (groupId: GroupId) => nested.get(groupId)?.map(({ childGroupId }) => childGroupId) ?? [];
-  const parents = new Map(restored.map(({ id, parentGroupId }) => [id, parentGroupId]));
-  for (const groupId of ids) {
-    const userIds = members.get(groupId)?.map(({ userId }) => userId) ?? [];
-    const data = { deletionId, parentGroupId: parents.get(groupId) };
-    tx.record({ type: 'group.restored', groupId, userIds, groupIds: childrenOf(groupId), data });
-  }
-  for (const groupId of nested.keys()) {
-    if (parents.has(groupId)) continue;
-    tx.record({
-      type: 'group_nesting.added',
-      groupId,
-      groupIds: childrenOf(groupId),
-      cause: 'GROUP_RESTORED',
-    });
-  }
 }
 
 /** Restores memberships whose users are the same persons. A user created again with the same id is another one. */

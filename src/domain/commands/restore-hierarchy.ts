@@ -4,11 +4,12 @@ import { plainKey } from '../../database/name-keys.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
 import type { GroupId } from '../../model/ids.ts';
 import type { WriteContext } from '../log/write-context.ts';
+import { loadAncestors } from '../queries/hierarchy.ts';
 import type { Group } from '../rows/groups.ts';
 import type { Restoration } from './restoration.ts';
-import { loadAncestors } from './rules/placement.ts';
+import { withSubtrees } from './rules/placement.ts';
 
-/** A group that is being restored. `level`: its distance from the requested group. */
+/** A group that is being restored. `level`: 1 for the requested group. */
 type DeletedGroup = Pick<Group, 'id' | 'parentGroupId'> & {
   level: number;
   nameKey: string;
@@ -17,19 +18,15 @@ type DeletedGroup = Pick<Group, 'id' | 'parentGroupId'> & {
 
 /** The group and, on request, the descendants that the same deletion took; parents before children. */
 export async function loadDeletedSubtree(
-  { query, tenantId }: WriteContext,
+  tx: WriteContext,
   { id, deletionId }: Pick<Group, 'id'> & { deletionId: string },
   includeDescendants: boolean,
 ): Promise<DeletedGroup[]> {
-  return query<DeletedGroup>(Prisma.sql`
-    with recursive down(id, level) as (
-      select ${id}::text collate "C", 0
-      union all
-      select g.id, down.level + 1 from down join groups g on g.tenant_id = ${tenantId} and g.parent_group_id = down.id
-      where ${includeDescendants} and g.deletion_id = ${deletionId} and down.level <= ${MAX_DEPTH})
+  return tx.query<DeletedGroup>(Prisma.sql`
+    ${withSubtrees(tx, [id], Prisma.sql`${includeDescendants} and g.deletion_id = ${deletionId}`)}
     select g.id, g.parent_group_id as "parentGroupId",
       ${plainKey(Prisma.sql`g.name_key`)} as "nameKey", coalesce(g.moved_children, '{}') as "movedChildren", down.level
-    from down join groups g on g.tenant_id = ${tenantId} and g.id = down.id order by down.level, g.id`);
+    from down join groups g on g.tenant_id = ${tx.tenantId} and g.id = down.id order by down.level, g.id`);
 }
 
 /**
@@ -40,8 +37,8 @@ export async function restoreParent({ tx, notRestored }: Restoration, subtree: D
   const { query, tenantId } = tx;
   const { id, parentGroupId } = subtree[0]!;
   if (parentGroupId === null) return null;
-  const ancestors = await loadAncestors(tx, parentGroupId, 'live');
-  const levels = subtree.at(-1)!.level + 1;
+  const [ancestors = []] = await loadAncestors(query, tenantId, [parentGroupId], 'live');
+  const levels = subtree.at(-1)!.level;
   if (ancestors.length > 0 && ancestors.length + levels <= MAX_DEPTH) return parentGroupId;
   const reason =
     ancestors.length === 0
@@ -86,7 +83,7 @@ export async function restoreChildren(
   for (const group of subtree) {
     if (group.movedChildren.length === 0) continue;
     // The group itself is still marked as deleted.
-    const ancestors = await loadAncestors(tx, group.id, 'live or deleted');
+    const [ancestors = []] = await loadAncestors(tx.query, tx.tenantId, [group.id], 'live or deleted');
     const siblings: Named[] = subtree.filter(({ parentGroupId }) => parentGroupId === group.id);
     const returning: MovedChild[] = [];
     for (const child of await loadMovedChildren(tx, group)) {
@@ -116,17 +113,13 @@ export async function restoreChildren(
 }
 
 /** The children that were moved away from the group, with the height of each one's subtree. */
-function loadMovedChildren({ query, tenantId }: WriteContext, { movedChildren: ids }: DeletedGroup) {
-  return query<MovedChild>(Prisma.sql`
-    with recursive down(child, id, level) as (
-      select c.id, c.id, 1 from unnest(${ids}::text[] collate "C") c(id)
-      union all
-      select down.child, g.id, down.level + 1 from down join groups g on g.tenant_id = ${tenantId} and g.parent_group_id = down.id
-      where g.deleted_at is null and down.level <= ${MAX_DEPTH})
+function loadMovedChildren(tx: WriteContext, { movedChildren: ids }: DeletedGroup) {
+  return tx.query<MovedChild>(Prisma.sql`
+    ${withSubtrees(tx, ids)}
     select g.id, g.name, g.parent_group_id as "parentGroupId", ${plainKey(Prisma.sql`g.name_key`)} as "nameKey",
       g.deleted_at is null as live,
-      coalesce(g.moved_by, '{}') as "movedBy", (select max(level)::int from down where down.child = g.id) as height
-    from groups g where g.tenant_id = ${tenantId} and g.id = any(${ids}::text[]) order by g.name_key, g.id`);
+      coalesce(g.moved_by, '{}') as "movedBy", (select max(level)::int from down where down.root = g.id) as height
+    from groups g where g.tenant_id = ${tx.tenantId} and g.id = any(${ids}::text[]) order by g.name_key, g.id`);
 }
 
 /** Moves the children back to the group. Later deletions that moved them too no longer list them. */

@@ -3,6 +3,7 @@ import { Prisma } from '../../database/database.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { beginNestings, claimNestings, endNestings, type Nesting } from '../writes/edges.ts';
+import { recordNestings } from './recorded-edges.ts';
 import type { Restoration } from './restoration.ts';
 import { type Edge, isTooDeep, loadNestingGraph, type NestingGraph } from './rules/nesting-graph.ts';
 
@@ -115,10 +116,7 @@ async function endStandIns(tx: WriteContext, edges: Edge[]): Promise<void> {
       unnest(${edges.map((edge) => edge.parent)}::text[], ${edges.map((edge) => edge.child)}::text[]))`,
     cause: 'GROUP_RESTORED',
   });
-  for (const [groupId, nestings] of Map.groupBy(ended, (edge) => edge.parentGroupId)) {
-    const groupIds = nestings.map((edge) => edge.childGroupId);
-    tx.record({ type: 'group_nesting.removed', groupId, groupIds, cause: 'GROUP_RESTORED' });
-  }
+  recordNestings(tx, ended, { type: 'group_nesting.removed', cause: 'GROUP_RESTORED' });
 }
 
 async function insertRestored(tx: WriteContext, nestings: EndedNesting[]): Promise<Nesting[]> {

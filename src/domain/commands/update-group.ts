@@ -10,17 +10,14 @@ import { changedFields, jsonb, requireLiveGroup, updatedChange } from '../writes
 import { assertHierarchyFits, assertNameFree } from './rules/placement.ts';
 import { assertExpectedVersion, requireGroupToChange } from './rules/targets.ts';
 
-export type Updated = { group: Group; previousParentId: string | null };
+export type Updated = Positioned & { group: Group; previousParentId: string | null };
 
 /**
  * Updates a group. Omitted fields are left unchanged; null clears a field. An update without effect leaves the version
  * unchanged. `previousParentId`: the former parent of a group that moved, if it had one.
  * Refused: NOT_FOUND, FORBIDDEN, VERSION_CONFLICT, OTHER_TENANT, CYCLE, LIMIT_EXCEEDED (depth), NAME_TAKEN.
  */
-export async function updateGroup(
-  directory: Directory,
-  input: UpdateGroupInput,
-): Promise<Updated & Positioned> {
+export async function updateGroup(directory: Directory, input: UpdateGroupInput): Promise<Updated> {
   const { id, expectedVersion, ...fields } = parseInput(updateGroupInput, input);
   const { tenantId } = await requireGroupToChange(directory, id);
   return directory.transact(tenantId, async (tx) => {

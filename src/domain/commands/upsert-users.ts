@@ -11,17 +11,14 @@ import { claimIds } from '../writes/ids.ts';
 import { createUsers, type UserValues, updateUsers } from '../writes/users.ts';
 import { assertBatchSize, requireTenantToChange, seenElsewhere } from './rules/targets.ts';
 
-export type UpsertedUsers = { users: UserRow[]; created: string[]; updated: string[] };
+export type UpsertedUsers = Positioned & { users: UserRow[]; created: string[]; updated: string[] };
 
 /**
  * Creates new users and updates those that differ, all or none; an omitted display name is left unchanged.
  * Refused: NOT_FOUND (tenant), FORBIDDEN, LIMIT_EXCEEDED, OTHER_TENANT (an id of another visible tenant), VALIDATION_FAILED
  * (a new id, unless the caller sees all tenants: the answer must not tell a free id from one in a hidden tenant).
  */
-export async function upsertUsers(
-  directory: Directory,
-  input: UpsertUsersInput,
-): Promise<UpsertedUsers & Positioned> {
+export async function upsertUsers(directory: Directory, input: UpsertUsersInput): Promise<UpsertedUsers> {
   const { tenantId, users } = parseInput(upsertUsersInput, input);
   assertBatchSize(users);
   await requireTenantToChange(directory, tenantId);

@@ -29,8 +29,8 @@ export type ListSource<Args, Row extends object, A extends Audience = Audience> 
   columns(reader: Reader, args: Args): Sql;
   /** Tables and conditions, `from … where …`, each table limited to the reader's tenant. */
   from(reader: Reader, args: Args): Sql;
-  /** The number of rows, as an expression, if it needs less than counting `from`. */
-  total?(reader: Reader, args: Args): Sql;
+  /** The number of rows, as an expression; null if it needs no less than counting `from`. */
+  total?(reader: Reader, args: Args): Sql | null;
   order(args: Args): Ordering;
   /** Converts a row of the statement. */
   toRow(raw: never, parent: string): Row;

@@ -1,7 +1,7 @@
 // Which tenant a statement reads: that of the caller or, for callers who see several, that of the id asked for.
 
 import DataLoader from 'dataloader';
-import { Prisma } from '../../database/database.ts';
+import { Prisma, type Sql } from '../../database/database.ts';
 import { isIdOf, type PartnerId, type TenantId } from '../../model/ids.ts';
 import {
   type Directory,
@@ -20,34 +20,39 @@ import { readTail } from '../sharing/tail.ts';
 export async function tenantOf(directory: Directory, id: string): Promise<TenantId> {
   const { visibility, tenantId } = directory;
   if (visibility.kind === 'tenant') return tenantId;
-  const tenant = isIdOf('tenant', id) ? id : await tenantsById(directory).load(id);
-  if (tenant === null) return NO_TENANT;
-  if (visibility.kind === 'all') return tenant;
-  return (await partnersByTenant(directory).load(tenant)) === visibility.partnerId ? tenant : NO_TENANT;
+  const tenant = isIdOf('tenant', id) ? id : (await idsById(directory).load(id))?.tenantId;
+  if (!tenant || visibility.kind === 'all') return tenant ?? NO_TENANT;
+  const partner = (await tenantsById(directory).load(tenant))?.partnerId;
+  return partner === visibility.partnerId ? tenant : NO_TENANT;
 }
 
 /** A reader of the tenant of an id. */
 export const readerFor = async (directory: Directory, id: string): Promise<Reader> =>
   tenantReader(directory.db, await tenantOf(directory, id));
 
-const tenantsById = perDirectory(
-  (directory) =>
-    new DataLoader<string, TenantId | null>(async (ids) => {
-      const rows = await directory.sql<{ id: string; tenantId: TenantId }>(Prisma.sql`
-        select id, tenant_id as "tenantId" from ids where id = any(${[...ids]}::text[])`);
-      const byId = new Map(rows.map((row) => [row.id, row.tenantId]));
-      return ids.map((id) => byId.get(id) ?? null);
-    }),
+/** The rows in the order of the ids; null for each id without one. */
+export function inOrder<Row extends { id: string }>(
+  ids: readonly string[],
+  rows: readonly Row[],
+): (Row | null)[] {
+  const byId = new Map<string, Row>(rows.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id) ?? null);
+}
+
+const rowsById = <Row extends { id: string }>(select: Sql) =>
+  perDirectory(
+    (directory) =>
+      new DataLoader<string, Row | null>(async (ids) =>
+        inOrder(ids, await directory.sql<Row>(Prisma.sql`${select} where id = any(${[...ids]}::text[])`)),
+      ),
+  );
+
+const idsById = rowsById<{ id: string; tenantId: TenantId }>(
+  Prisma.sql`select id, tenant_id as "tenantId" from ids`,
 );
 
-const partnersByTenant = perDirectory(
-  (directory) =>
-    new DataLoader<TenantId, PartnerId | null>(async (ids) => {
-      const rows = await directory.sql<{ id: TenantId; partnerId: PartnerId }>(Prisma.sql`
-        select id, partner_id as "partnerId" from tenants where id = any(${[...ids]}::text[])`);
-      const byId = new Map(rows.map((row) => [row.id, row.partnerId]));
-      return ids.map((id) => byId.get(id) ?? null);
-    }),
+const tenantsById = rowsById<{ id: TenantId; partnerId: PartnerId }>(
+  Prisma.sql`select id, partner_id as "partnerId" from tenants`,
 );
 
 /** Notes the last known position of the reader's tenant: what is read from now on holds all changes up to it. */

@@ -11,6 +11,7 @@ import { loader } from '../loading/batching.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
 import { type MemberRow, memberUserColumns, toMemberRow } from '../rows/members.ts';
+import { effectiveGroupIds } from './visible-groups.ts';
 
 type ListArgs = { search?: string | null | undefined; membershipType?: MembershipType | null | undefined };
 
@@ -43,12 +44,10 @@ const effectiveMembers = list({
   from: (reader, { search, membershipType }: ListArgs) => Prisma.sql`from ${effectiveUsers(reader)} e
     join users u on u.tenant_id = ${reader.tenantId} and u.id = e.user_id
     where true${ofType(membershipType)}${matching(Prisma.sql`u.search_key`, search)}`,
-  total: (
-    reader,
-    { search, membershipType },
-  ) => Prisma.sql`(select count(*)::int from ${effectiveUsers(reader)} e
-    ${search == null ? Prisma.empty : Prisma.sql`join users u on u.tenant_id = ${reader.tenantId} and u.id = e.user_id`}
-    where true${ofType(membershipType)}${matching(Prisma.sql`u.search_key`, search)})`,
+  total: (reader, { search, membershipType }) =>
+    search == null
+      ? Prisma.sql`(select count(*)::int from ${effectiveUsers(reader)} e where true${ofType(membershipType)})`
+      : null,
 });
 
 /** Effective members, by user id, each once. Null for an end user. */
@@ -84,17 +83,12 @@ const membershipTests = loader({
   keyOf: ({ groupId, userId }: Pair) => `${groupId}\n${userId}`,
   subjectOf: ({ userId }: Pair) => userId,
   idOf: ({ groupId }: Pair) => groupId,
-  read: async ({ sql, tenantId }, pairs: readonly Pair[]) => {
-    const rows = await sql<{ ordinal: number }>(Prisma.sql`
-      select p.ordinal::int as ordinal
+  read: async (reader, pairs: readonly Pair[]) => {
+    const rows = await reader.sql<{ ordinal: number }>(Prisma.sql`
+      select k.ordinal::int as ordinal
       from unnest(${pairs.map((pair) => pair.groupId)}::text[], ${pairs.map((pair) => pair.userId)}::text[])
-        with ordinality p(group_id, user_id, ordinal)
-      where exists (
-        with recursive up(id) as (
-          select m.group_id from memberships m where m.tenant_id = ${tenantId} and m.user_id = p.user_id
-          union
-          select n.parent_group_id from up join nestings n on n.tenant_id = ${tenantId} and n.child_group_id = up.id)
-        select 1 from up where up.id = p.group_id)`);
+        with ordinality k(group_id, id, ordinal)
+      where exists (select from ${effectiveGroupIds(reader)} e where e.id = k.group_id)`);
     const memberOrdinals = new Set(rows.map((row) => row.ordinal));
     return pairs.map((_, index) => memberOrdinals.has(index + 1));
   },

@@ -9,7 +9,7 @@ import { isIdOf } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
 import { type Directory, endUser } from '../directory.ts';
-import { loader } from '../loading/batching.ts';
+import { finder, finderOfAll } from '../loading/finders.ts';
 import { withRows } from '../loading/keyset-page.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
@@ -27,22 +27,16 @@ import {
 } from '../rows/groups.ts';
 import { visibleGroupIds } from './visible-groups.ts';
 
-const groupsById = loader({
+const groupsById = finder<Group>('group', {
   audience: 'anyone',
-  read: async ({ sql, tenantId }, ids: readonly string[]): Promise<(Group | null)[]> => {
-    const rows = await sql<Group>(Prisma.sql`
-      select ${groupColumns} from ${groupsWithIds(tenantId, ids)} where g.deleted_at is null`);
-    const byId = new Map<string, Group>(rows.map((row) => [row.id, row]));
-    return ids.map((id) => byId.get(id) ?? null);
-  },
+  rows: ({ tenantId }, ids) => Prisma.sql`
+    select ${groupColumns} from ${groupsWithIds(tenantId, ids)} where g.deleted_at is null`,
 });
 
 /** The live group with that id, or null if the caller does not see it. */
 export async function findGroup(directory: Directory, id: string): Promise<Group | VisibleGroup | null> {
-  if (!isIdOf('group', id)) return null;
   if (!endUser(directory)) return groupsById(directory, id);
-  const visible = await visibleGroupIds(directory);
-  if (!visible.has(id)) return null;
+  if (!isIdOf('group', id) || !(await visibleGroupIds(directory)).has(id)) return null;
   const group = await groupsById(directory, id);
   return group && redact(group);
 }
@@ -66,12 +60,7 @@ export async function requireGroupOf(
 }
 
 /** The live groups with these ids, in order; null for each that the caller does not see. One statement for all. */
-export async function findGroups(
-  directory: Directory,
-  ids: readonly string[],
-): Promise<(Group | VisibleGroup | null)[]> {
-  return Promise.all(ids.map((id) => findGroup(directory, id)));
-}
+export const findGroups = finderOfAll(findGroup);
 
 type ListArgs = {
   filter?: GroupFilter | null | undefined;

@@ -1,46 +1,25 @@
 // The hierarchy, read: parents, ancestors, children and paths. A tree of at most 32 levels, separate from nesting.
 
-import { Prisma } from '../../database/database.ts';
+import { Prisma, type Query } from '../../database/database.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
-import type { GroupId } from '../../model/ids.ts';
-import type { Page, PageArgs } from '../../model/page.ts';
+import type { GroupId, TenantId } from '../../model/ids.ts';
 import type { Directory } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
-import { list } from '../loading/list.ts';
-import {
-  type AnyGroup,
-  type Group,
-  type GroupProjection,
-  type GroupSummary,
-  groupOrdering,
-  listColumns,
-  toListedGroup,
-  type VisibleGroup,
-} from '../rows/groups.ts';
+import type { AnyGroup, Group, VisibleGroup } from '../rows/groups.ts';
+import { groupList } from './group-lists.ts';
 import { findGroup, findGroups } from './groups.ts';
 
-const children = list({
+const children = groupList({
   audience: 'administrators',
-  columns: listColumns,
-  toRow: toListedGroup,
-  order: () => groupOrdering({}),
   from: ({ tenantId }) => Prisma.sql`from groups g
     where g.tenant_id = ${tenantId} and g.parent_group_id = k.id and g.deleted_at is null`,
 });
 
 /** Groups directly below, by name. Null for an end user. */
-export async function listChildren(
-  directory: Directory,
-  id: string,
-  { page, projection = {} }: { page: PageArgs; projection?: GroupProjection },
-): Promise<Page<Group | GroupSummary> | null> {
-  return children.page(directory, id, projection, page);
-}
+export const listChildren = children.page;
 
 /** How many groups are directly below. Null for an end user. */
-export async function countChildren(directory: Directory, id: string): Promise<number | null> {
-  return children.count(directory, id, {});
-}
+export const countChildren = children.count;
 
 /** The parent of a group; null for a root, and for an end user, whose `VisibleGroup` has no `parentGroupId`. */
 export async function findParent(
@@ -52,24 +31,33 @@ export async function findParent(
 
 type Ancestor = { id: GroupId; name: string };
 
-const ancestorsOf = loader({
-  audience: 'administrators',
-  read: async ({ sql, tenantId }, ids: readonly string[]) => {
-    const rows = await sql<Ancestor & { ordinal: number }>(Prisma.sql`
+/** Each group with its ancestors, nearest first; nothing for an id that is of no such group in the tenant. */
+export async function loadAncestors(
+  query: Query,
+  tenantId: TenantId,
+  ids: readonly string[],
+  state: 'live' | 'live or deleted',
+): Promise<Ancestor[][]> {
+  const inState = state === 'live' ? Prisma.sql` and g.deleted_at is null` : Prisma.empty;
+  const rows = await query<Ancestor & { ordinal: number }>(Prisma.sql`
     with recursive up(ordinal, id, parent_group_id, name, level) as (
-      select k.ordinal::int, g.id, g.parent_group_id, g.name, 0
+      select k.ordinal::int, g.id, g.parent_group_id, g.name, 1
       from unnest(${ids}::text[]) with ordinality k(id, ordinal) join groups g
-        on g.tenant_id = ${tenantId} and g.id = k.id
-      where g.deleted_at is null
+        on g.tenant_id = ${tenantId} and g.id = k.id${inState}
       union all
       select up.ordinal, g.id, g.parent_group_id, g.name, up.level + 1
-      from up join groups g on g.tenant_id = ${tenantId} and g.id = up.parent_group_id
-      where up.level < ${MAX_DEPTH} and g.deleted_at is null)
-    select ordinal, id, name from up where level > 0 order by ordinal, level desc`);
-    const ancestors = ids.map(() => [] as Ancestor[]);
-    for (const { ordinal, id, name } of rows) ancestors[ordinal - 1]!.push({ id, name });
-    return ancestors;
-  },
+      from up join groups g on g.tenant_id = ${tenantId} and g.id = up.parent_group_id${inState}
+      where up.level <= ${MAX_DEPTH})
+    select ordinal, id, name from up order by ordinal, level`);
+  const ancestors = ids.map((): Ancestor[] => []);
+  for (const { ordinal, id, name } of rows) ancestors[ordinal - 1]!.push({ id, name });
+  return ancestors;
+}
+
+const ancestorsOf = loader({
+  audience: 'administrators',
+  read: async ({ sql, tenantId }, ids: readonly string[]) =>
+    (await loadAncestors(sql, tenantId, ids, 'live')).map(([_self, ...above]) => above.reverse()),
 });
 
 /** The ancestors, the root first. Null for an end user. */

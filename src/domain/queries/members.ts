@@ -8,7 +8,7 @@ import type { Directory } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import type { Ordering } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
-import { readerFor } from '../loading/routing.ts';
+import { inOrder, readerFor } from '../loading/routing.ts';
 import { matching, searchPattern } from '../loading/search.ts';
 import { groupsWithIds } from '../rows/groups.ts';
 import { directMemberColumns, type MemberProjection, type MemberRow, toMemberRow } from '../rows/members.ts';
@@ -51,9 +51,7 @@ const members = list({
     search == null
       ? Prisma.sql`coalesce((select member_count from groups where tenant_id = ${tenantId} and id = k.id
           and deleted_at is null), 0)`
-      : Prisma.sql`(select count(*)::int from memberships m
-          join users u on u.tenant_id = ${tenantId} and u.id = m.user_id
-          where m.tenant_id = ${tenantId} and m.group_id = k.id${matching(Prisma.sql`u.search_key`, search)})`,
+      : null,
 });
 
 /**
@@ -130,7 +128,6 @@ const memberCounts = loader({
   read: async ({ sql, tenantId }, ids: readonly string[]) => {
     const rows = await sql<{ id: string; count: number }>(Prisma.sql`
       select g.id, g.member_count as count from ${groupsWithIds(tenantId, ids)}`);
-    const byId = new Map(rows.map(({ id, count }) => [id, count]));
-    return ids.map((id) => byId.get(id) ?? 0);
+    return inOrder(ids, rows).map((row) => row?.count ?? 0);
   },
 });

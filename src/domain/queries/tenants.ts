@@ -2,30 +2,22 @@
 
 import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
-import { isIdOf } from '../../model/ids.ts';
 import { EMPTY_PAGE, type Page, type PageArgs } from '../../model/page.ts';
 import { type Directory, endUser } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
+import { finder, finderOfAll } from '../loading/finders.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
 import { type PartnerRow, type TenantRow, tenantColumns } from '../rows/tenants.ts';
 import { readTail } from '../sharing/tail.ts';
 
-const tenantsById = loader({
+/** The tenant with that id, or null if the caller does not see it. */
+export const findTenant = finder<TenantRow>('tenant', {
   audience: 'administrators',
   idOf: () => null,
-  read: async (reader, ids: readonly string[]): Promise<(TenantRow | null)[]> => {
-    const rows = await reader.sql<TenantRow>(Prisma.sql`
-      select ${tenantColumns} from tenants t
-      where t.id = any(${ids}::text[]) and ${reader.within(Prisma.sql`t.id`)}`);
-    const byId = new Map<string, TenantRow>(rows.map((row) => [row.id, row]));
-    return ids.map((id) => byId.get(id) ?? null);
-  },
+  rows: (reader, ids) => Prisma.sql`
+    select ${tenantColumns} from tenants t
+    where t.id = any(${ids}::text[]) and ${reader.within(Prisma.sql`t.id`)}`,
 });
-
-/** The tenant with that id, or null if the caller does not see it. */
-export async function findTenant(directory: Directory, id: string): Promise<TenantRow | null> {
-  return isIdOf('tenant', id) ? tenantsById(directory, id) : null;
-}
 
 /**
  * Refused with NOT_FOUND unless the caller may see groups of that tenant. An end user's own tenant passes: the user sees
@@ -38,29 +30,16 @@ export async function requireTenantOfGroups(directory: Directory, id: string): P
 }
 
 /** The tenants with these ids, in order; null for each that the caller does not see. One statement for all. */
-export async function findTenants(
-  directory: Directory,
-  ids: readonly string[],
-): Promise<(TenantRow | null)[]> {
-  return Promise.all(ids.map((id) => findTenant(directory, id)));
-}
-
-const partnersById = loader({
-  audience: 'administrators',
-  idOf: () => null,
-  read: async (reader, ids: readonly string[]): Promise<(PartnerRow | null)[]> => {
-    const rows = await reader.sql<PartnerRow>(Prisma.sql`
-      select p.id, p.name from partners p
-      where p.id = any(${ids}::text[]) and ${reader.withinPartner(Prisma.sql`p.id`)}`);
-    const byId = new Map<string, PartnerRow>(rows.map((row) => [row.id, row]));
-    return ids.map((id) => byId.get(id) ?? null);
-  },
-});
+export const findTenants = finderOfAll(findTenant);
 
 /** The partner with that id, or null if the caller sees none of its tenants. */
-export async function findPartner(directory: Directory, id: string): Promise<PartnerRow | null> {
-  return isIdOf('partner', id) ? partnersById(directory, id) : null;
-}
+export const findPartner = finder<PartnerRow>('partner', {
+  audience: 'administrators',
+  idOf: () => null,
+  rows: (reader, ids) => Prisma.sql`
+    select p.id, p.name from partners p
+    where p.id = any(${ids}::text[]) and ${reader.withinPartner(Prisma.sql`p.id`)}`,
+});
 
 const positions = loader({
   audience: 'administrators',

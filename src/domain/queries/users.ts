@@ -1,34 +1,23 @@
 // Users, mirrored from the identity provider: found by id and listed by tenant.
 
 import { Prisma } from '../../database/database.ts';
-import { isIdOf } from '../../model/ids.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
 import type { Directory } from '../directory.ts';
-import { loader } from '../loading/batching.ts';
+import { finder, finderOfAll } from '../loading/finders.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
 import { type UserRow, userColumns } from '../rows/users.ts';
 
-const usersById = loader({
+/** The user with that id, or null if the caller does not see it; an end user sees only itself. */
+export const findUser = finder<UserRow>('user', {
   audience: 'self',
-  read: async ({ sql, tenantId }, ids: readonly string[]): Promise<(UserRow | null)[]> => {
-    const rows = await sql<UserRow>(Prisma.sql`
-      select ${userColumns} from users u
-      where u.tenant_id = ${tenantId} and u.id = any(${ids}::text[]) and u.until is null`);
-    const byId = new Map<string, UserRow>(rows.map((row) => [row.id, row]));
-    return ids.map((id) => byId.get(id) ?? null);
-  },
+  rows: ({ tenantId }, ids) => Prisma.sql`
+    select ${userColumns} from users u
+    where u.tenant_id = ${tenantId} and u.id = any(${ids}::text[]) and u.until is null`,
 });
 
-/** The user with that id, or null if the caller does not see it; an end user sees only itself. */
-export async function findUser(directory: Directory, id: string): Promise<UserRow | null> {
-  return isIdOf('user', id) ? usersById(directory, id) : null;
-}
-
 /** The users with these ids, in order; null for each that the caller does not see. One statement for all. */
-export async function findUsers(directory: Directory, ids: readonly string[]): Promise<(UserRow | null)[]> {
-  return Promise.all(ids.map((id) => findUser(directory, id)));
-}
+export const findUsers = finderOfAll(findUser);
 
 const users = list({
   audience: 'administrators',

@@ -3,7 +3,6 @@
 import { type Deleted, deleteGroup } from '../../domain/commands/delete-group.ts';
 import type { NotRestored, NotRestoredKind } from '../../domain/commands/restoration.ts';
 import { type Restored, restoreGroup } from '../../domain/commands/restore-group.ts';
-import type { Positioned } from '../../domain/directory.ts';
 import { findGroup } from '../../domain/queries/groups.ts';
 import { DELETE_STRATEGIES } from '../../model/groups.ts';
 import { builder } from './builder.ts';
@@ -35,7 +34,7 @@ const DeleteGroupInput = builder.inputType('DeleteGroupInput', {
   }),
 });
 
-const DeleteGroupPayload = builder.objectRef<Deleted & Positioned>('DeleteGroupPayload').implement({
+const DeleteGroupPayload = builder.objectRef<Deleted>('DeleteGroupPayload').implement({
   description: 'Result of `deleteGroup`.',
   fields: (t) => ({
     position: t.field(positionField),
@@ -100,7 +99,7 @@ const NotRestoredType = builder.objectRef<NotRestored>('NotRestored').implement(
   }),
 });
 
-const RestoreGroupPayload = builder.objectRef<Restored & Positioned>('RestoreGroupPayload').implement({
+const RestoreGroupPayload = builder.objectRef<Restored>('RestoreGroupPayload').implement({
   description: 'Result of `restoreGroup`.',
   fields: (t) => ({
     position: t.field(positionField),

@@ -2,7 +2,6 @@
 
 import { type Created, createGroup } from '../../domain/commands/create-group.ts';
 import { type Updated, updateGroup } from '../../domain/commands/update-group.ts';
-import type { Positioned } from '../../domain/directory.ts';
 import { countGroups, findGroup, listGroups } from '../../domain/queries/groups.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
 import { refuse } from '../../model/errors.ts';
@@ -162,7 +161,7 @@ const UpdateGroupInput = builder.inputType('UpdateGroupInput', {
   }),
 });
 
-const CreateGroupPayload = builder.objectRef<Created & Positioned>('CreateGroupPayload').implement({
+const CreateGroupPayload = builder.objectRef<Created>('CreateGroupPayload').implement({
   description: 'Result of `createGroup`.',
   fields: (t) => ({
     position: t.field(positionField),
@@ -175,7 +174,7 @@ const CreateGroupPayload = builder.objectRef<Created & Positioned>('CreateGroupP
   }),
 });
 
-const UpdateGroupPayload = builder.objectRef<Updated & Positioned>('UpdateGroupPayload').implement({
+const UpdateGroupPayload = builder.objectRef<Updated>('UpdateGroupPayload').implement({
   description: 'Result of `updateGroup`.',
   fields: (t) => ({
     position: t.field(positionField),

@@ -79,48 +79,44 @@ const AddGroupMembersPayload = builder.objectRef<Added & Positioned>('AddGroupMe
   }),
 });
 
-const RemoveGroupMembersPayload = builder
-  .objectRef<Removed & Positioned>('RemoveGroupMembersPayload')
-  .implement({
-    description: 'Result of `removeGroupMembers`.',
-    fields: (t) => ({
-      position: t.field(positionField),
-      group: t.field({
-        type: Group,
-        nullable: false,
-        description: 'The group.',
-        resolve: ({ group }) => group,
-      }),
-      removed: t.exposeIDList('removed', {
-        nullable: false,
-        description: 'Ids of the users who were removed.',
-      }),
-      unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
-      users: t.field(changedUsers),
+const RemoveGroupMembersPayload = builder.objectRef<Removed>('RemoveGroupMembersPayload').implement({
+  description: 'Result of `removeGroupMembers`.',
+  fields: (t) => ({
+    position: t.field(positionField),
+    group: t.field({
+      type: Group,
+      nullable: false,
+      description: 'The group.',
+      resolve: ({ group }) => group,
     }),
-  });
+    removed: t.exposeIDList('removed', {
+      nullable: false,
+      description: 'Ids of the users who were removed.',
+    }),
+    unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
+    users: t.field(changedUsers),
+  }),
+});
 
-const UpdateGroupMembersPayload = builder
-  .objectRef<Added & Removed & Positioned>('UpdateGroupMembersPayload')
-  .implement({
-    description: 'Result of `updateGroupMembers`.',
-    fields: (t) => ({
-      position: t.field(positionField),
-      group: t.field({
-        type: Group,
-        nullable: false,
-        description: 'The group.',
-        resolve: ({ group }) => group,
-      }),
-      added: t.exposeIDList('added', { nullable: false, description: 'Ids of the users who were added.' }),
-      removed: t.exposeIDList('removed', {
-        nullable: false,
-        description: 'Ids of the users who were removed.',
-      }),
-      unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
-      users: t.field(changedUsers),
+const UpdateGroupMembersPayload = builder.objectRef<Added & Removed>('UpdateGroupMembersPayload').implement({
+  description: 'Result of `updateGroupMembers`.',
+  fields: (t) => ({
+    position: t.field(positionField),
+    group: t.field({
+      type: Group,
+      nullable: false,
+      description: 'The group.',
+      resolve: ({ group }) => group,
     }),
-  });
+    added: t.exposeIDList('added', { nullable: false, description: 'Ids of the users who were added.' }),
+    removed: t.exposeIDList('removed', {
+      nullable: false,
+      description: 'Ids of the users who were removed.',
+    }),
+    unchanged: t.exposeIDList('unchanged', { nullable: false, description: UNCHANGED }),
+    users: t.field(changedUsers),
+  }),
+});
 
 const MEMBER_ERRORS = ['VALIDATION_FAILED', 'NOT_FOUND', 'UNKNOWN_USERS', 'LIMIT_EXCEEDED'] as const;
 

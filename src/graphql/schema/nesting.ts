@@ -6,7 +6,6 @@ import {
   removeNestedGroup,
   type Unnested,
 } from '../../domain/commands/nest-groups.ts';
-import type { Positioned } from '../../domain/directory.ts';
 import { findGroups } from '../../domain/queries/groups.ts';
 import {
   countNestedGroups,
@@ -65,7 +64,7 @@ const AddNestedGroupsInput = builder.inputType('AddNestedGroupsInput', {
   }),
 });
 
-const AddNestedGroupsPayload = builder.objectRef<Nested & Positioned>('AddNestedGroupsPayload').implement({
+const AddNestedGroupsPayload = builder.objectRef<Nested>('AddNestedGroupsPayload').implement({
   description: 'Result of `addNestedGroups`.',
   fields: (t) => ({
     position: t.field(positionField),
@@ -101,26 +100,24 @@ const RemoveNestedGroupInput = builder.inputType('RemoveNestedGroupInput', {
   }),
 });
 
-const RemoveNestedGroupPayload = builder
-  .objectRef<Unnested & Positioned>('RemoveNestedGroupPayload')
-  .implement({
-    description: 'Result of `removeNestedGroup`.',
-    fields: (t) => ({
-      position: t.field(positionField),
-      group: t.field({
-        description: 'The group in which the other was nested.',
-        type: Group,
-        nullable: false,
-        resolve: ({ group }) => group,
-      }),
-      childGroup: t.field({
-        description: 'The group that is no longer nested.',
-        type: Group,
-        nullable: false,
-        resolve: ({ childGroup }) => childGroup,
-      }),
+const RemoveNestedGroupPayload = builder.objectRef<Unnested>('RemoveNestedGroupPayload').implement({
+  description: 'Result of `removeNestedGroup`.',
+  fields: (t) => ({
+    position: t.field(positionField),
+    group: t.field({
+      description: 'The group in which the other was nested.',
+      type: Group,
+      nullable: false,
+      resolve: ({ group }) => group,
     }),
-  });
+    childGroup: t.field({
+      description: 'The group that is no longer nested.',
+      type: Group,
+      nullable: false,
+      resolve: ({ childGroup }) => childGroup,
+    }),
+  }),
+});
 
 builder.mutationFields((t) => ({
   addNestedGroups: t.field({

@@ -7,7 +7,6 @@ import {
   removeUsers,
 } from '../../domain/commands/remove-users.ts';
 import { type UpsertedUsers, upsertUsers } from '../../domain/commands/upsert-users.ts';
-import type { Positioned } from '../../domain/directory.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
 import { countUsers, findUser, listUsers } from '../../domain/queries/users.ts';
 import { builder, exposedId } from './builder.ts';
@@ -96,7 +95,7 @@ const UpsertUsersInput = builder.inputType('UpsertUsersInput', {
   }),
 });
 
-const UpsertUsersPayload = builder.objectRef<UpsertedUsers & Positioned>('UpsertUsersPayload').implement({
+const UpsertUsersPayload = builder.objectRef<UpsertedUsers>('UpsertUsersPayload').implement({
   description: 'Result of `upsertUsers`.',
   fields: (t) => ({
     position: t.field(positionField),
@@ -126,7 +125,7 @@ const RemoveUsersInput = builder.inputType('RemoveUsersInput', {
   }),
 });
 
-const RemoveUsersPayload = builder.objectRef<RemovedUsers & Positioned>('RemoveUsersPayload').implement({
+const RemoveUsersPayload = builder.objectRef<RemovedUsers>('RemoveUsersPayload').implement({
   description: 'Result of `removeUsers`.',
   fields: (t) => ({
     position: t.field(positionField),
@@ -146,7 +145,7 @@ const EraseUsersInput = builder.inputType('EraseUsersInput', {
   }),
 });
 
-const EraseUsersPayload = builder.objectRef<ErasedUsers & Positioned>('EraseUsersPayload').implement({
+const EraseUsersPayload = builder.objectRef<ErasedUsers>('EraseUsersPayload').implement({
   description: 'Result of `eraseUsers`.',
   fields: (t) => ({
     position: t.field(positionField),

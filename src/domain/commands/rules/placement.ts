@@ -1,6 +1,6 @@
 // Rules for a group's place in the hierarchy: at most 32 levels, no cycle, and a name that no sibling has.
 
-import { Prisma } from '../../../database/database.ts';
+import { Prisma, type Sql } from '../../../database/database.ts';
 import { hasNameAt } from '../../../database/name-keys.ts';
 import { refuse } from '../../../model/errors.ts';
 import { MAX_DEPTH } from '../../../model/groups.ts';
@@ -8,9 +8,8 @@ import type { GroupId } from '../../../model/ids.ts';
 import { nameKey } from '../../../model/text.ts';
 import type { Directory } from '../../directory.ts';
 import type { WriteContext } from '../../log/write-context.ts';
+import { loadAncestors } from '../../queries/hierarchy.ts';
 import { notInTenant } from './targets.ts';
-
-type Ancestor = { id: GroupId; name: string };
 
 type Placement = { groupId: GroupId | null; parentGroupId: GroupId };
 
@@ -23,8 +22,8 @@ export async function assertHierarchyFits(
   tx: WriteContext,
   { groupId, parentGroupId }: Placement,
 ): Promise<void> {
-  const ancestors = await loadAncestors(tx, parentGroupId, 'live');
-  if (ancestors.length === 0) throw await notInTenant(directory, tx, parentGroupId);
+  const [ancestors] = await loadAncestors(tx.query, tx.tenantId, [parentGroupId], 'live');
+  if (!ancestors?.length) throw await notInTenant(directory, tx, parentGroupId);
   const index = ancestors.findIndex((ancestor) => ancestor.id === groupId);
   if (index >= 0) {
     const group = ancestors[index]!;
@@ -36,31 +35,25 @@ export async function assertHierarchyFits(
   }
 }
 
-/** The group itself and its ancestors, nearest first; empty if there is no such group in the tenant. */
-export function loadAncestors(
-  { query, tenantId }: WriteContext,
-  id: GroupId,
-  state: 'live' | 'live or deleted',
-): Promise<Ancestor[]> {
-  const inState = state === 'live' ? Prisma.sql` and deleted_at is null` : Prisma.empty;
-  return query<Ancestor>(Prisma.sql`
-    with recursive up(id, parent_group_id, name, level) as (
-      select id, parent_group_id, name, 1 from groups where tenant_id = ${tenantId} and id = ${id}${inState}
-      union all
-      select g.id, g.parent_group_id, g.name, up.level + 1 from up join groups g on g.id = up.parent_group_id
-      where g.tenant_id = ${tenantId} and up.level <= ${MAX_DEPTH})
-    select id, name from up order by level`);
-}
+/**
+ * `with recursive down`: the groups and those below each of them, as (root, id, level); the groups themselves have level 1.
+ * `isBelow` says of which children: `g.…`.
+ */
+export const withSubtrees = (
+  { tenantId }: WriteContext,
+  ids: readonly string[],
+  isBelow: Sql = Prisma.sql`g.deleted_at is null`,
+): Sql => Prisma.sql`
+  with recursive down(root, id, level) as (
+    select r.id, r.id, 1 from unnest(${ids}::text[] collate "C") r(id)
+    union all
+    select down.root, g.id, down.level + 1 from down join groups g on g.tenant_id = ${tenantId} and g.parent_group_id = down.id
+    where ${isBelow} and down.level <= ${MAX_DEPTH})`;
 
 /** Levels of the hierarchy from the group down to its lowest descendant. */
-async function subtreeHeight({ query, tenantId }: WriteContext, groupId: GroupId): Promise<number> {
-  const [row] = await query<{ height: number }>(Prisma.sql`
-    with recursive down(id, level) as (
-      select ${groupId}::text collate "C", 1
-      union all
-      select g.id, down.level + 1 from down join groups g on g.parent_group_id = down.id
-      where g.tenant_id = ${tenantId} and g.deleted_at is null and down.level <= ${MAX_DEPTH})
-    select max(level)::int as height from down`);
+async function subtreeHeight(tx: WriteContext, groupId: GroupId): Promise<number> {
+  const [row] = await tx.query<{ height: number }>(Prisma.sql`
+    ${withSubtrees(tx, [groupId])} select max(level)::int as height from down`);
   return row!.height;
 }
 

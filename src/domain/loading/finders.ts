@@ -1,0 +1,32 @@
+// Functions that find rows by their ids.
+import type { Sql } from '../../database/database.ts';
+import { type IdKind, isIdOf } from '../../model/ids.ts';
+import type { Audience, Directory, Reader } from '../directory.ts';
+import { loader } from './batching.ts';
+import { inOrder } from './routing.ts';
+
+type Finder<Row> = (directory: Directory, id: string) => Promise<Row | null>;
+type RowSource = {
+  audience: Audience;
+  /** The statement that selects the rows with these ids which the reader sees. */
+  rows(reader: Reader, ids: readonly string[]): Sql;
+  idOf?: () => null;
+};
+
+/** Creates a function that finds a row by its id, which is of this kind; null for what the caller does not see. */
+export function finder<Row extends { id: string }>(
+  kind: IdKind,
+  { rows, ...options }: RowSource,
+): Finder<Row> {
+  const load = loader({
+    ...options,
+    read: async (reader, ids: readonly string[]) => inOrder(ids, await reader.sql<Row>(rows(reader, ids))),
+  });
+  return async (directory, id) => (isIdOf(kind, id) ? load(directory, id) : null);
+}
+
+/** Finds rows in the order of their ids, in one statement for all. */
+export const finderOfAll =
+  <Row>(find: Finder<Row>) =>
+  (directory: Directory, ids: readonly string[]): Promise<(Row | null)[]> =>
+    Promise.all(ids.map((id) => find(directory, id)));
