@@ -10,6 +10,11 @@ export type Query = <Row extends object>(statement: Sql) => Promise<Row[]>;
 export type TransactionOptions = {
   /** Ends the transaction, with the signal's reason, if it aborts before COMMIT is sent. */
   signal?: AbortSignal | undefined;
+  /**
+   * Transactions of one turn run one at a time in this process: they would wait for the same lock, and must not hold the
+   * connections meanwhile. One that waits as long as it would for a lock fails as that does.
+   */
+  turn?: string | undefined;
 };
 
 /** Called with the text of each statement sent, for metrics and tests. */

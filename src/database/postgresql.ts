@@ -7,6 +7,7 @@ import type { Migratable, MigrationAdapter } from './migrate.ts';
 import { assertSession, readOnly, withSessionOptions } from './session.ts';
 import { NAMES_LIFETIME, statementNames, statements } from './statements.ts';
 import { inStatement, inTransaction, withRetries } from './transaction.ts';
+import { Turns } from './turns.ts';
 
 /** Timeouts in milliseconds. `connect` and `query` are the driver's: they end requests to a server that has stalled. */
 export type Timeouts = { connect: number; statement: number; lock: number; query: number };
@@ -38,6 +39,7 @@ export function openPostgresql({
   const standbyPool = readUrl === undefined ? null : openPool(readOnly(readUrl), poolSize, limits);
   const nameOf = namedStatements ? statementNames() : () => undefined;
   const { sent, listen } = statements();
+  const turns = new Turns(limits.lock);
 
   const queryOn =
     (client: Pick<pg.Pool, 'query'>, signal?: AbortSignal): Query =>
@@ -56,8 +58,11 @@ export function openPostgresql({
     standby: standbyPool && queryOn(standbyPool),
     change: (statement) => withRetries(() => inStatement(pool, (client) => queryOn(client)(statement))),
     onStatement: listen,
-    transaction: (work, { signal } = {}) =>
-      withRetries(() => inTransaction(pool, (client) => work(queryOn(client, signal)), { signal, cancel })),
+    transaction(work, { signal, turn } = {}) {
+      const run = () =>
+        withRetries(() => inTransaction(pool, (client) => work(queryOn(client, signal)), { signal, cancel }));
+      return turn === undefined ? run() : turns.run(turn, run, signal);
+    },
     withMigrationAdapter: (use) => withMigrationAdapter(url, use),
     async close() {
       await Promise.all([pool, standbyPool].map((each) => (each && !each.ended ? each.end() : null)));

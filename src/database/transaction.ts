@@ -101,6 +101,8 @@ export async function inTransaction<Result>(
  */
 function begin(client: pg.PoolClient): Pick<pg.PoolClient, 'query'> {
   const begun = client.query('begin isolation level read committed');
+  // `work` may end before it asks anything.
+  begun.catch(() => {});
   const query = (config: pg.QueryConfig) => {
     const answer = client.query(config);
     // If BEGIN failed, its own error is thrown.

@@ -30,7 +30,7 @@ export type Reader = {
 /** A directory opened for one caller and one request. Reads are cached until the caller changes something. */
 export type Directory = Reader & {
   readonly caller: Caller;
-  /** For each tenant that the request has read or changed, a position whose changes its answers hold. */
+  /** For each tenant that the request has read or changed, a position whose changes its answers hold. Empty for an end user. */
   readonly positions: ReadonlyMap<TenantId, number>;
   /** Notes that answers hold the changes up to this position of the tenant. */
   reached(tenantId: TenantId, position: number): void;
@@ -140,7 +140,8 @@ class OpenDirectory extends DatabaseReader implements Directory {
   }
 
   reached(tenantId: TenantId, position: number): void {
-    this.positions.set(tenantId, Math.max(position, this.positions.get(tenantId) ?? 0));
+    if (!isUserCaller(this.caller))
+      this.positions.set(tenantId, Math.max(position, this.positions.get(tenantId) ?? 0));
   }
 
   committed(tenantId: TenantId, position: number): void {
@@ -156,14 +157,13 @@ class OpenDirectory extends DatabaseReader implements Directory {
     if (endUser(this)) throw refuse.notFound(tenantId);
     assertMayChange(this);
     let position: number | undefined;
+    const taken = (next: number) => {
+      position = next;
+    };
     try {
       const changed = await this.db.transaction(
-        (query) =>
-          changeTenant({ query, tenantId, actor: actorOf(this.caller) }, (tx) => {
-            position = tx.position;
-            return work(tx);
-          }),
-        this,
+        (query) => changeTenant({ query, tenantId, actor: actorOf(this.caller), taken }, work),
+        { signal: this.signal, turn: tenantId },
       );
       if (!changed) throw refuse.notFound(tenantId);
       this.committed(tenantId, changed.position);

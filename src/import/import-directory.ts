@@ -95,14 +95,17 @@ async function createTenant(query: Query, { id, partnerId, name, slug }: Rows['t
 
 /** Updates the name and slug of the tenant. Throws `Refused` if it belongs to another partner. */
 async function updateTenant(
-  { query }: WriteContext,
+  { query, record }: WriteContext,
   { id, partnerId, name, slug }: Rows['tenants'],
 ): Promise<void> {
-  const [stored] = await query<{ partnerId: string }>(Prisma.sql`
-    select partner_id as "partnerId" from tenants where id = ${id}`);
+  const [stored] = await query<Rows['tenants']>(Prisma.sql`
+    select partner_id as "partnerId", name, slug from tenants where id = ${id}`);
   if (stored?.partnerId !== partnerId) throw new Refused([`tenant ${id} belongs to another partner`]);
-  await query(Prisma.sql`
-    update tenants set name = ${name}, slug = ${slug} where id = ${id} and (name, slug) is distinct from (${name}, ${slug})`);
+  const { name: oldName, slug: oldSlug } = stored;
+  if (oldName === name && oldSlug === slug) return;
+  await query(Prisma.sql`update tenants set name = ${name}, slug = ${slug} where id = ${id}`);
+  const data = { before: { name: oldName, slug: oldSlug }, after: { name, slug } };
+  record({ type: 'tenant.updated', data });
 }
 
 async function upsertPartners(db: Database, partners: Rows['partners'][]): Promise<void> {

@@ -1,10 +1,10 @@
 // The contract of GraphQL's fast path: the request that the HTTP listener hands to graphql/, and its answer.
 import type { RequestLog } from './request-log.ts';
 
-/** A POST of JSON to the GraphQL endpoint, with its body as text. */
 /** Header of requests and responses: the positions of tenants that a client has seen, and those that an answer holds. */
 export const POSITION_HEADER = 'coterie-position';
 
+/** A POST of JSON to the GraphQL endpoint, with its body as text. */
 export type PlainRequest = {
   body: string;
   authorization: string | null;

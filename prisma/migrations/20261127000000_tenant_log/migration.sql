@@ -302,9 +302,9 @@ ALTER TABLE "membership_history" ADD CONSTRAINT "membership_history_interval" CH
 ALTER TABLE "nesting_history" ADD CONSTRAINT "nesting_history_interval" CHECK ("until" > "since");
 
 -- From a user to its groups, also for the foreign key of users, and the members of a group by the time of their addition. Rows
--- of one user, and of one group at one position, share an entry: with the groups in it the first index would be six times as big.
+-- of one user share an entry: with the groups in it the first index would be six times as big.
 CREATE INDEX "memberships_tenant_id_user_id_idx" ON "memberships"("tenant_id", "user_id");
-CREATE INDEX "memberships_group_id_since_idx" ON "memberships"("group_id", "since");
+CREATE INDEX "memberships_group_id_since_user_id_idx" ON "memberships"("group_id", "since", "user_id");
 -- From a nested group to those that it is nested in; and, as the schema cannot say, the few that stand in for a deleted group.
 CREATE INDEX "nestings_tenant_id_child_group_id_parent_group_id_idx" ON "nestings"("tenant_id", "child_group_id", "parent_group_id");
 CREATE INDEX "nestings_stands_for_idx" ON "nestings"("tenant_id") WHERE "stands_for" IS NOT NULL;
@@ -314,8 +314,8 @@ CREATE INDEX "membership_history_tenant_id_user_id_until_idx" ON "membership_his
 CREATE INDEX "membership_history_deletion_idx" ON "membership_history"("tenant_id", "deletion_id") WHERE "deletion_id" IS NOT NULL;
 CREATE INDEX "nesting_history_tenant_id_child_group_id_until_idx" ON "nesting_history"("tenant_id", "child_group_id", "until");
 CREATE INDEX "nesting_history_deletion_idx" ON "nesting_history"("tenant_id", "deletion_id") WHERE "deletion_id" IS NOT NULL;
--- Changes of users, which an erasure rewrites.
-CREATE INDEX "changes_users_idx" ON "changes"("tenant_id", "position") WHERE "group_id" IS NULL;
+-- Changes that hold personal data of users, which an erasure rewrites.
+CREATE INDEX "changes_users_idx" ON "changes" USING gin ("tenant_id", "user_ids") WHERE "group_id" IS NULL AND "data" ? 'users';
 CREATE INDEX "groups_deletion_idx" ON "groups"("tenant_id", "deletion_id") WHERE "deletion_id" IS NOT NULL;
 -- What was carried over is known to the planner from the first request on. An empty directory has no statistics to take.
 DO $$ BEGIN

@@ -1,9 +1,9 @@
 // Adds direct members to a group. Concurrent requests share one transaction, and so one commit and one position of the log.
 
 import { Prisma, type Query } from '../../database/database.ts';
-import { databaseError, isLostConnection, UnknownOutcome } from '../../database/errors.ts';
+import { databaseError, UnknownOutcome } from '../../database/errors.ts';
 import { isDirectoryError, refuse } from '../../model/errors.ts';
-import type { TenantId } from '../../model/ids.ts';
+import type { GroupId, TenantId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { type GroupMembersInput, groupMembersInput } from '../../model/members.ts';
 import { type Directory, mayChange, type Positioned, type Reader } from '../directory.ts';
@@ -61,17 +61,19 @@ const sizeOf = ({ userIds }: Request) => userIds.length;
 
 /**
  * One batch in flight per tenant: the tenant's lock lets no more of them work, and requests that arrive meanwhile share the
- * next one. After an error each request is tried by itself; after a lost connection the commit may have succeeded.
+ * next one. After an error that is not temporary, each request is tried by itself.
  */
 const additions = sharedBatches<Request, Outcome | null>((reader, items) => {
   const addAll = async (chunk: readonly Request[]): Promise<(Outcome | Error | null)[]> => {
     try {
       return await addTogether(reader, chunk);
-    } catch (error) {
-      if (chunk.length > 1 && !isLostConnection(error) && !isDirectoryError(error)) {
-        return (await Promise.all(chunk.map((item) => addAll([item])))).flat();
-      }
-      return chunk.map(() => databaseError(error) as Error);
+    } catch (cause) {
+      const error = databaseError(cause) as Error;
+      // What is temporary would be the same for each of them.
+      if (chunk.length === 1 || isDirectoryError(error)) return chunk.map(() => error);
+      const outcomes: (Outcome | Error | null)[] = [];
+      for (const item of chunk) outcomes.push(...(await addAll([item])));
+      return outcomes;
     }
   };
   const addThoseInTime = async (chunk: readonly Request[]): Promise<(Outcome | Error | null)[]> => {
@@ -92,14 +94,15 @@ async function addTogether(
 ): Promise<(Outcome | null)[]> {
   const { actor } = items[0]!;
   let position: number | undefined;
-  const adding = db.transaction((query) => {
-    const changing = changeTenant({ query, tenantId, actor }, async (tx) => {
-      position = tx.position;
-      const targets = await reading;
+  const taken = (next: number) => {
+    position = next;
+  };
+  const add = (query: Query) => {
+    const changing = changeTenant({ query, tenantId, actor, taken }, async (tx) => {
+      const { groups, unknown } = await reading;
       const found = items.map((item) => {
-        const target = targets.get(item.groupId);
-        const unknown = item.userIds.filter((id) => target?.unknown.has(id));
-        return target ? { item, group: target.group, unknown } : null;
+        const group = groups.get(item.groupId);
+        return group ? { item, group, unknown: item.userIds.filter((id) => unknown.has(id)) } : null;
       });
       const valid = found.filter((each) => each !== null && each.unknown.length === 0);
       const added = await addMembers(
@@ -113,8 +116,8 @@ async function addTogether(
     const reading = readTargets(query, tenantId, items);
     reading.catch(() => {});
     return changing;
-  });
-  const changed = await adding.catch((error: unknown) => {
+  };
+  const changed = await db.transaction(add, { turn: tenantId }).catch((error: unknown) => {
     throw error instanceof UnknownOutcome ? databaseError(error, position) : error;
   });
   if (!changed) return items.map(() => null);
@@ -130,14 +133,15 @@ async function addTogether(
   );
 }
 
-/** The live groups of the items, each with those ids of all items that are no live users. One statement: a batch waits for it. */
+/** The live groups of the items, and those ids of users that are no live ones. One statement: a batch waits for it. */
 async function readTargets(query: Query, tenantId: TenantId, items: readonly Addition[]) {
   const groupIds = items.map(({ groupId }) => groupId);
   const userIds = [...new Set(items.flatMap((item) => item.userIds))];
-  const rows = await query<Group & { unknown: string[] }>(Prisma.sql`
-    select ${groupColumns}, array(
+  const rows = await query<Group & { unknown: string[] | null }>(Prisma.sql`
+    select ${groupColumns}, case when row_number() over () = 1 then array(
       select r.id from unnest(${userIds}::text[]) r(id)
-      where not exists (select from users u where u.tenant_id = ${tenantId} and u.id = r.id and u.until is null)) as unknown
+      where not exists (select from users u where u.tenant_id = ${tenantId} and u.id = r.id and u.until is null)) end as unknown
     from ${groupsWithIds(tenantId, groupIds)} where g.deleted_at is null`);
-  return new Map(rows.map(({ unknown, ...group }) => [group.id, { group, unknown: new Set(unknown) }]));
+  const groups = new Map<GroupId, Group>(rows.map(({ unknown, ...group }) => [group.id, group]));
+  return { groups, unknown: new Set(rows.flatMap(({ unknown }) => unknown ?? [])) };
 }

@@ -4,7 +4,7 @@
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../../model/page.ts';
 import { type Directory, endUser, type Reader } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
-import { rowsToRead, toPage } from '../loading/keyset-page.ts';
+import { withTotal as addTotal, rowsToRead, toPage } from '../loading/keyset-page.ts';
 import { readerFor } from '../loading/routing.ts';
 import type { Head } from '../log/changes.ts';
 import { type MemberRow, type RawMember, toMemberRow } from '../rows/members.ts';
@@ -81,23 +81,15 @@ export async function effectivePage(
       counts(directory, { groupId, attempt }),
     ]);
     if (!found) return null;
-    if (found.head === null && counted === null) return totalled(found.page, 0);
+    if (found.head === null && counted === null) return addTotal(found.page, 0);
     if (found.head === null || counted === null) continue;
     const total = isSame(found.head, counted.head)
       ? counted.count
       : await effectiveCountAt(await readerFor(directory, groupId), groupId, found.head);
-    if (total !== null) return totalled(found.page, total);
+    if (total !== null) return addTotal(found.page, total);
   }
   return null;
 }
-
-const totalled = ({ rows, cursors, hasNextPage, hasPreviousPage }: Found, total: number): Found => ({
-  rows,
-  cursors,
-  hasNextPage,
-  hasPreviousPage,
-  total,
-});
 
 const isSame = (one: Head, other: Head) => one.position === other.position && one.changeId === other.changeId;
 

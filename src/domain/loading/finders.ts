@@ -1,7 +1,7 @@
 // Functions that find rows by their ids.
 import type { Sql } from '../../database/database.ts';
 import { type IdKind, isIdOf } from '../../model/ids.ts';
-import type { Audience, Directory, Reader } from '../directory.ts';
+import { type Audience, type Directory, type Reader, readerOf } from '../directory.ts';
 import { loader } from './batching.ts';
 import { inOrder } from './routing.ts';
 
@@ -11,16 +11,21 @@ type RowSource = {
   /** The statement that selects the rows with these ids which the reader sees. */
   rows(reader: Reader, ids: readonly string[]): Sql;
   idOf?: () => null;
+  /** For rows whose changes no log of a tenant tells: a standby that has reached a position may lack them. */
+  isPrimary?: true;
 };
 
 /** Creates a function that finds a row by its id, which is of this kind; null for what the caller does not see. */
 export function finder<Row extends { id: string }>(
   kind: IdKind,
-  { rows, ...options }: RowSource,
+  { rows, isPrimary, ...options }: RowSource,
 ): Finder<Row> {
   const load = loader({
     ...options,
-    read: async (reader, ids: readonly string[]) => inOrder(ids, await reader.sql<Row>(rows(reader, ids))),
+    read: async (reader, ids: readonly string[]) => {
+      const { sql } = isPrimary ? readerOf(reader.db, reader.visibility) : reader;
+      return inOrder(ids, await sql<Row>(rows(reader, ids)));
+    },
   });
   return async (directory, id) => (isIdOf(kind, id) ? load(directory, id) : null);
 }

@@ -18,6 +18,7 @@ export type ChangeType =
   | 'users.upserted'
   | 'users.removed'
   | 'users.erased'
+  | 'tenant.updated'
   | 'directory.repaired';
 
 /** Why an edge ended. */
@@ -40,8 +41,23 @@ export type Change = {
 /** The head of a tenant's log. `changeId` tells its change from another one that took the position in a lost history. */
 export type Head = { position: number; changeId: string };
 
-/** Changes per statement: bounds the size of its parameters, while a deletion of thousands of groups takes one round trip. */
-const CHANGES_PER_STATEMENT = 10_000;
+/** Ids per statement, unless one change alone has more: bounds the size of its parameters. A change counts as one, too. */
+const IDS_PER_STATEMENT = 50_000;
+
+/** The changes in chunks, each with the ordinal of its first. */
+function* chunks(changes: readonly Change[]): Generator<{ start: number; chunk: readonly Change[] }> {
+  let start = 0;
+  let size = 0;
+  for (const [index, { userIds = [], groupIds = [] }] of changes.entries()) {
+    const ids = 1 + userIds.length + groupIds.length;
+    if (size > 0 && size + ids > IDS_PER_STATEMENT) {
+      yield { start, chunk: changes.slice(start, index) };
+      [start, size] = [index, 0];
+    }
+    size += ids;
+  }
+  if (size > 0) yield { start, chunk: changes.slice(start) };
+}
 
 /** Inserts the changes of a position, in the given order. */
 export async function insertChanges(
@@ -49,8 +65,7 @@ export async function insertChanges(
   { tenantId, head, at, actor }: { tenantId: TenantId; head: Head; at: Date; actor: Actor },
   changes: readonly Change[],
 ): Promise<void> {
-  for (let start = 0; start < changes.length; start += CHANGES_PER_STATEMENT) {
-    const chunk = changes.slice(start, start + CHANGES_PER_STATEMENT);
+  for (const { start, chunk } of chunks(changes)) {
     const column = <Value>(of: (change: Change) => Value) => chunk.map(of);
     // Arrays of ids travel as text: SQL has no arrays of arrays of different lengths. Ids contain no comma.
     const joined = (ids: readonly string[] | undefined) => ids?.join(',') ?? null;

@@ -27,13 +27,19 @@ export function actorOf(caller: Caller): Actor {
   return { id: caller.subject, type: service ? 'service' : 'user' };
 }
 
+type Changing = Pick<WriteContext, 'query' | 'tenantId' | 'actor'> & {
+  /** Called with the position once the change is to take it. */
+  taken?: (position: number) => void;
+};
+
 /**
  * Runs `work` inside the transaction of `query`, as the next change of the tenant: changes of one tenant run one at a time.
- * Returns its result with the position of the log after it; null if there is no such tenant. It must be the first statement of
- * the transaction: under READ COMMITTED, later statements then see everything that the change before committed.
+ * Returns its result with the position of the log after it; null if there is no such tenant. It must run
+ * before all that depends on the tenant's state: under READ COMMITTED, later statements see everything that the change before
+ * committed.
  */
 export async function changeTenant<Result extends object>(
-  { query, tenantId, actor }: Pick<WriteContext, 'query' | 'tenantId' | 'actor'>,
+  { query, tenantId, actor, taken }: Changing,
   work: (tx: WriteContext) => Promise<Result>,
 ): Promise<(Result & { position: number }) | null> {
   const before = await lockLog(query, tenantId);
@@ -61,6 +67,7 @@ export async function changeTenant<Result extends object>(
     await Promise.all(pending);
     return { ...result, position: before.position };
   }
+  taken?.(head.position);
   await Promise.all([
     ...pending,
     insertChanges(query, { tenantId, head, at, actor }, changes),

@@ -4,13 +4,16 @@ import { Prisma, type Sql } from '../../database/database.ts';
 import { isIdOf } from '../../model/ids.ts';
 import type { MembershipType } from '../../model/members.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
-import type { Directory, Reader } from '../directory.ts';
+import { type Directory, endUser, type Reader } from '../directory.ts';
 import { BY_USER } from '../effective-membership/page-sql.ts';
 import { effectiveCount, effectivePage } from '../effective-membership/pages.ts';
 import { loader } from '../loading/batching.ts';
+import { withTotal } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
+import { readerFor } from '../loading/routing.ts';
 import { matching, searchPattern } from '../loading/search.ts';
 import { type MemberRow, memberUserColumns, toMemberRow } from '../rows/members.ts';
+import { readTail } from '../sharing/tail.ts';
 import { effectiveGroupIds } from './visible-groups.ts';
 
 type ListArgs = { search?: string | null | undefined; membershipType?: MembershipType | null | undefined };
@@ -57,9 +60,25 @@ export async function listEffectiveMembers(
   { search, membershipType, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<MemberRow> | null> {
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
+  if (isFiltered(args)) return effectiveMembers.page(directory, groupId, args, page);
   // An offset needs all skipped rows, which the merge of `effectivePage` does not read.
-  const merged = isFiltered(args) || page.offset ? null : await effectivePage(directory, groupId, page);
+  const merged = await (page.offset ? numberedPage : effectivePage)(directory, groupId, page);
   return merged ?? effectiveMembers.page(directory, groupId, args, page);
+}
+
+/** A page with an offset and the cached total; null if the log went on meanwhile, so that they may be of two states. */
+async function numberedPage(directory: Directory, groupId: string, page: PageArgs) {
+  if (!page.withTotal || endUser(directory)) return null;
+  const reader = await readerFor(directory, groupId);
+  const before = (await readTail(reader))?.head;
+  const args = { search: null, membershipType: null };
+  const [found, total] = await Promise.all([
+    effectiveMembers.page(directory, groupId, args, { ...page, withTotal: false }),
+    effectiveCount(directory, groupId),
+  ]);
+  const tail = await readTail(reader);
+  const isSame = before && tail?.head.position === before.position && tail.holds(before);
+  return found && total !== null && isSame ? withTotal(found, total) : null;
 }
 
 /** How many effective members there are. Null for an end user. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { refuse } from '../../model/errors.ts';
 import { isIdOf, type TenantId } from '../../model/ids.ts';
-import { type Directory, knownPositions, tenantReader } from '../directory.ts';
+import { type Directory, endUser, tenantReader } from '../directory.ts';
 import { noteReached, tenantOf } from '../loading/routing.ts';
 import { readTail } from '../sharing/tail.ts';
 
@@ -39,8 +39,9 @@ export const printPositions = (positions: Positions): string =>
 /** Begins a request: waits for the positions that it names, and notes what its answer holds at least. */
 export async function beginRequest(directory: Directory, header: string | null): Promise<void> {
   if (header !== null) await awaitPositions(directory, parsePositions(header));
-  // Without a database, what needs none is still answered.
-  if (directory.visibility.kind === 'tenant') await noteReached(directory, directory).catch(() => {});
+  // Without a database, what needs none is still answered. An end user is not told how much its tenant changes.
+  if (directory.visibility.kind === 'tenant' && !endUser(directory))
+    await noteReached(directory, directory).catch(() => {});
 }
 
 /**
@@ -58,16 +59,12 @@ async function awaitPositions(directory: Directory, positions: Positions): Promi
 
 async function awaitPosition(directory: Directory, tenantId: TenantId, position: number): Promise<void> {
   const { db } = directory;
-  let reached = knownPositions(db).get(tenantId) ?? -1;
-  for (let waited = 0, pause = FIRST_PAUSE; reached < position; waited += pause, pause *= 2) {
-    reached = (await readTail(tenantReader(db, tenantId)))?.head.position ?? -1;
-    if (reached >= position) break;
-    if (waited > MAX_WAIT) {
-      throw refuse.unavailable(
-        `The log of ${tenantId} is at position ${reached}, before the requested position ${position}`,
-      );
-    }
+  // Asked of the log, whatever is known: the position may have been lost since.
+  for (let waited = 0, pause = FIRST_PAUSE; ; waited += pause, pause *= 2) {
+    const reached = (await readTail(tenantReader(db, tenantId)))?.head.position ?? -1;
+    if (reached >= position) return directory.reached(tenantId, reached);
+    if (waited > MAX_WAIT)
+      throw refuse.unavailable(`The log of ${tenantId} has not reached the requested position ${position}`);
     await sleep(pause);
   }
-  directory.reached(tenantId, reached);
 }

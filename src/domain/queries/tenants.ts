@@ -36,6 +36,7 @@ export const findTenants = finderOfAll(findTenant);
 export const findPartner = finder<PartnerRow>('partner', {
   audience: 'administrators',
   idOf: () => null,
+  isPrimary: true,
   rows: (reader, ids) => Prisma.sql`
     select p.id, p.name from partners p
     where p.id = any(${ids}::text[]) and ${reader.withinPartner(Prisma.sql`p.id`)}`,

@@ -10,6 +10,8 @@ import { sharedBatches } from './shared-batches.ts';
 const MAX_ROWS = 5_000;
 /** Positions and marks of one tail. Beyond, its older half is forgotten: what was not validated since then is read again. */
 const MAX_LENGTH = 50_000;
+/** Users of one change that are told apart: more are only known to have changed. Removed users change members of groups. */
+const MAX_USERS = 1_000;
 /** Bytes of all tails of a database: more than those of a thousand tenants need that change all the time. */
 const MAX_BYTES = 64_000_000;
 /** Bytes of a position or a mark, and of an empty tail, as measured. */
@@ -86,8 +88,8 @@ export class Tail {
   /** Whether any of the sources has changed after the position. */
   hasChanged({ members, nestings, users }: Sources, since: Head): boolean {
     return (
-      (members !== undefined && this.#changed('members', members.split(','), since)) ||
-      (nestings !== undefined && this.#changed('nestings', nestings.split(','), since)) ||
+      (members !== undefined && this.#changed('members', members, since)) ||
+      (nestings !== undefined && this.#changed('nestings', nestings, since)) ||
       (users !== undefined && this.#changed('users', users, since))
     );
   }
@@ -98,10 +100,11 @@ export class Tail {
     return groupIds.split(',').filter((id) => (marks.get(id) ?? 0) > position);
   }
 
-  #changed(mark: Mark, ids: readonly string[], { position }: Head): boolean {
+  #changed(mark: Mark, ids: readonly string[] | string, { position }: Head): boolean {
+    // Asked first: the text of a large closure takes milliseconds to split.
     if (this.#last[mark] <= position) return false;
     const marks = this.#marks[mark];
-    return ids.some((id) => (marks.get(id) ?? 0) > position);
+    return (typeof ids === 'string' ? ids.split(',') : ids).some((id) => (marks.get(id) ?? 0) > position);
   }
 
   /** Appends the rows after the head, in the order of positions. */
@@ -177,8 +180,10 @@ export const lastTail = ({ db, tenantId }: Reader): Tail | null => tails(db).get
  * can be validated later.
  */
 export function noteHead(reader: Reader, head: Head): void {
-  if (lastTail(reader)) knownPositions(reader.db).set(reader.tenantId, head.position);
-  else store(reader, new Tail(head));
+  if (!lastTail(reader)) store(reader, new Tail(head));
+  // A position that was known may have been lost; a standby's is not known on the primary.
+  const known = knownPositions(reader.db);
+  if (head.position < (known.get(reader.tenantId) ?? 0)) known.set(reader.tenantId, head.position);
 }
 
 const readOn = sharedBatches<'tail', Tail | null>(async (reader, requests) => {
@@ -193,10 +198,11 @@ async function readRows(reader: Reader): Promise<Tail | null> {
     select l.position || ' ' || l.change_id as head, ${holdsColumn(reader, start)} as joins, c.*
     from tenant_logs l left join lateral (
       select c.position::float8 as position, c.change_id as "changeId", c.group_id as "groupId",
-        case when c.group_id is null then c.user_ids end as "userIds",
+        case when c.type = 'users.upserted' and cardinality(c.user_ids) <= ${MAX_USERS}::int then c.user_ids end as "userIds",
         c.type in ('group_membership.added', 'group_membership.removed', 'group.deleted', 'group.restored') as "changesMembers",
         c.type in ('group_nesting.added', 'group_nesting.removed', 'group.deleted', 'group.restored') as "changesNestings",
-        c.type = 'directory.repaired' as "changesAnything"
+        c.type = 'directory.repaired' or (c.type = 'users.upserted' and cardinality(c.user_ids) > ${MAX_USERS}::int)
+          as "changesAnything"
       from changes c where c.tenant_id = ${tenantId} and c.position > ${start?.position ?? null}::bigint
       order by c.position, c.ordinal limit ${MAX_ROWS + 1}::int) c on true
     where l.tenant_id = ${tenantId}`);
