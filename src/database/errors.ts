@@ -58,9 +58,12 @@ export class UnknownOutcome extends Error {
   }
 }
 
+/** Message of the driver's error when the answer to a statement does not come in time. */
+export const UNANSWERED = 'Query read timeout';
+
 /** Whether the driver gave up waiting for the answer to a statement, which may still be running. */
 export const isUnanswered = (error: unknown): boolean =>
-  error instanceof Error && error.message === 'Query read timeout';
+  error instanceof Error && error.message === UNANSWERED;
 
 /** Whether a change may be stored although its COMMIT failed with this error. */
 export function isUndecided(error: unknown): boolean {

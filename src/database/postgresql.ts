@@ -60,7 +60,13 @@ export function openPostgresql({
     onStatement: listen,
     transaction(work, { signal, turn } = {}) {
       const run = () =>
-        withRetries(() => inTransaction(pool, (client) => work(queryOn(client, signal)), { signal, cancel }));
+        withRetries(() =>
+          inTransaction(pool, (client) => work(queryOn(client, signal)), {
+            signal,
+            cancel,
+            answer: limits.query,
+          }),
+        );
       return turn === undefined ? run() : turns.run(turn, run, signal);
     },
     withMigrationAdapter: (use) => withMigrationAdapter(url, use),
@@ -69,6 +75,9 @@ export function openPostgresql({
     },
   };
 }
+
+/** Milliseconds that the driver waits longer than a transaction, whose statement is cancelled before the connection is closed. */
+const GRACE = 1_000;
 
 /** A pool of connections to a server. No connection is made before the first statement. */
 function openPool(url: string, size: number, { connect, statement, lock, query }: Timeouts): pg.Pool {
@@ -81,7 +90,7 @@ function openPool(url: string, size: number, { connect, statement, lock, query }
     maxLifetimeSeconds: NAMES_LIFETIME,
     statement_timeout: statement,
     lock_timeout: lock,
-    query_timeout: query,
+    query_timeout: query + GRACE,
   });
   // The pool replaces an idle connection that breaks. Without a listener, the event would end the process.
   pool.on('error', () => {});

@@ -7,6 +7,7 @@ import {
   isRetryable,
   isUnanswered,
   isUndecided,
+  UNANSWERED,
   UnknownOutcome,
 } from './errors.ts';
 
@@ -47,17 +48,20 @@ export type Cancellable = {
   signal?: AbortSignal | undefined;
   /** Cancels what the client is running. */
   cancel: (client: pg.PoolClient) => Promise<void>;
+  /** Milliseconds to wait for the answer to a statement. The driver's own limit must be longer: it closes the connection. */
+  answer: number;
 };
 
 /**
- * Runs `work` in one READ COMMITTED transaction on a client of the pool; its first statements must be reads. An error of `work` is rethrown after the rollback. If
- * the signal aborts before COMMIT is sent, the running statement is cancelled, and its reason is thrown after the rollback.
- * Throws `UnknownOutcome` if COMMIT was sent and no answer tells whether it succeeded: after any other error it did not.
+ * Runs `work` in one READ COMMITTED transaction on a client of the pool; its first statements must be reads. An error of
+ * `work` is rethrown after the rollback. If the signal aborts before COMMIT is sent, the running statement is cancelled, and the
+ * signal's reason is thrown after the rollback. Throws `UnknownOutcome` if COMMIT was sent and no answer tells whether it
+ * succeeded: after any other error it did not.
  */
 export async function inTransaction<Result>(
   pool: pg.Pool,
   work: (client: Pick<pg.PoolClient, 'query'>) => Promise<Result>,
-  { signal, cancel }: Cancellable,
+  { signal, cancel, answer }: Cancellable,
 ): Promise<Result> {
   signal?.throwIfAborted();
   return onClient(pool, async (client, connection) => {
@@ -75,7 +79,7 @@ export async function inTransaction<Result>(
     };
     signal?.addEventListener('abort', abort, { once: true });
     try {
-      const result = await work(begin(client));
+      const result = await work(begin(client, answer));
       signal?.throwIfAborted();
       if (connection.broken) throw connection.broken;
       signal?.removeEventListener('abort', abort);
@@ -99,7 +103,7 @@ export async function inTransaction<Result>(
  * Begins a transaction: its statements are sent right behind BEGIN, and none is answered if BEGIN failed. So no more than the
  * first statements can run outside a transaction: they must be reads.
  */
-function begin(client: pg.PoolClient): Pick<pg.PoolClient, 'query'> {
+function begin(client: pg.PoolClient, milliseconds: number): Pick<pg.PoolClient, 'query'> {
   const begun = client.query('begin isolation level read committed');
   // `work` may end before it asks anything.
   begun.catch(() => {});
@@ -107,9 +111,18 @@ function begin(client: pg.PoolClient): Pick<pg.PoolClient, 'query'> {
     const answer = client.query(config);
     // If BEGIN failed, its own error is thrown.
     answer.catch(() => {});
-    return begun.then(() => answer);
+    return begun.then(() => inTime(answer, milliseconds));
   };
   return { query: query as pg.PoolClient['query'] };
+}
+
+/** Rejects as the driver does if the answer does not come in time. The statement may be running then, and can be cancelled. */
+async function inTime<Answer>(answer: Promise<Answer>, milliseconds: number): Promise<Answer> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(UNANSWERED)), milliseconds);
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
 }
 
 async function commit(client: pg.PoolClient): Promise<void> {

@@ -13,48 +13,6 @@ import { refuse } from '../model/errors.ts';
 import type { TenantId } from '../model/ids.ts';
 import { actorOf, changeTenant, type WriteContext } from './log/write-context.ts';
 
-/** What a statement reads: one tenant, or in lists across tenants those of `visibility`. */
-export type Reader = {
-  readonly db: Database;
-  readonly visibility: Visibility;
-  /** The tenant, which each statement names for each table: `tenant_id = ${tenantId}`. Across tenants none, which has no rows. */
-  readonly tenantId: TenantId;
-  /** Runs SQL outside a transaction. */
-  readonly sql: Query;
-  /** Predicate for rows of the tenant or, in a list across tenants, of the visible tenants. */
-  within(tenantColumn: Sql): Sql;
-  /** Predicate for rows of visible partners. */
-  withinPartner(partnerColumn: Sql): Sql;
-};
-
-/** A directory opened for one caller and one request. Reads are cached until the caller changes something. */
-export type Directory = Reader & {
-  readonly caller: Caller;
-  /** For each tenant that the request has read or changed, a position whose changes its answers hold. Empty for an end user. */
-  readonly positions: ReadonlyMap<TenantId, number>;
-  /** Notes that answers hold the changes up to this position of the tenant. */
-  reached(tenantId: TenantId, position: number): void;
-  /** Notes that a change of this position was stored, and clears the cache. */
-  committed(tenantId: TenantId, position: number): void;
-  /** Ends a change that has not begun to commit. Reads are not ended: requests share them. */
-  readonly signal: AbortSignal | undefined;
-  /** Whether a change was stored: what fails later is only the reading of its response. */
-  readonly hasCommitted: boolean;
-  /** The cached value of `key`; calls `create` on first use and again after a change. */
-  memo<Value>(key: object, create: () => Value): Value;
-  /** Clears the cache after a change. */
-  forget(): void;
-  /**
-   * Runs a change of a tenant in one transaction, under the lock of the tenant's log, and appends what it records; then
-   * clears the cache. The tenant must be visible. Refused: NOT_FOUND if there is no such tenant, FORBIDDEN if the caller may
-   * only read.
-   */
-  transact<Result extends object>(
-    tenantId: TenantId,
-    work: (tx: WriteContext) => Promise<Result>,
-  ): Promise<Result & Positioned>;
-};
-
 /** `position`: that of the tenant's log after a change. */
 export type Positioned = { position: number };
 
@@ -64,23 +22,20 @@ export const NO_TENANT = '' as TenantId;
 /** `openDirectory` of one database. The signal ends a change that has not begun to commit. */
 export type DirectoryOpener = (caller: Caller, options?: TransactionOptions) => Directory;
 
-export function openDirectory(db: Database, caller: Caller, { signal }: TransactionOptions = {}): Directory {
-  return new OpenDirectory(db, caller, signal);
-}
-
-/** A reader of these tenants, for statements that several callers share. */
-export function readerOf(db: Database, visibility: Visibility): Reader {
-  return new DatabaseReader(db, visibility);
+export function openDirectory(db: Database, caller: Caller, options?: TransactionOptions): Directory {
+  return new Directory(db, caller, options);
 }
 
 /** A reader of one tenant, which must be visible to the caller. */
 export const tenantReader = (db: Database, tenantId: TenantId): Reader =>
-  readerOf(db, { kind: 'tenant', tenantId });
+  new Reader(db, { kind: 'tenant', tenantId });
 
-// Classes, because each request creates one: V8 would give each object literal with an accessor its own hidden class.
-class DatabaseReader implements Reader {
+/** What a statement reads: one tenant, or in lists across tenants those of `visibility`. */
+// A class, because each request creates some: V8 would give each object literal with an accessor its own hidden class.
+export class Reader {
   readonly db: Database;
   readonly visibility: Visibility;
+  /** The tenant, which each statement names for each table: `tenant_id = ${tenantId}`. Across tenants none, which has no rows. */
   readonly tenantId: TenantId;
 
   constructor(db: Database, visibility: Visibility) {
@@ -89,8 +44,10 @@ class DatabaseReader implements Reader {
     this.tenantId = visibility.kind === 'tenant' ? visibility.tenantId : NO_TENANT;
   }
 
+  /** Runs SQL outside a transaction. */
   readonly sql: Query = (statement) => this.db.sql(statement).catch(rethrow) as never;
 
+  /** Predicate for rows of the tenant or, in a list across tenants, of the visible tenants. */
   within(tenantColumn: Sql): Sql {
     switch (this.visibility.kind) {
       case 'tenant':
@@ -102,6 +59,7 @@ class DatabaseReader implements Reader {
     }
   }
 
+  /** Predicate for rows of visible partners. */
   withinPartner(partnerColumn: Sql): Sql {
     switch (this.visibility.kind) {
       case 'tenant':
@@ -114,36 +72,44 @@ class DatabaseReader implements Reader {
   }
 }
 
-class OpenDirectory extends DatabaseReader implements Directory {
+/** A directory opened for one caller and one request. Reads are cached until the caller changes something. */
+export class Directory extends Reader {
   readonly caller: Caller;
+  /** For each tenant that the request has read or changed, a position whose changes its answers hold. Empty for an end user. */
   readonly positions = new Map<TenantId, number>();
+  /** Ends a change that has not begun to commit. Reads are not ended: requests share them. */
   readonly signal: AbortSignal | undefined;
+  /** Whether a change was stored: what fails later is only the reading of its response. */
   hasCommitted = false;
   private cache = new Map<object, unknown>();
 
-  constructor(db: Database, caller: Caller, signal: AbortSignal | undefined) {
+  constructor(db: Database, caller: Caller, { signal }: TransactionOptions = {}) {
     super(db, visibilityOf(caller));
     this.caller = caller;
     this.signal = signal;
   }
 
-  memo<Value>(key: object, create: () => Value): Value {
-    const cached = this.cache.get(key);
+  /** The cached value of `create`, which is called on first use and again after a change. */
+  memo<Value>(create: (directory: Directory) => Value): Value {
+    const cached = this.cache.get(create);
     if (cached !== undefined) return cached as Value;
-    const created = create();
-    this.cache.set(key, created);
+    const created = create(this);
+    this.cache.set(create, created);
     return created;
   }
 
+  /** Clears the cache after a change. */
   forget(): void {
     this.cache = new Map();
   }
 
+  /** Notes that answers hold the changes up to this position of the tenant. */
   reached(tenantId: TenantId, position: number): void {
     if (!isUserCaller(this.caller))
       this.positions.set(tenantId, Math.max(position, this.positions.get(tenantId) ?? 0));
   }
 
+  /** Notes that a change of this position was stored, and clears the cache. */
   committed(tenantId: TenantId, position: number): void {
     this.hasCommitted = true;
     this.reached(tenantId, position);
@@ -152,7 +118,15 @@ class OpenDirectory extends DatabaseReader implements Directory {
     this.forget();
   }
 
-  async transact<Result extends object>(tenantId: TenantId, work: (tx: WriteContext) => Promise<Result>) {
+  /**
+   * Runs a change of a tenant in one transaction, under the lock of the tenant's log, and appends what it records; then
+   * clears the cache. The tenant must be visible. Refused: NOT_FOUND if there is no such tenant, FORBIDDEN if the caller may
+   * only read.
+   */
+  async transact<Result extends object>(
+    tenantId: TenantId,
+    work: (tx: WriteContext) => Promise<Result>,
+  ): Promise<Result & Positioned> {
     // An end user's own tenant is hidden from it.
     if (endUser(this)) throw refuse.notFound(tenantId);
     assertMayChange(this);
@@ -180,7 +154,7 @@ class OpenDirectory extends DatabaseReader implements Directory {
 export function perDirectory<Value>(
   create: (directory: Directory) => Value,
 ): (directory: Directory) => Value {
-  return (directory) => directory.memo(create, () => create(directory));
+  return (directory) => directory.memo(create);
 }
 
 /** Creates one value for each database, for what may outlive a request. */

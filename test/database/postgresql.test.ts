@@ -8,7 +8,7 @@ import { databaseError } from '../../src/database/errors.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { DEFAULT_TIMEOUTS, openPostgresql } from '../../src/database/postgresql.ts';
 import { assertReady } from '../../src/database/ready.ts';
-import { openDirectory, readerOf } from '../../src/domain/directory.ts';
+import { openDirectory, Reader } from '../../src/domain/directory.ts';
 import type { UserId } from '../../src/model/ids.ts';
 import { createTenant, superAdmin } from '../support/directories.ts';
 import { createDatabase, openTestDatabase } from '../support/postgresql.ts';
@@ -92,7 +92,7 @@ describe('a session', () => {
     const { db, url, set, close } = await openTestDatabase({ poolSize: 1 });
     await set('session_replication_role = replica');
     const later = openPostgresql({ url });
-    await expect(readerOf(later, { kind: 'all' }).sql(Prisma.sql`select 1`)).rejects.toMatchObject({
+    await expect(new Reader(later, { kind: 'all' }).sql(Prisma.sql`select 1`)).rejects.toMatchObject({
       code: 'UNAVAILABLE',
       cause: { code: '08001' },
     });
@@ -237,7 +237,7 @@ describe('a connection', () => {
       expect(await db.sql(Prisma.sql`select 1 as one`)).toEqual([{ one: 1 }]);
     }
     // Through the directory all are one refusal.
-    const directory = readerOf(withTimeouts({ statement: 50 }), { kind: 'all' });
+    const directory = new Reader(withTimeouts({ statement: 50 }), { kind: 'all' });
     await expect(directory.sql(sleeps)).rejects.toMatchObject({
       code: 'UNAVAILABLE',
       cause: { code: '57014' },

@@ -6,13 +6,7 @@ import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { removeGroupMembers } from '../../src/domain/commands/change-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
-import {
-  type Directory,
-  openDirectory,
-  type Reader,
-  readerOf,
-  tenantReader,
-} from '../../src/domain/directory.ts';
+import { type Directory, openDirectory, Reader, tenantReader } from '../../src/domain/directory.ts';
 import { inChunks, loader } from '../../src/domain/loading/batching.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
 import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
@@ -324,7 +318,7 @@ describe('turns', () => {
         }),
       ...(atOnce === undefined ? [] : [atOnce]),
     );
-    const of = (visibility: Visibility, kind?: string) => turns(readerOf(none, visibility), kind);
+    const of = (visibility: Visibility, kind?: string) => turns(new Reader(none, visibility), kind);
     const ask = (item: string, visibility: Visibility = tenant('a'), kind?: string) =>
       of(visibility, kind).load(item);
     /** Until all that is due has happened. */
@@ -447,7 +441,7 @@ describe('turns', () => {
       for (let n = items.includes('2') ? 5 : 0; n > 0; n -= 1) await immediate();
       return [...items];
     }, 1);
-    const shared = readerOf({} as Database, tenant('a'));
+    const shared = new Reader({} as Database, tenant('a'));
     const asked: Promise<unknown>[] = [];
     for (const item of ['1', '2']) {
       asked.push(

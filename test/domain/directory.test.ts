@@ -10,8 +10,7 @@ import {
   openDirectory,
   perDatabase,
   perDirectory,
-  type Reader,
-  readerOf,
+  Reader,
 } from '../../src/domain/directory.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { refuse } from '../../src/model/errors.ts';
@@ -77,7 +76,7 @@ describe('sight', () => {
     ] as const) {
       const directory = openDirectory(db, caller);
       expect(await seenBy(directory), caller.role).toEqual(expected);
-      expect(await seenBy(readerOf(db, directory.visibility)), caller.role).toEqual(expected);
+      expect(await seenBy(new Reader(db, directory.visibility)), caller.role).toEqual(expected);
     }
   });
 

@@ -629,11 +629,13 @@ describe('a count takes', () => {
     const counts = async () => {
       const directory = openDirectory(db, ROOT);
       const statements: string[] = [];
-      const stop = db.onStatement((text) => statements.push(kindOf(text)));
+      // Which tenants the groups are of is asked once, and remembered.
+      const stop = db.onStatement((text) => {
+        if (!text.includes('from ids')) statements.push(kindOf(text));
+      });
       const result = await Promise.all(ids.map((id) => countEffectiveMembers(directory, id)));
       stop();
-      // The first one asks which tenants the groups are of.
-      return { result, statements: statements.slice(1).sort() };
+      return { result, statements: statements.sort() };
     };
     expect(await counts()).toEqual({
       result: [4, 4, 2, 1],

@@ -632,11 +632,12 @@ describe('the tail of a log', () => {
       upsertUsers(admin, { tenantId, users: [{ id: users[at]!, email: 'a@example.org' }] });
     expect(await changed(() => upsert(1))).toEqual(only({ users: [1] }));
     expect(await changed(() => upsert(1))).toEqual(only({}));
+    // A removed user is on no page of the groups that it leaves.
     expect(await changed(() => removeUsers(admin, { tenantId, userIds: users.slice(2, 3) }))).toEqual(
-      only({ members: ['right'], users: [2] }),
+      only({ members: ['right'] }),
     );
     expect(await changed(() => eraseUsers(admin, { tenantId, userIds: users.slice(3, 4) }))).toEqual(
-      only({ members: ['elsewhere'], users: [3] }),
+      only({ members: ['elsewhere'] }),
     );
     const removal = await changed(() => deleteGroup(admin, { id: left, strategy: 'CASCADE' }));
     expect(removal).toEqual(only({ members: ['left'], nestings: ['root', 'left'] }));

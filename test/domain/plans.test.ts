@@ -149,7 +149,9 @@ test('members in the order of their addition are read from its index, as many as
   const orderBy = { field: 'ADDED_AT', direction: 'DESC' } as const;
   const page = () => listMembers(openAsAdmin(db, tenantId), group.id, { orderBy, page: { first: 2 } });
   const plan = await planOf(page, 'from memberships');
-  expect(plan).toMatch(/Index (Only )?Scan Backward using memberships_group_id_since_idx on memberships/);
+  expect(plan).toMatch(
+    /Index (Only )?Scan Backward using memberships_group_id_since_user_id_idx on memberships/,
+  );
 });
 
 test('the total of a page is counted once, not for each row', async () => {

@@ -3,7 +3,7 @@
 import { Prisma } from '../../database/database.ts';
 import type { Reader } from '../directory.ts';
 import type { Head } from '../log/changes.ts';
-import { type Entry, logCache } from '../sharing/log-cache.ts';
+import { type Entry, earlier, isSameAt, later, logCache } from '../sharing/log-cache.ts';
 import { holdsColumn, readTail, type Tail } from '../sharing/tail.ts';
 import { cacheClosure, type NestingClosure, readClosures } from './closure.ts';
 
@@ -14,9 +14,6 @@ type Count = { count: number; closure: NestingClosure };
 
 const countCache = logCache<Count>(() => 0);
 
-/** A count of effective members, and the position that it is of. */
-export type Counted = { count: number; head: Head };
-
 /**
  * Counts the effective members of each group; null for a group that is not visible. One statement if nothing changed or nothing
  * is cached; one more if direct members below changed, or nestings did.
@@ -24,10 +21,11 @@ export type Counted = { count: number; head: Head };
 export async function loadEffectiveCounts(
   reader: Reader,
   ids: readonly string[],
-): Promise<(Counted | null)[]> {
-  const counts = new Map<string, Counted>();
-  const tail = ids.some((id) => countCache.peek(reader, id)) ? await readTail(reader) : null;
-  if (tail) await countCached(reader, ids, tail, counts);
+): Promise<(Entry<Count> | null)[]> {
+  const counts = new Map<string, Entry<Count>>();
+  const cached = ids.filter((id) => countCache.peek(reader, id));
+  const tail = cached.length > 0 ? await readTail(reader) : null;
+  if (tail) await countCached(reader, cached, tail, counts);
   const rest = ids.filter((id) => !counts.has(id));
   for (const [id, { closure, head, count }] of await readClosures(reader, rest, true)) {
     cacheClosure(reader, id, closure, head);
@@ -41,14 +39,14 @@ async function countCached(
   reader: Reader,
   ids: readonly string[],
   tail: Tail,
-  counts: Map<string, Counted>,
+  counts: Map<string, Entry<Count>>,
 ): Promise<void> {
   const { head } = tail;
   const outdated = new Map<string, Entry<Count>>();
   for (const id of ids) {
     const valid = countCache.get(reader, id, tail);
     const entry = valid ?? countCache.peek(reader, id);
-    if (valid) counts.set(id, { count: valid.value.count, head });
+    if (valid) counts.set(id, valid);
     else if (entry && isSameClosure(tail, entry, head)) outdated.set(id, entry);
   }
   for (const [id, count] of await carryTo(reader, tail, head, outdated)) {
@@ -67,20 +65,16 @@ export async function effectiveCountAt(reader: Reader, id: string, head: Head): 
   return (await carryTo(reader, tail, head, new Map([[id, entry]]))).get(id) ?? null;
 }
 
-function cacheCount(reader: Reader, id: string, value: Count, head: Head): Counted {
-  const { count, closure } = value;
-  countCache.set(reader, id, { value, head, sources: { members: closure.ids, nestings: closure.ids } });
-  return { count, head };
-}
+const cacheCount = (reader: Reader, id: string, value: Count, head: Head): Entry<Count> =>
+  countCache.set(reader, id, {
+    value,
+    head,
+    sources: { members: value.closure.ids, nestings: value.closure.ids },
+  });
 
 /** Whether the group had the same groups nested below it at the position as at that of its count. */
 const isSameClosure = (tail: Tail, { value, head }: Entry<Count>, other: Head) =>
-  tail.holds(head) &&
-  tail.holds(other) &&
-  !tail.hasChanged({ nestings: value.closure.ids }, earlier(head, other));
-
-const earlier = (one: Head, other: Head) => (other.position < one.position ? other : one);
-const later = (one: Head, other: Head) => (other.position > one.position ? other : one);
+  isSameAt(tail, other, { head, sources: { nestings: value.closure.ids } });
 
 /**
  * Counts at the position, from those at others of the same history: each user whose memberships in a closure have changed is

@@ -4,6 +4,7 @@ import type { PageRequest } from '../../model/page.ts';
 import type { Reader } from '../directory.ts';
 import { cursorValues, type Ordering, rowsToRead } from '../loading/keyset-page.ts';
 import { memberUserColumns } from '../rows/members.ts';
+import type { Entry } from '../sharing/log-cache.ts';
 import { headColumn } from '../sharing/tail.ts';
 import type { NestingClosure } from './closure.ts';
 
@@ -33,7 +34,7 @@ const END = '\u{10FFFF}';
 export function memberPageStatement(
   reader: Reader,
   strategy: Strategy,
-  groups: { id: string; closure: NestingClosure }[],
+  groups: readonly (readonly [id: string, closure: Entry<NestingClosure>])[],
   page: PageRequest,
 ): Sql {
   const { tenantId } = reader;
@@ -59,7 +60,7 @@ export function memberPageStatement(
           order by w.id ${direction} limit ${size}`;
   return Prisma.sql`
     with k as materialized (
-      select * from unnest(${groups.map(({ id }) => id)}::text[], ${groups.map(({ closure }) => closure.ids)}::text[])
+      select * from unnest(${groups.map(([id]) => id)}::text[], ${groups.map(([, { value }]) => value.ids)}::text[])
         with ordinality k(id, ids, o)),
     reach as materialized (select k.o, i.id from k cross join unnest(string_to_array(k.ids, ',')) i(id))
     select k.o::int as "parentIndex", ${headColumn(reader)} as head, r.*

@@ -5,7 +5,7 @@ import { type Database, Prisma, type Query, type Sql } from '../../database/data
 import { MAX_DEPTH } from '../../model/groups.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 import type { Actor } from '../log/changes.ts';
-import { changeTenant, type WriteContext } from '../log/write-context.ts';
+import { changeTenant } from '../log/write-context.ts';
 import { type GraphEdge, topology } from './topology.ts';
 
 export type FaultKind =
@@ -30,10 +30,9 @@ export type Fault = { kind: FaultKind; message: string };
 
 /** All faults of the directory, or of one tenant. */
 export async function checkDirectory(db: Database, tenantId: string | null = null): Promise<Fault[]> {
-  const inTenant = (column: string) =>
-    tenantId === null ? Prisma.sql`true` : Prisma.sql`${Prisma.raw(column)} = ${tenantId}`;
+  const inTenant = conditionOf(tenantId);
   const { sql } = db;
-  const edges = await sql<{ kind: FaultKind; message: string }>(Prisma.sql`
+  const edges = await sql<Fault>(Prisma.sql`
     select 'edge-across-tenants' as kind, 'membership of ' || m.user_id || ' in ' || m.group_id as message
     from memberships m join ids g on g.id = m.group_id join ids u on u.id = m.user_id
     where (g.tenant_id <> m.tenant_id or u.tenant_id <> m.tenant_id) and ${inTenant('m.tenant_id')}
@@ -87,6 +86,10 @@ export async function checkDirectory(db: Database, tenantId: string | null = nul
   ];
 }
 
+/** The condition for rows of the tenant; of all tenants for null. */
+const conditionOf = (tenantId: string | null) => (column: string) =>
+  tenantId === null ? Prisma.sql`true` : Prisma.sql`${Prisma.raw(column)} = ${tenantId}`;
+
 /** Recomputes stale derived columns, and returns the number of rows repaired. Other faults need a decision. */
 export async function repairDirectory(db: Database): Promise<number> {
   const tenants = await db.sql<{ id: string }>(Prisma.sql`select id from tenants order by id`);
@@ -95,11 +98,13 @@ export async function repairDirectory(db: Database): Promise<number> {
   const counts = await findStaleCounts(db.sql, null);
   for (const [tenantId, groups] of Map.groupBy(counts, (group) => group.tenantId)) {
     await db.transaction((query) =>
-      changeTenant({ query, tenantId, actor: ACTOR }, async (tx) => {
-        await recountMembers(
-          tx,
-          groups.map(({ id }) => id),
-        );
+      changeTenant({ query, tenantId, actor: ACTOR }, async ({ record }) => {
+        const ids = groups.map(({ id }) => id);
+        await query(Prisma.sql`
+          update groups g set member_count = (
+            select count(*)::int from memberships m where m.tenant_id = ${tenantId} and m.group_id = g.id)
+          where g.tenant_id = ${tenantId} and g.id = any(${ids}::text[])`);
+        record({ type: 'directory.repaired', data: { recounted: ids } });
         return {};
       }),
     );
@@ -107,36 +112,27 @@ export async function repairDirectory(db: Database): Promise<number> {
   return keys + counts.length;
 }
 
-async function recountMembers({ query, tenantId, record }: WriteContext, ids: GroupId[]): Promise<void> {
-  await query(Prisma.sql`
-    update groups g set member_count = (
-      select count(*)::int from memberships m where m.tenant_id = ${tenantId} and m.group_id = g.id)
-    where g.tenant_id = ${tenantId} and g.id = any(${ids}::text[])`);
-  record({ type: 'directory.repaired', data: { recounted: ids } });
-}
-
 /** Ids without their tenant, edges that were twice at one position, positions without a change, and what is beyond the head. */
 function findLogFaults(query: Query, inTenant: (column: string) => Sql): Promise<Fault[]> {
+  const overlaps = (kind: string, part: string, whole: string) => Prisma.sql`
+    select 'interval', ${kind} || ' of ' || e.part || ' in ' || e.whole || ' from position ' || e.since
+    from (
+      select *, lag(until) over (partition by tenant_id, whole, part order by since) as before from (
+        select tenant_id, ${Prisma.raw(part)} as part, ${Prisma.raw(whole)} as whole, since, until
+        from ${Prisma.raw(kind)}_history
+        union all
+        select tenant_id, ${Prisma.raw(part)}, ${Prisma.raw(whole)}, since, null from ${Prisma.raw(kind)}s) i
+      where ${inTenant('i.tenant_id')}) e
+    where e.before > e.since`;
   return query<Fault>(Prisma.sql`
     select 'id-of-other-tenant' as kind, o.id || ' is of ' || o.tenant_id || ', and its id of ' || coalesce(i.tenant_id, 'none')
       as message
     from (select id, tenant_id from users union all select id, tenant_id from groups) o left join ids i on i.id = o.id
     where i.tenant_id is distinct from o.tenant_id and ${inTenant('o.tenant_id')}
     union all
-    select 'interval', 'membership of ' || m.user_id || ' in ' || m.group_id || ' from position ' || m.since
-    from (
-      select *, lag(until) over (partition by tenant_id, group_id, user_id order by since) as before from (
-        select tenant_id, group_id, user_id, since, until from membership_history
-        union all select tenant_id, group_id, user_id, since, null from memberships) i where ${inTenant('i.tenant_id')}) m
-    where m.before > m.since
+    ${overlaps('membership', 'user_id', 'group_id')}
     union all
-    select 'interval', 'nesting of ' || n.child_group_id || ' in ' || n.parent_group_id || ' from position ' || n.since
-    from (
-      select *, lag(until) over (partition by tenant_id, parent_group_id, child_group_id order by since) as before from (
-        select tenant_id, parent_group_id, child_group_id, since, until from nesting_history
-        union all select tenant_id, parent_group_id, child_group_id, since, null from nestings) i
-      where ${inTenant('i.tenant_id')}) n
-    where n.before > n.since
+    ${overlaps('nesting', 'child_group_id', 'parent_group_id')}
     union all
     select 'log', 'tenant ' || l.tenant_id || ' has changes at ' || c.n || ' of the positions from ' || l.exact_from + 1 || ' to '
       || l.position
@@ -165,11 +161,11 @@ function findLogFaults(query: Query, inTenant: (column: string) => Sql): Promise
 }
 
 async function findStaleCounts(query: Query, tenantId: string | null) {
-  const inTenant = tenantId === null ? Prisma.empty : Prisma.sql`where tenant_id = ${tenantId}`;
+  const isInTenant = conditionOf(tenantId)('tenant_id');
   return query<{ id: GroupId; tenantId: TenantId; stored: number; counted: number }>(Prisma.sql`
     select g.id, g.tenant_id as "tenantId", g.member_count as stored, coalesce(m.n, 0) as counted
-    from (select id, tenant_id, member_count from groups ${inTenant}) g
-    left join (select tenant_id, group_id, count(*)::int as n from memberships ${inTenant} group by 1, 2) m
+    from (select id, tenant_id, member_count from groups where ${isInTenant}) g
+    left join (select tenant_id, group_id, count(*)::int as n from memberships where ${isInTenant} group by 1, 2) m
       on m.tenant_id = g.tenant_id and m.group_id = g.id
     where g.member_count <> coalesce(m.n, 0) order by g.id`);
 }

@@ -1,7 +1,7 @@
 // Functions that find rows by their ids.
 import type { Sql } from '../../database/database.ts';
 import { type IdKind, isIdOf } from '../../model/ids.ts';
-import { type Audience, type Directory, type Reader, readerOf } from '../directory.ts';
+import { type Audience, type Directory, Reader } from '../directory.ts';
 import { loader } from './batching.ts';
 import { inOrder } from './routing.ts';
 
@@ -23,7 +23,7 @@ export function finder<Row extends { id: string }>(
   const load = loader({
     ...options,
     read: async (reader, ids: readonly string[]) => {
-      const { sql } = isPrimary ? readerOf(reader.db, reader.visibility) : reader;
+      const { sql } = isPrimary ? new Reader(reader.db, reader.visibility) : reader;
       return inOrder(ids, await sql<Row>(rows(reader, ids)));
     },
   });

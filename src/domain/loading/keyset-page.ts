@@ -68,17 +68,9 @@ class SortedPage<Raw extends object, Row> implements Page<Row> {
   }
 }
 
-/** The page with its total. */
-export function withTotal<Row>(
-  { rows, cursors, hasNextPage, hasPreviousPage }: Page<Row>,
-  total: number,
-): Page<Row> {
-  return { rows, cursors, hasNextPage, hasPreviousPage, total };
-}
-
-/** The page with its rows replaced one for one. */
-export function withRows<Row>(page: Page<unknown>, rows: readonly Row[]): Page<Row> {
-  const { cursors, hasNextPage, hasPreviousPage, total } = page;
+/** The page with its rows replaced one for one, and with another total if there is one. */
+export function withRows<Row>(page: Page<unknown>, rows: readonly Row[], total = page.total): Page<Row> {
+  const { cursors, hasNextPage, hasPreviousPage } = page;
   return { rows, cursors, hasNextPage, hasPreviousPage, total };
 }
 

@@ -75,17 +75,8 @@ export function list<Args extends object, Row extends object, const A extends Au
   );
   const isHidden = (directory: Directory, parent: string) => !isFor(directory, source.audience, parent);
   const load = (directory: Directory, parent: string, args: Args, page: PageRequest) => {
-    const { size, backward, offset, skipPageInfo, withTotal } = page;
     const cursors = cursorsOf(source.order(args), page);
-    const cut = [
-      size,
-      backward,
-      offset,
-      skipPageInfo,
-      withTotal,
-      cursors.after.length,
-      cursors.before.length,
-    ];
+    const cut = { ...page, after: cursors.after.length, before: cursors.before.length };
     return pages(directory).load({ parent, kind: JSON.stringify([args, cut]), args, page, cursors });
   };
   return {
@@ -147,38 +138,23 @@ async function loadPages<Args extends object, Row extends object>(
   source: ListSource<Args, Row>,
   keys: readonly PageKey<Args>[],
 ): Promise<Page<Row>[]> {
-  const results = new Array<Page<Row>>(keys.length);
-  const batches = groupByKind(keys).map((keyIndexes, batch) => {
-    const { args, page } = keys[keyIndexes[0]!]!;
-    const columns = source.columns(reader, args);
-    const order = source.order(args);
-    const kindKeys = keyIndexes.map((index) => keys[index]!);
-    const statement = pageStatement(reader, source, { columns, order, args, page, batch, keys: kindKeys });
-    return {
-      statement,
-      keyIndexes,
-      shape: `${columns.text} ${sortValueOf(order) !== null} ${page.withTotal}`,
-    };
-  });
-  const fetched = batches.map((batch) => batch.keyIndexes.map(() => [] as RawRow[]));
+  const batches = groupByKind(keys);
+  const statements = batches.map((batch, index) => pageStatement(reader, source, batch, index));
+  const fetched = new Map(keys.map((key): [PageKey<Args>, RawRow[]] => [key, []]));
   // Lists that select different columns cannot be joined by a union: each set of columns is a statement.
   await Promise.all(
-    [...Map.groupBy(batches, (batch) => batch.shape).values()].map(async (sameShape) => {
-      const rows = await reader.sql<RawRow>(unionAll(sameShape.map((batch) => batch.statement)));
-      for (const row of rows) fetched[row.batch]![row.ordinal - 1]!.push(row);
+    [...Map.groupBy(statements, ({ shape }) => shape).values()].map(async (sameShape) => {
+      const rows = await reader.sql<RawRow>(unionAll(sameShape.map(({ statement }) => statement)));
+      for (const row of rows) fetched.get(keyOfRow(batches, row))!.push(row);
     }),
   );
-  batches.forEach(({ keyIndexes }, batch) => {
-    keyIndexes.forEach((keyIndex, parentIndex) => {
-      const { args, page, parent } = keys[keyIndex]!;
-      const toRow = (raw: RawRow) => source.toRow(raw as never, parent);
-      const rows = fetched[batch]![parentIndex]!;
-      const total = rows[0]?.total;
-      const found = page.withTotal ? rows.filter((row) => row.found) : rows;
-      results[keyIndex] = toPage(toRow, source.order(args), page, found, total);
-    });
+  return keys.map((key) => {
+    const { args, page, parent } = key;
+    const rows = fetched.get(key)!;
+    const toRow = (raw: RawRow) => source.toRow(raw as never, parent);
+    const found = page.withTotal ? rows.filter((row) => row.found) : rows;
+    return toPage(toRow, source.order(args), page, found, rows[0]?.total);
   });
-  return results;
 }
 
 async function loadCounts<Args extends object, Row extends object>(
@@ -187,31 +163,20 @@ async function loadCounts<Args extends object, Row extends object>(
   keys: readonly CountKey<Args>[],
 ): Promise<number[]> {
   const batches = groupByKind(keys);
-  const statements = batches.map((keyIndexes, batch) => {
-    const { args } = keys[keyIndexes[0]!]!;
-    return Prisma.sql`select ${batch}::int as batch, k.ordinal::int as ordinal, ${totalOf(reader, source, args)} as n
-      from unnest(${parentsOf(keys, keyIndexes)}::text[]) with ordinality k(id, ordinal)`;
-  });
+  const statements = batches.map(
+    (batch, index) => Prisma.sql`select ${index}::int as batch, k.ordinal::int as ordinal,
+        ${totalOf(reader, source, batch[0]!.args)} as n
+      from unnest(${batch.map(({ parent }) => parent)}::text[]) with ordinality k(id, ordinal)`,
+  );
   const rows = await reader.sql<RawRow & { n: number }>(unionAll(statements));
-  const results = new Array<number>(keys.length).fill(0);
-  for (const { batch, ordinal, n } of rows) results[batches[batch]![ordinal - 1]!] = n;
-  return results;
+  const totals = new Map(rows.map((row) => [keyOfRow(batches, row), row.n]));
+  return keys.map((key) => totals.get(key)!);
 }
 
 /** The number of rows of the list, as an expression. */
 function totalOf<Args, Row extends object>(reader: Reader, source: ListSource<Args, Row>, args: Args): Sql {
   return source.total?.(reader, args) ?? Prisma.sql`(select count(*)::int ${source.from(reader, args)})`;
 }
-
-/** The pages of one kind. */
-type PageBatch<Args> = {
-  columns: Sql;
-  order: Ordering;
-  args: Args;
-  page: PageRequest;
-  batch: number;
-  keys: readonly PageKey<Args>[];
-};
 
 function cursorsOf(order: Ordering, { after, before }: PageRequest): Cursors {
   return {
@@ -231,26 +196,30 @@ function sortValueOf({ keys }: Ordering): Sql | null {
       : Prisma.sql`to_char(${unselected.column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MSZ')`;
 }
 
+/** The pages of one kind. Statements of one `shape` select the same columns. */
 function pageStatement<Args extends object, Row extends object>(
   reader: Reader,
   source: ListSource<Args, Row>,
-  { columns: selected, order, args, page, batch, keys }: PageBatch<Args>,
-): Sql {
+  keys: readonly PageKey<Args>[],
+  batch: number,
+): { statement: Sql; shape: string } {
+  const { args, page } = keys[0]!;
+  const selected = source.columns(reader, args);
+  const order = source.order(args);
   const columns = Prisma.join(order.keys.map((key) => key.column));
   const sortValue = sortValueOf(order);
-  const parameters: { name: Sql; values: Sql }[] = [
-    { name: Prisma.sql`id`, values: Prisma.sql`${keys.map((key) => key.parent)}::text[]` },
-  ];
+  const names = [Prisma.sql`id`];
+  const values = [Prisma.sql`${keys.map((key) => key.parent)}::text[]`];
   const bound = (end: 'after' | 'before') => {
     if (page[end] === null) return Prisma.empty;
-    const names = order.keys.map(({ type }, index) => {
+    const bounds = order.keys.map(({ type }, index) => {
       const name = Prisma.raw(`${end}_${index}`);
-      const values = Prisma.sql`${keys.map(({ cursors }) => cursors[end][index])}::${Prisma.raw(type)}[]`;
-      parameters.push({ name, values });
+      names.push(name);
+      values.push(Prisma.sql`${keys.map(({ cursors }) => cursors[end][index])}::${Prisma.raw(type)}[]`);
       return Prisma.sql`k.${name}`;
     });
     const isLowerBound = (end === 'after') !== order.descending;
-    return Prisma.sql` and (${columns}) ${Prisma.raw(isLowerBound ? '>' : '<')} (${Prisma.join(names)})`;
+    return Prisma.sql` and (${columns}) ${Prisma.raw(isLowerBound ? '>' : '<')} (${Prisma.join(bounds)})`;
   };
   const direction = Prisma.raw(order.descending !== page.backward ? 'desc' : 'asc');
   const sorted = Prisma.join(order.keys.map((key) => Prisma.sql`${key.column} ${direction}`));
@@ -258,28 +227,29 @@ function pageStatement<Args extends object, Row extends object>(
       select ${selected}${sortValue ? Prisma.sql`, ${sortValue} as "sortValue"` : Prisma.empty}
       ${source.from(reader, args)}${bound('after')}${bound('before')}
       order by ${sorted} limit ${rowsToRead(page)}${page.offset > 0 ? Prisma.sql` offset ${page.offset}::bigint` : Prisma.empty}`;
-  const [values, names] = [
-    parameters.map((parameter) => parameter.values),
-    parameters.map((parameter) => parameter.name),
-  ].map((list) => Prisma.join(list));
+  const parents = Prisma.sql`unnest(${Prisma.join(values)}) with ordinality k(${Prisma.join(names)}, ordinal)`;
   // `offset 0`: the planner would move the total into the output, and count once for each row.
   const listed = page.withTotal
     ? Prisma.sql`t.total, r.*
-    from unnest(${values}) with ordinality k(${names}, ordinal)
+    from ${parents}
     cross join lateral (select ${totalOf(reader, source, args)} as total offset 0) t
     left join lateral (select true as found, r.* from (${rows}) r) r on true`
-    : Prisma.sql`r.* from unnest(${values}) with ordinality k(${names}, ordinal)
+    : Prisma.sql`r.* from ${parents}
     cross join lateral (${rows}) r`;
-  return Prisma.sql`select ${batch}::int as batch, k.ordinal::int as ordinal, ${listed}`;
+  return {
+    statement: Prisma.sql`select ${batch}::int as batch, k.ordinal::int as ordinal, ${listed}`,
+    shape: `${selected.text} ${sortValue !== null} ${page.withTotal}`,
+  };
 }
 
-/** Indexes of the keys of each kind. */
-function groupByKind(keys: readonly { kind: string }[]): number[][] {
-  return [...Map.groupBy(keys.keys(), (index) => keys[index]!.kind).values()];
-}
+/** The keys of each kind. */
+const groupByKind = <Key extends { kind: string }>(keys: readonly Key[]): Key[][] => [
+  ...Map.groupBy(keys, ({ kind }) => kind).values(),
+];
 
-const parentsOf = (keys: readonly { parent: string }[], keyIndexes: number[]) =>
-  keyIndexes.map((index) => keys[index]!.parent);
+/** The key whose list has the row. */
+const keyOfRow = <Key>(batches: readonly Key[][], { batch, ordinal }: RawRow): Key =>
+  batches[batch]![ordinal - 1]!;
 
 const unionAll = (statements: Sql[]) =>
   statements.length === 1

@@ -91,15 +91,29 @@ export async function readRouted<Key, Value>(
       return id === null ? null : tenantOf(directory, id);
     }),
   );
+  return readInGroups(
+    keys,
+    (index) => tenants[index]!,
+    async (tenant, some) => {
+      if (tenant === null) return read(directory, some);
+      const reader = tenantReader(directory.db, tenant);
+      if (tenant !== NO_TENANT) await noteReached(directory, reader);
+      return read(reader, some);
+    },
+  );
+}
+
+/** Reads each group of keys by itself: an error fails the keys of its group alone. Values are in the order of the keys. */
+export async function readInGroups<Key, Group, Value>(
+  keys: readonly Key[],
+  groupOf: (index: number) => Group,
+  read: (group: Group, keys: readonly Key[]) => Promise<(Value | Error)[]>,
+): Promise<(Value | Error)[]> {
   const values = new Array<Value | Error>(keys.length);
-  const indexesByTenant = Map.groupBy(keys.keys(), (index) => tenants[index]!);
   await Promise.all(
-    [...indexesByTenant].map(async ([tenant, indexes]) => {
-      const reader = tenant === null ? directory : tenantReader(directory.db, tenant);
+    [...Map.groupBy(keys.keys(), groupOf)].map(async ([group, indexes]) => {
       const some = indexes.map((index) => keys[index]!);
-      const found = await (tenant ? noteReached(directory, reader) : Promise.resolve())
-        .then(() => read(reader, some))
-        .catch((error: Error) => some.map(() => error));
+      const found = await read(group, some).catch((error: Error) => some.map(() => error));
       indexes.forEach((index, position) => {
         values[index] = found[position]!;
       });

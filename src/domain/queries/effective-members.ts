@@ -8,7 +8,7 @@ import { type Directory, endUser, type Reader } from '../directory.ts';
 import { BY_USER } from '../effective-membership/page-sql.ts';
 import { effectiveCount, effectivePage } from '../effective-membership/pages.ts';
 import { loader } from '../loading/batching.ts';
-import { withTotal } from '../loading/keyset-page.ts';
+import { withRows } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
 import { readerFor } from '../loading/routing.ts';
 import { matching, searchPattern } from '../loading/search.ts';
@@ -78,7 +78,7 @@ async function numberedPage(directory: Directory, groupId: string, page: PageArg
   ]);
   const tail = await readTail(reader);
   const isSame = before && tail?.head.position === before.position && tail.holds(before);
-  return found && total !== null && isSame ? withTotal(found, total) : null;
+  return found && total !== null && isSame ? withRows(found, found.rows, total) : null;
 }
 
 /** How many effective members there are. Null for an end user. */

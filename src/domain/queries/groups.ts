@@ -67,13 +67,9 @@ type ListArgs = {
   orderBy?: GroupOrder | null | undefined;
   projection?: GroupProjection;
 };
-/** A parsed filter; `search` is a LIKE pattern. */
-type Filter = Omit<ParsedFilter, 'search'> & { search: string | null };
-
-type GroupsArgs = {
-  filter: Filter;
-  orderBy?: GroupOrder | null | undefined;
-  projection?: GroupProjection;
+type GroupsArgs = Omit<ListArgs, 'filter'> & {
+  /** The parsed filter; `search` is a LIKE pattern. */
+  filter: Omit<z.output<typeof groupFilter>, 'search'> & { search: string | null };
   /** Ids of the only groups that the caller sees; absent if it sees whole tenants. */
   visible?: readonly string[];
 };
@@ -127,46 +123,33 @@ export async function listGroups(
 ): Promise<Page<Group | GroupSummary | VisibleGroup>>;
 export async function listGroups(
   directory: Directory,
-  { filter, orderBy, projection, page }: ListArgs & { page: PageArgs },
+  { page, ...args }: ListArgs & { page: PageArgs },
 ): Promise<Page<Group | GroupSummary | VisibleGroup>> {
-  const args = await visibleTo(directory, {
-    filter: filterOf(filter),
-    orderBy: orderBy ?? null,
-    projection: projection ?? {},
-  });
-  const listed = await groups.page(directory, NO_PARENT, args, page);
+  const listed = await groups.page(directory, NO_PARENT, await visibleTo(directory, args), page);
   return endUser(directory) ? withRows(listed, listed.rows.map(redact)) : listed;
 }
 
 /** How many groups `listGroups` lists on all pages. The order counts too: by a hidden property it lists nothing. */
-export async function countGroups(
-  directory: Directory,
-  { filter, orderBy }: Pick<ListArgs, 'filter' | 'orderBy'>,
-): Promise<number> {
-  const args = await visibleTo(directory, { filter: filterOf(filter), orderBy: orderBy ?? null });
+export async function countGroups(directory: Directory, args: Omit<ListArgs, 'projection'>): Promise<number> {
   // Neither the order nor the projection is part of what a count reads.
-  return groups.count(directory, NO_PARENT, { ...args, orderBy: null, projection: {} });
+  const counted = { ...(await visibleTo(directory, args)), orderBy: null, projection: {} };
+  return groups.count(directory, NO_PARENT, counted);
 }
 
-function filterOf(filter: GroupFilter | null | undefined): Filter {
-  if (filter == null) return NO_FILTER;
-  const { search, ...rest }: ParsedFilter = parseInput(groupFilter, filter);
-  return { ...rest, search: searchPattern(search) };
-}
-
-type ParsedFilter = z.output<typeof groupFilter>;
-const NO_FILTER: Filter = { search: null };
-
-async function visibleTo(directory: Directory, args: Omit<GroupsArgs, 'visible'>): Promise<GroupsArgs> {
+async function visibleTo(
+  directory: Directory,
+  { filter, orderBy = null, projection = {} }: ListArgs,
+): Promise<GroupsArgs> {
+  const { search, ...conditions } = parseInput(groupFilter, filter ?? {});
+  const args = { filter: { ...conditions, search: searchPattern(search) }, orderBy, projection };
   const user = endUser(directory);
   if (!user) return args;
-  const { filter } = args;
   // An end user must not learn hidden properties and memberships by filtering or sorting on them.
   const isHidden =
-    filter.parentGroupId !== undefined ||
-    filter.partnerId != null ||
-    (filter.tenantId != null && filter.tenantId !== user.tenantId) ||
-    (filter.memberUserId != null && filter.memberUserId !== user.userId) ||
-    args.orderBy?.field === 'CREATED_AT';
+    conditions.parentGroupId !== undefined ||
+    conditions.partnerId != null ||
+    (conditions.tenantId != null && conditions.tenantId !== user.tenantId) ||
+    (conditions.memberUserId != null && conditions.memberUserId !== user.userId) ||
+    orderBy?.field === 'CREATED_AT';
   return { ...args, projection: {}, visible: isHidden ? [] : [...(await visibleGroupIds(directory))] };
 }

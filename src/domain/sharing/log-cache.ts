@@ -32,6 +32,15 @@ function sourcesBytes({ members = '', nestings = '', users = [] }: Sources): num
 /** A cached value, the position at which it is known to be valid, and what it was read from. */
 export type Entry<Value> = { value: Value; head: Head; sources: Sources };
 
+export const isSameHead = (one: Head, other: Head) =>
+  one.position === other.position && one.changeId === other.changeId;
+export const earlier = (one: Head, other: Head) => (other.position < one.position ? other : one);
+export const later = (one: Head, other: Head) => (other.position > one.position ? other : one);
+
+/** Whether what was read at one head is the same at another, earlier or later. Not if the log has lost one of them. */
+export const isSameAt = (tail: Tail, other: Head, { head, sources }: Omit<Entry<unknown>, 'value'>) =>
+  tail.holds(head) && tail.holds(other) && !tail.hasChanged(sources, earlier(head, other));
+
 /** A size-bounded LRU cache, one per database. Keys are those of one tenant. */
 export function logCache<Value extends object>(bytesOf: (value: Value) => number) {
   const entries = perDatabase(
@@ -50,7 +59,7 @@ export function logCache<Value extends object>(bytesOf: (value: Value) => number
     /** The entry if it is valid at the head of the tail. */
     get(reader: Reader, key: string, tail: Tail): Entry<Value> | undefined {
       const entry = entries(reader.db).get(keyOf(reader, key));
-      if (!entry || !tail.holds(entry.head) || tail.hasChanged(entry.sources, entry.head)) return undefined;
+      if (!entry || !isSameAt(tail, tail.head, entry)) return undefined;
       entry.head = tail.head;
       return entry;
     },

@@ -1,6 +1,6 @@
 // Batches of what concurrent requests ask of one tenant: while some are in flight, the others collect the next one.
 import DataLoader from 'dataloader';
-import { perDatabase, type Reader, readerOf } from '../directory.ts';
+import { perDatabase, Reader } from '../directory.ts';
 import { Semaphore } from './semaphore.ts';
 
 /**
@@ -26,7 +26,7 @@ export function sharedBatches<Item, Result>(
     if (existing) return existing;
     const semaphore = new Semaphore(maxInFlight, () => active.delete(batchKey));
     const batches: Batches = new DataLoader(
-      (items) => semaphore.hold(work(readerOf(db, visibility), items)),
+      (items) => semaphore.hold(work(new Reader(db, visibility), items)),
       {
         cache: false,
         batchScheduleFn: (dispatch) => semaphore.enqueue(dispatch),
