@@ -46,7 +46,9 @@ export async function deleteGroup(directory: Directory, input: DeleteGroupInput)
         await addStandInNestings(tx, group, deletionId);
         break;
     }
-    await markDeleted(tx, ids, deletionId);
+    await tx.query(Prisma.sql`
+      update groups set deleted_at = ${tx.at}::timestamptz, deletion_id = ${deletionId}
+      where tenant_id = ${tenantId} and id = any(${ids}::text[]) and deleted_at is null`);
     // After the mark, which frees the group's name: a child may have the same one.
     const movedGroups = strategy === 'ORPHAN' ? await moveChildrenUp(tx, group, deletionId) : [];
     await dropSuffixes(tx.query, tenantId, [group]);
@@ -75,16 +77,6 @@ async function endEdges(tx: WriteContext, { ids, deletionId, strategy }: Deletio
     cause: 'GROUP_DELETED',
   });
   return memberships.length;
-}
-
-async function markDeleted(
-  { query, tenantId, at }: WriteContext,
-  ids: GroupId[],
-  deletionId: DeletionId,
-): Promise<void> {
-  await query(Prisma.sql`
-    update groups set deleted_at = ${at}::timestamptz, deletion_id = ${deletionId}
-    where tenant_id = ${tenantId} and id = any(${ids}::text[]) and deleted_at is null`);
 }
 
 async function assertEmpty({ query, tenantId }: WriteContext, { id }: Group): Promise<void> {

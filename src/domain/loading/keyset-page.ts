@@ -82,11 +82,19 @@ function encodeCursor(order: Ordering, raw: Record<string, unknown>): string {
 const encode = (order: Ordering, values: readonly unknown[]): string =>
   Buffer.from(JSON.stringify([order.tag, ...values])).toString('base64url');
 
+/** The values of a page's cursors, one for each key of the order; empty without a cursor. */
+export type Cursors = { after: readonly string[]; before: readonly string[] };
+
+export const cursorsOf = (order: Ordering, { after, before }: PageRequest): Cursors => ({
+  after: after === null ? [] : cursorValues(order, after, 'after'),
+  before: before === null ? [] : cursorValues(order, before, 'before'),
+});
+
 /**
  * The values of a cursor, one for each key of the order. Refused with VALIDATION_FAILED: cursors of another order, and
  * text that is not exactly what `encodeCursor` writes, because PostgreSQL might read it differently.
  */
-export function cursorValues(order: Ordering, cursor: string, path: string): string[] {
+function cursorValues(order: Ordering, cursor: string, path: string): string[] {
   try {
     const [tag, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
     const isValid =
