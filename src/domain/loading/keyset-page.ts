@@ -63,7 +63,12 @@ class SortedPage<Raw extends object, Row> implements Page<Row> {
 
   // A class, because V8 gives each object literal with an accessor its own hidden class, which retains the closure.
   get cursors(): readonly string[] {
-    this.encoded ??= this.raws.map((raw) => encodeCursor(this.order, raw as Record<string, unknown>));
+    this.encoded ??= this.raws.map((raw) =>
+      encode(
+        this.order,
+        this.order.keys.map(({ alias = 'sortValue' }) => raw[alias as keyof Raw]),
+      ),
+    );
     return this.encoded;
   }
 }
@@ -72,11 +77,6 @@ class SortedPage<Raw extends object, Row> implements Page<Row> {
 export function withRows<Row>(page: Page<unknown>, rows: readonly Row[], total = page.total): Page<Row> {
   const { cursors, hasNextPage, hasPreviousPage } = page;
   return { rows, cursors, hasNextPage, hasPreviousPage, total };
-}
-
-function encodeCursor(order: Ordering, raw: Record<string, unknown>): string {
-  const values = order.keys.map(({ alias = 'sortValue' }) => raw[alias]);
-  return encode(order, values);
 }
 
 const encode = (order: Ordering, values: readonly unknown[]): string =>
@@ -92,7 +92,7 @@ export const cursorsOf = (order: Ordering, { after, before }: PageRequest): Curs
 
 /**
  * The values of a cursor, one for each key of the order. Refused with VALIDATION_FAILED: cursors of another order, and
- * text that is not exactly what `encodeCursor` writes, because PostgreSQL might read it differently.
+ * text that is not exactly what `encode` writes, because PostgreSQL might read it differently.
  */
 function cursorValues(order: Ordering, cursor: string, path: string): string[] {
   try {
