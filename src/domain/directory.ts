@@ -129,7 +129,7 @@ export class Directory extends Reader {
   ): Promise<Result & Positioned> {
     // An end user's own tenant is hidden from it.
     if (endUser(this)) throw refuse.notFound(tenantId);
-    assertMayChange(this);
+    if (!mayChange(this)) throw refuse.forbidden();
     let position: number | undefined;
     const taken = (next: number) => {
       position = next;
@@ -199,11 +199,6 @@ export function isFor(directory: Directory, audience: Audience, subject: string 
 /** Whether the caller may change the groups that it sees. */
 export function mayChange({ caller }: Directory): boolean {
   return !isUserCaller(caller) && caller.mayChange;
-}
-
-/** Refuses callers that may only read with FORBIDDEN. Call it after finding the target, so that a hidden one is NOT_FOUND. */
-export function assertMayChange(directory: Directory): void {
-  if (!mayChange(directory)) throw refuse.forbidden();
 }
 
 function rethrow(error: unknown): never {

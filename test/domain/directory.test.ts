@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openPostgresql } from '../../src/database/postgresql.ts';
 import {
-  assertMayChange,
   endUser,
   mayChange,
   NO_TENANT,
@@ -98,8 +97,10 @@ describe('sight', () => {
     ] as const) {
       const directory = openDirectory(db, caller);
       expect(mayChange(directory)).toBe(expected);
-      if (expected) assertMayChange(directory);
-      else expect(() => assertMayChange(directory)).toThrow(refuse.forbidden());
+      const changed = directory.transact(tenantId, async () => ({ isChanged: true }));
+      const refusal = endUser(directory) ? refuse.notFound(tenantId) : refuse.forbidden();
+      if (expected) expect(await changed).toMatchObject({ isChanged: true });
+      else await expect(changed).rejects.toEqual(refusal);
       expect(endUser(directory)).toBe(caller.role === 'USER' ? caller : null);
     }
   });

@@ -11,7 +11,7 @@ import { groupFields, jsonb } from '../writes/groups.ts';
 import { claimIds } from '../writes/ids.ts';
 import { addMembers } from '../writes/memberships.ts';
 import { assertHierarchyFits, assertNameFree } from './rules/placement.ts';
-import { assertBatchSize, assertKnownUsers, requireTenantToChange } from './rules/targets.ts';
+import { assertBatchSize, assertKnownUsers, requireTenant } from './rules/targets.ts';
 
 export type Created = Positioned & { group: GroupWithoutCounts };
 
@@ -26,7 +26,7 @@ export async function createGroup(directory: Directory, input: CreateGroupInput)
     input,
   );
   assertBatchSize(initialMemberIds ?? []);
-  await requireTenantToChange(directory, tenantId);
+  await requireTenant(directory, tenantId);
   const id = newId('group');
   return directory.transact(tenantId, async (tx) => {
     if (parentGroupId) await assertHierarchyFits(directory, tx, { groupId: null, parentGroupId });

@@ -37,54 +37,41 @@ export async function deleteGroup(directory: Directory, input: DeleteGroupInput)
     const group = await requireLiveGroup(tx, id);
     assertExpectedVersion(group, expectedVersion);
     const ids = strategy === 'CASCADE' ? await subtreeOf(tx, group) : [id];
-    switch (strategy) {
-      case 'BLOCK':
-        await assertEmpty(tx, group);
-        break;
-      case 'ORPHAN':
-        await assertChildNamesFree(tx, group);
-        await addStandInNestings(tx, group, deletionId);
-        break;
+    if (strategy === 'BLOCK') await assertEmpty(tx, group);
+    if (strategy === 'ORPHAN') {
+      await assertChildNamesFree(tx, group);
+      await addStandInNestings(tx, group, deletionId);
     }
-    await markDeleted(tx, ids, deletionId);
+    await tx.query(Prisma.sql`
+      update groups set deleted_at = ${tx.at}::timestamptz, deletion_id = ${deletionId}
+      where tenant_id = ${tenantId} and id = any(${ids}::text[]) and deleted_at is null`);
     // After the mark, which frees the group's name: a child may have the same one.
     const movedGroups = strategy === 'ORPHAN' ? await moveChildrenUp(tx, group, deletionId) : [];
     await dropSuffixes(tx.query, tenantId, [group]);
-    const removedMembershipCount = await endEdges(tx, { ids, deletionId, strategy });
+    const removedMembershipCount = await endEdges(tx, ids, { strategy, deletionId });
     return { deletedGroupIds: ids, parentGroupId: group.parentGroupId, movedGroups, removedMembershipCount };
   });
 }
 
-type Deletion = { ids: GroupId[]; deletionId: DeletionId; strategy: string };
-
 /** Ends the memberships and nestings of the deleted groups, and records the deletions; returns the number of memberships. */
-async function endEdges(tx: WriteContext, { ids, deletionId, strategy }: Deletion): Promise<number> {
-  const memberships = await endMemberships(tx, {
-    where: Prisma.sql`group_id = any(${ids}::text[])`,
-    cause: 'GROUP_DELETED',
-    deletionId,
-  });
+async function endEdges(
+  tx: WriteContext,
+  ids: GroupId[],
+  data: { strategy: string; deletionId: DeletionId },
+): Promise<number> {
+  const ending = { cause: 'GROUP_DELETED', deletionId: data.deletionId } as const;
+  const where = Prisma.sql`group_id = any(${ids}::text[])`;
+  const memberships = await endMemberships(tx, { where, ...ending });
   const nestings = await endNestings(tx, {
     where: Prisma.sql`(parent_group_id = any(${ids}::text[]) or child_group_id = any(${ids}::text[]))`,
-    cause: 'GROUP_DELETED',
-    deletionId,
+    ...ending,
   });
-  const deleted = { type: 'group.deleted', data: { strategy, deletionId } } as const;
+  const deleted = { type: 'group.deleted', data } as const;
   recordGroups(tx, { memberships, nestings }, new Map(ids.map((id) => [id, deleted])), {
     type: 'group_nesting.removed',
     cause: 'GROUP_DELETED',
   });
   return memberships.length;
-}
-
-async function markDeleted(
-  { query, tenantId, at }: WriteContext,
-  ids: GroupId[],
-  deletionId: DeletionId,
-): Promise<void> {
-  await query(Prisma.sql`
-    update groups set deleted_at = ${at}::timestamptz, deletion_id = ${deletionId}
-    where tenant_id = ${tenantId} and id = any(${ids}::text[]) and deleted_at is null`);
 }
 
 async function assertEmpty({ query, tenantId }: WriteContext, { id }: Group): Promise<void> {

@@ -8,7 +8,7 @@ import type { Directory, Positioned } from '../directory.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { endMemberships } from '../writes/edges.ts';
 import { blankUsers } from '../writes/users.ts';
-import { assertBatchSize, assertKnownUsers, requireTenantToChange } from './rules/targets.ts';
+import { assertBatchSize, assertKnownUsers, requireTenant } from './rules/targets.ts';
 
 export type RemovedUsers = Positioned & { removed: string[]; endedMembershipCount: number };
 export type ErasedUsers = Positioned & { erased: string[]; endedMembershipCount: number };
@@ -18,11 +18,7 @@ export type ErasedUsers = Positioned & { erased: string[]; endedMembershipCount:
  * Refused: NOT_FOUND, FORBIDDEN, LIMIT_EXCEEDED, UNKNOWN_USERS.
  */
 export async function removeUsers(directory: Directory, input: RemoveUsersInput): Promise<RemovedUsers> {
-  const { tenantId, userIds } = parseInput(removeUsersInput, input);
-  assertBatchSize(userIds);
-  await requireTenantToChange(directory, tenantId);
-  const ids = [...new Set(userIds)];
-  return directory.transact(tenantId, async (tx) => {
+  return changeUsers(directory, input, async (tx, ids) => {
     await assertKnownUsers(tx, ids);
     return { removed: ids, endedMembershipCount: await remove(tx, ids) };
   });
@@ -33,14 +29,10 @@ export async function removeUsers(directory: Directory, input: RemoveUsersInput)
  * The ids stay. Refused: NOT_FOUND, FORBIDDEN, LIMIT_EXCEEDED, UNKNOWN_USERS (ids that the tenant never had).
  */
 export async function eraseUsers(directory: Directory, input: RemoveUsersInput): Promise<ErasedUsers> {
-  const { tenantId, userIds } = parseInput(removeUsersInput, input);
-  assertBatchSize(userIds);
-  await requireTenantToChange(directory, tenantId);
-  const ids = [...new Set(userIds)];
-  return directory.transact(tenantId, async (tx) => {
+  return changeUsers(directory, input, async (tx, ids) => {
     const rows = await tx.query<{ id: string; isLive: boolean; isErased: boolean }>(Prisma.sql`
       select id, until is null as "isLive", until is not null and email = '' as "isErased" from users
-      where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
+      where tenant_id = ${tx.tenantId} and id = any(${ids}::text[])`);
     const stored = new Map(rows.map((row) => [row.id, row]));
     const unknown = ids.filter((id) => !stored.has(id));
     if (unknown.length > 0) throw refuse.unknownUsers(unknown);
@@ -53,6 +45,18 @@ export async function eraseUsers(directory: Directory, input: RemoveUsersInput):
     }
     return { erased: ids, endedMembershipCount };
   });
+}
+
+/** Runs a change of the users, each named once. */
+async function changeUsers<Result extends object>(
+  directory: Directory,
+  input: RemoveUsersInput,
+  work: (tx: WriteContext, ids: string[]) => Promise<Result>,
+) {
+  const { tenantId, userIds } = parseInput(removeUsersInput, input);
+  assertBatchSize(userIds);
+  await requireTenant(directory, tenantId);
+  return directory.transact(tenantId, (tx) => work(tx, [...new Set(userIds)]));
 }
 
 /** Removes live users, records it, and returns how many memberships ended. */

@@ -6,7 +6,7 @@ import { refuse } from '../../model/errors.ts';
 import { RESTORE_DAYS, type RestoreGroupInput, restoreGroupInput } from '../../model/groups.ts';
 import type { GroupId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
-import { assertMayChange, type Directory, endUser, type Positioned, type Reader } from '../directory.ts';
+import { type Directory, endUser, type Positioned, type Reader } from '../directory.ts';
 import { readerFor } from '../loading/routing.ts';
 import type { Change } from '../log/changes.ts';
 import { type Group, groupColumns } from '../rows/groups.ts';
@@ -29,7 +29,6 @@ export async function restoreGroup(directory: Directory, input: RestoreGroupInpu
   const { id, includeDescendants } = parseInput(restoreGroupInput, input);
   const reader = await readerFor(directory, id);
   if (endUser(directory) || !(await isRestorable(reader, id))) throw notDeleted(id);
-  assertMayChange(directory);
   const { tenantId } = reader;
   return directory.transact(tenantId, async (tx) => {
     const { query } = tx;

@@ -9,7 +9,7 @@ import type { WriteContext } from '../log/write-context.ts';
 import { type UserRow, userColumns } from '../rows/users.ts';
 import { claimIds } from '../writes/ids.ts';
 import { createUsers, type UserValues, updateUsers } from '../writes/users.ts';
-import { assertBatchSize, requireTenantToChange, seenElsewhere } from './rules/targets.ts';
+import { assertBatchSize, requireTenant, seenElsewhere } from './rules/targets.ts';
 
 export type UpsertedUsers = Positioned & { users: UserRow[]; created: string[]; updated: string[] };
 
@@ -21,7 +21,7 @@ export type UpsertedUsers = Positioned & { users: UserRow[]; created: string[]; 
 export async function upsertUsers(directory: Directory, input: UpsertUsersInput): Promise<UpsertedUsers> {
   const { tenantId, users } = parseInput(upsertUsersInput, input);
   assertBatchSize(users);
-  await requireTenantToChange(directory, tenantId);
+  await requireTenant(directory, tenantId);
   const ids = users.map((user) => user.id);
   return directory.transact(tenantId, async (tx) => {
     const created = seesAllTenants(directory) ? await create(tx, users) : [];

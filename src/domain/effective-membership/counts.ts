@@ -25,33 +25,24 @@ export async function loadEffectiveCounts(
   const counts = new Map<string, Entry<Count>>();
   const cached = ids.filter((id) => countCache.peek(reader, id));
   const tail = cached.length > 0 ? await readTail(reader) : null;
-  if (tail) await countCached(reader, cached, tail, counts);
+  if (tail) {
+    for (const id of cached) {
+      const valid = countCache.get(reader, id, tail);
+      if (valid) counts.set(id, valid);
+    }
+    const outdated = cached.filter((id) => !counts.has(id));
+    // As it is now: other requests read the tail on.
+    const { head } = tail;
+    for (const [id, count] of await carryTo(reader, tail, head, outdated)) {
+      counts.set(id, cacheCount(reader, id, count, head));
+    }
+  }
   const rest = ids.filter((id) => !counts.has(id));
   for (const [id, { closure, head, count }] of await readClosures(reader, rest, true)) {
     cacheClosure(reader, id, closure, head);
     counts.set(id, cacheCount(reader, id, { count: count!, closure }, head));
   }
   return ids.map((id) => counts.get(id) ?? null);
-}
-
-/** Adds the counts that are valid at the head of the tail, and those that can be carried to it. */
-async function countCached(
-  reader: Reader,
-  ids: readonly string[],
-  tail: Tail,
-  counts: Map<string, Entry<Count>>,
-): Promise<void> {
-  const { head } = tail;
-  const outdated = new Map<string, Entry<Count>>();
-  for (const id of ids) {
-    const valid = countCache.get(reader, id, tail);
-    const entry = valid ?? countCache.peek(reader, id);
-    if (valid) counts.set(id, valid);
-    else if (entry && isSameClosure(tail, entry, head)) outdated.set(id, entry);
-  }
-  for (const [id, count] of await carryTo(reader, tail, head, outdated)) {
-    counts.set(id, cacheCount(reader, id, { count, closure: outdated.get(id)!.value.closure }, head));
-  }
 }
 
 /**
@@ -61,8 +52,7 @@ async function countCached(
 export async function effectiveCountAt(reader: Reader, id: string, head: Head): Promise<number | null> {
   const entry = countCache.peek(reader, id);
   const tail = entry ? await readTail(reader, later(entry.head, head)) : null;
-  if (!tail || !entry || !isSameClosure(tail, entry, head)) return null;
-  return (await carryTo(reader, tail, head, new Map([[id, entry]]))).get(id) ?? null;
+  return (tail && (await carryTo(reader, tail, head, [id])).get(id)?.count) ?? null;
 }
 
 const cacheCount = (reader: Reader, id: string, value: Count, head: Head): Entry<Count> =>
@@ -77,28 +67,32 @@ const isSameClosure = (tail: Tail, { value, head }: Entry<Count>, other: Head) =
   isSameAt(tail, other, { head, sources: { nestings: value.closure.ids } });
 
 /**
- * Counts at the position, from those at others of the same history: each user whose memberships in a closure have changed is
- * compared with the history, as it was at the one position and at the other. A count near the root of everything then costs
+ * Counts at the position, from cached ones at others of the same history: each user whose memberships in a closure have changed
+ * is compared with the history, as it was at the one position and at the other. A count near the root of everything then costs
  * as much as the changes did, not as much as it has members; and what is committed meanwhile does not matter. Absent from the
- * result: counts with too many changes, and all of them if the log has lost one of the positions.
+ * result: counts whose closure or too much else changed, and all of them if the log has lost one of the positions.
  */
 async function carryTo(
   reader: Reader,
   tail: Tail,
   head: Head,
-  entries: ReadonlyMap<string, Entry<Count>>,
-): Promise<Map<string, number>> {
-  const counts = new Map<string, number>();
-  if (entries.size === 0) return counts;
-  const ids = [...entries.keys()];
-  const rows = await readDeltas(reader, tail, head, [...entries.values()]).catch((error) => {
+  ids: readonly string[],
+): Promise<Map<string, Count>> {
+  const entries = ids.flatMap((id): [string, Entry<Count>][] => {
+    const entry = countCache.peek(reader, id);
+    return entry && isSameClosure(tail, entry, head) ? [[id, entry]] : [];
+  });
+  const counts = new Map<string, Count>();
+  if (entries.length === 0) return counts;
+  const cached = entries.map(([, entry]) => entry);
+  const rows = await readDeltas(reader, tail, head, cached).catch((error) => {
     // Starting from scratch may succeed where following the changes did not.
-    for (const id of ids) countCache.delete(reader, id);
+    for (const [id] of entries) countCache.delete(reader, id);
     throw error;
   });
   for (const { ordinal, delta, holds } of rows) {
-    const id = ids[ordinal - 1]!;
-    if (holds && delta !== null) counts.set(id, entries.get(id)!.value.count + delta);
+    const [id, { value }] = entries[ordinal - 1]!;
+    if (holds && delta !== null) counts.set(id, { ...value, count: value.count + delta });
   }
   return counts;
 }

@@ -2,7 +2,7 @@
 import { Prisma, type Sql } from '../../database/database.ts';
 import type { PageRequest } from '../../model/page.ts';
 import type { Reader } from '../directory.ts';
-import { cursorValues, type Ordering, rowsToRead } from '../loading/keyset-page.ts';
+import { cursorsOf, type Ordering, rowsToRead } from '../loading/keyset-page.ts';
 import { memberUserColumns } from '../rows/members.ts';
 import type { Entry } from '../sharing/log-cache.ts';
 import { headColumn } from '../sharing/tail.ts';
@@ -38,8 +38,9 @@ export function memberPageStatement(
   page: PageRequest,
 ): Sql {
   const { tenantId } = reader;
-  const [after = ''] = page.after === null ? [] : cursorValues(BY_USER, page.after, 'after');
-  const [before = END] = page.before === null ? [] : cursorValues(BY_USER, page.before, 'before');
+  const cursors = cursorsOf(BY_USER, page);
+  const [after = ''] = cursors.after;
+  const [before = END] = cursors.before;
   const direction = Prisma.raw(page.backward ? 'desc' : 'asc');
   const size = rowsToRead(page);
   const users =

@@ -63,7 +63,12 @@ class SortedPage<Raw extends object, Row> implements Page<Row> {
 
   // A class, because V8 gives each object literal with an accessor its own hidden class, which retains the closure.
   get cursors(): readonly string[] {
-    this.encoded ??= this.raws.map((raw) => encodeCursor(this.order, raw as Record<string, unknown>));
+    this.encoded ??= this.raws.map((raw) =>
+      encode(
+        this.order,
+        this.order.keys.map(({ alias = 'sortValue' }) => raw[alias as keyof Raw]),
+      ),
+    );
     return this.encoded;
   }
 }
@@ -74,19 +79,22 @@ export function withRows<Row>(page: Page<unknown>, rows: readonly Row[], total =
   return { rows, cursors, hasNextPage, hasPreviousPage, total };
 }
 
-function encodeCursor(order: Ordering, raw: Record<string, unknown>): string {
-  const values = order.keys.map(({ alias = 'sortValue' }) => raw[alias]);
-  return encode(order, values);
-}
-
 const encode = (order: Ordering, values: readonly unknown[]): string =>
   Buffer.from(JSON.stringify([order.tag, ...values])).toString('base64url');
 
+/** The values of a page's cursors, one for each key of the order; empty without a cursor. */
+export type Cursors = { after: readonly string[]; before: readonly string[] };
+
+export const cursorsOf = (order: Ordering, { after, before }: PageRequest): Cursors => ({
+  after: after === null ? [] : cursorValues(order, after, 'after'),
+  before: before === null ? [] : cursorValues(order, before, 'before'),
+});
+
 /**
  * The values of a cursor, one for each key of the order. Refused with VALIDATION_FAILED: cursors of another order, and
- * text that is not exactly what `encodeCursor` writes, because PostgreSQL might read it differently.
+ * text that is not exactly what `encode` writes, because PostgreSQL might read it differently.
  */
-export function cursorValues(order: Ordering, cursor: string, path: string): string[] {
+function cursorValues(order: Ordering, cursor: string, path: string): string[] {
   try {
     const [tag, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
     const isValid =

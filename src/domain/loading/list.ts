@@ -12,7 +12,7 @@ import {
   type Reader,
 } from '../directory.ts';
 import { batchAcrossRequests, type Read } from './batching.ts';
-import { cursorValues, type Ordering, rowsToRead, toPage } from './keyset-page.ts';
+import { type Cursors, cursorsOf, type Ordering, rowsToRead, toPage } from './keyset-page.ts';
 import { readRouted } from './routing.ts';
 import { onStandby } from './standby.ts';
 
@@ -39,8 +39,6 @@ export type ListSource<Args, Row extends object, A extends Audience = Audience> 
 /** `kind`: arguments and page arguments as text, without the values of cursors. Keys of one kind share a statement. */
 type PageKey<Args> = CountKey<Args> & { page: PageRequest; cursors: Cursors };
 type CountKey<Args> = { parent: string; kind: string; args: Args };
-/** The values of a page's cursors, one for each key of the order; empty without a cursor. */
-type Cursors = { after: readonly string[]; before: readonly string[] };
 /**
  * A raw row with the positions of its list: `batch` counts kinds from 0, `ordinal` the parents of a kind from 1. With
  * `total`, an empty page has one row whose `found` is null.
@@ -176,13 +174,6 @@ async function loadCounts<Args extends object, Row extends object>(
 /** The number of rows of the list, as an expression. */
 function totalOf<Args, Row extends object>(reader: Reader, source: ListSource<Args, Row>, args: Args): Sql {
   return source.total?.(reader, args) ?? Prisma.sql`(select count(*)::int ${source.from(reader, args)})`;
-}
-
-function cursorsOf(order: Ordering, { after, before }: PageRequest): Cursors {
-  return {
-    after: after === null ? [] : cursorValues(order, after, 'after'),
-    before: before === null ? [] : cursorValues(order, before, 'before'),
-  };
 }
 
 /** The order's key that no selected column holds, as text; null if there is none. */

@@ -3,25 +3,23 @@
 import { Prisma } from '../../database/database.ts';
 import { groupList } from './group-lists.ts';
 
-const nestedGroups = groupList({
-  audience: 'administrators',
-  from: ({
-    tenantId,
-  }) => Prisma.sql`from nestings n join groups g on g.tenant_id = ${tenantId} and g.id = n.child_group_id
-    where n.tenant_id = ${tenantId} and n.parent_group_id = k.id and g.deleted_at is null`,
-  total: ({ tenantId }) => Prisma.sql`(
-    select count(*)::int from nestings n where n.tenant_id = ${tenantId} and n.parent_group_id = k.id)`,
-});
+/** The groups at one end of the nestings whose other end is `k.id`. */
+function groupsAt(end: 'child_group_id' | 'parent_group_id', otherEnd: 'child_group_id' | 'parent_group_id') {
+  const listed = Prisma.raw(`n.${end}`);
+  const given = Prisma.raw(`n.${otherEnd}`);
+  return groupList({
+    audience: 'administrators',
+    from: ({
+      tenantId,
+    }) => Prisma.sql`from nestings n join groups g on g.tenant_id = ${tenantId} and g.id = ${listed}
+      where n.tenant_id = ${tenantId} and ${given} = k.id and g.deleted_at is null`,
+    total: ({ tenantId }) => Prisma.sql`(
+      select count(*)::int from nestings n where n.tenant_id = ${tenantId} and ${given} = k.id)`,
+  });
+}
 
-const parentGroups = groupList({
-  audience: 'administrators',
-  from: ({
-    tenantId,
-  }) => Prisma.sql`from nestings n join groups g on g.tenant_id = ${tenantId} and g.id = n.parent_group_id
-    where n.tenant_id = ${tenantId} and n.child_group_id = k.id and g.deleted_at is null`,
-  total: ({ tenantId }) => Prisma.sql`(
-    select count(*)::int from nestings n where n.tenant_id = ${tenantId} and n.child_group_id = k.id)`,
-});
+const nestedGroups = groupsAt('child_group_id', 'parent_group_id');
+const parentGroups = groupsAt('parent_group_id', 'child_group_id');
 
 /** Groups nested directly in this one, by name. Null for an end user. */
 export const listNestedGroups = nestedGroups.page;

@@ -42,18 +42,14 @@ export const findPartner = finder<PartnerRow>('partner', {
     where p.id = any(${ids}::text[]) and ${reader.withinPartner(Prisma.sql`p.id`)}`,
 });
 
-const positions = loader({
+/** The latest position of a tenant's log; null if the caller does not see it. */
+export const findPosition = loader({
   audience: 'administrators',
   read: async (reader, ids: readonly string[]): Promise<(number | null)[]> => {
     const tail = await readTail(reader);
     return ids.map((id) => (id === reader.tenantId ? (tail?.head.position ?? null) : null));
   },
 });
-
-/** The latest position of a tenant's log; null if the caller does not see it. */
-export async function findPosition(directory: Directory, tenantId: string): Promise<number | null> {
-  return positions(directory, tenantId);
-}
 
 const tenants = list({
   audience: 'administrators',

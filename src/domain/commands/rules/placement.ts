@@ -9,9 +9,8 @@ import { nameKey } from '../../../model/text.ts';
 import type { Directory } from '../../directory.ts';
 import type { WriteContext } from '../../log/write-context.ts';
 import { loadAncestors } from '../../queries/hierarchy.ts';
+import type { Group } from '../../rows/groups.ts';
 import { notInTenant } from './targets.ts';
-
-type Placement = { groupId: GroupId | null; parentGroupId: GroupId };
 
 /**
  * Checks that a group (null: a new one) may become a child of the parent.
@@ -20,7 +19,7 @@ type Placement = { groupId: GroupId | null; parentGroupId: GroupId };
 export async function assertHierarchyFits(
   directory: Directory,
   tx: WriteContext,
-  { groupId, parentGroupId }: Placement,
+  { groupId, parentGroupId }: { groupId: GroupId | null; parentGroupId: GroupId },
 ): Promise<void> {
   const [ancestors] = await loadAncestors(tx.query, tx.tenantId, [parentGroupId], 'live');
   if (!ancestors?.length) throw await notInTenant(directory, tx, parentGroupId);
@@ -57,12 +56,10 @@ async function subtreeHeight(tx: WriteContext, groupId: GroupId): Promise<number
   return row!.height;
 }
 
-type Place = { parentGroupId: GroupId | null; name: string };
-
 /** Refused with NAME_TAKEN if a live sibling has the name. A unique index enforces the same. */
 export async function assertNameFree(
   { query, tenantId }: WriteContext,
-  { parentGroupId, name }: Place,
+  { parentGroupId, name }: Pick<Group, 'parentGroupId' | 'name'>,
 ): Promise<void> {
   const place = { tenantId, parentGroupId, key: nameKey(name) };
   const [taken] = await query<{ name: string }>(Prisma.sql`

@@ -4,7 +4,7 @@ import { Prisma } from '../../../database/database.ts';
 import { refuse } from '../../../model/errors.ts';
 import { MAX_IDS_PER_CALL } from '../../../model/groups.ts';
 import type { TenantId } from '../../../model/ids.ts';
-import { assertMayChange, type Directory, mayChange } from '../../directory.ts';
+import { type Directory, mayChange } from '../../directory.ts';
 import type { WriteContext } from '../../log/write-context.ts';
 import { requireGroup } from '../../queries/groups.ts';
 import { findTenant } from '../../queries/tenants.ts';
@@ -53,11 +53,9 @@ export async function requireGroupToChange(directory: Directory, id: string): Pr
   return group;
 }
 
-/** Refused: NOT_FOUND if the tenant is not visible, FORBIDDEN if the caller may only read it. */
-export async function requireTenantToChange(directory: Directory, tenantId: TenantId): Promise<void> {
-  const tenant = await findTenant(directory, tenantId);
-  if (!tenant) throw refuse.notFound(tenantId);
-  assertMayChange(directory);
+/** Refused with NOT_FOUND if the tenant is not visible. `transact` refuses callers that may only read it. */
+export async function requireTenant(directory: Directory, tenantId: TenantId): Promise<void> {
+  if (!(await findTenant(directory, tenantId))) throw refuse.notFound(tenantId);
 }
 
 /** Refused with LIMIT_EXCEEDED if one call names more than 1,000 ids. */
