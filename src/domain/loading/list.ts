@@ -4,7 +4,7 @@ import { refuse } from '../../model/errors.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../../model/page.ts';
 import { type Audience, type Directory, type Hidden, isFor, type Reader } from '../directory.ts';
 import { loader } from './batching.ts';
-import { type Cursors, cursorsOf, type Ordering, rowsToRead, toPage } from './keyset-page.ts';
+import { type Cursors, cursorsOf, type Ordering, rowsToRead, SortedPage } from './keyset-page.ts';
 
 /**
  * A list of a parent. Its SQL runs inside `cross join lateral`, beside the batch's keys under the alias `k`: `k.id` is the id
@@ -115,7 +115,7 @@ async function loadPages<Args extends object, Row extends object>(
     const rows = fetched.get(key)!;
     const toRow = (raw: RawRow) => source.toRow(raw as never, parent);
     const found = page.withTotal ? rows.filter((row) => row.found) : rows;
-    return toPage(toRow, source.order(args), page, found, rows[0]?.total);
+    return new SortedPage(toRow, source.order(args), page, found, rows[0]?.total);
   });
 }
 
