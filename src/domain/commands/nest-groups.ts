@@ -44,7 +44,8 @@ export async function addNestedGroups(directory: Directory, input: AddNestedGrou
     const graph = await loadNestingGraph(tx, { parents: [groupId], children });
     const added = children.filter((child) => !graph.has({ parent: groupId, child }));
     for (const child of added) await assertNoCycle(tx, graph, groupId, child);
-    for (const child of added) assertDepth(graph, groupId, child);
+    if (added.some((child) => isTooDeep(graph, groupId, child)))
+      throw refuse.limit(MAX_DEPTH, `The nesting would be more than ${MAX_DEPTH} groups deep`);
     await nest(
       tx,
       children.map((child) => ({ parent: groupId, child })),
@@ -73,11 +74,6 @@ export async function removeNestedGroup(
     tx.record({ type: 'group_nesting.removed', groupId, groupIds: [childGroupId], cause: 'REMOVED' });
     return { group, childGroup };
   });
-}
-
-function assertDepth(graph: NestingGraph, parent: string, child: string): void {
-  if (!isTooDeep(graph, parent, child)) return;
-  throw refuse.limit(MAX_DEPTH, `The nesting would be more than ${MAX_DEPTH} groups deep`);
 }
 
 async function assertNoCycle(

@@ -1,7 +1,6 @@
 // The nesting closure of a group: the group and all groups nested in it, at any depth. Cached until a nesting among them changes.
 import { Prisma } from '../../database/database.ts';
 import type { Reader } from '../directory.ts';
-import type { Head } from '../log/changes.ts';
 import { type Entry, logCache } from '../sharing/log-cache.ts';
 import { headColumn, lastTail, parseHead } from '../sharing/tail.ts';
 
@@ -31,9 +30,7 @@ export async function loadClosures(
     if (cached) closures.set(id, cached);
   }
   const missing = ids.filter((id) => !closures.has(id));
-  for (const [id, { closure, head }] of await readClosures(reader, missing, false)) {
-    closures.set(id, cacheClosure(reader, id, closure, head));
-  }
+  for (const [id, { entry }] of await readClosures(reader, missing, false)) closures.set(id, entry);
   return closures;
 }
 
@@ -46,14 +43,11 @@ function cachedClosure(reader: Reader, id: string): Entry<NestingClosure> | unde
     : entry;
 }
 
-export const cacheClosure = (reader: Reader, id: string, closure: NestingClosure, head: Head) =>
-  closureCache.set(reader, id, { value: closure, head, sources: { nestings: closure.ids } });
-
-type Closure = { closure: NestingClosure; head: Head; count: number | null };
+type Closure = { entry: Entry<NestingClosure>; count: number | null };
 
 /**
  * Walks the nestings below the live groups and, with `counting`, counts distinct members, in one statement and so at one
- * position. `union`, never `union all`: a diamond is walked once, and the walk ends on any graph.
+ * position; caches the closures. `union`, never `union all`: a diamond is walked once, and the walk ends on any graph.
  */
 export async function readClosures(
   reader: Reader,
@@ -79,9 +73,9 @@ export async function readClosures(
         select n.child_group_id from reach join nestings n on n.tenant_id = ${tenantId} and n.parent_group_id = reach.id)
       select string_agg(id, ',' order by id) as ids, count(*)::int as size from reach) r`);
   return new Map(
-    rows.map(({ id, ids, size, head, count }) => [
-      id,
-      { closure: { ids, size }, head: parseHead(head), count },
-    ]),
+    rows.map(({ id, ids, size, head, count }) => {
+      const entry = { value: { ids, size }, head: parseHead(head), sources: { nestings: ids } };
+      return [id, { entry: closureCache.set(reader, id, entry), count }];
+    }),
   );
 }

@@ -5,7 +5,7 @@ import type { Reader } from '../directory.ts';
 import type { Head } from '../log/changes.ts';
 import { type Entry, earlier, isSameAt, later, logCache } from '../sharing/log-cache.ts';
 import { holdsColumn, readTail, type Tail } from '../sharing/tail.ts';
-import { cacheClosure, type NestingClosure, readClosures } from './closure.ts';
+import { type NestingClosure, readClosures } from './closure.ts';
 
 /** Users whose memberships have changed since a count. With more, counting from scratch costs less. */
 const MAX_USERS = 2_000;
@@ -38,9 +38,8 @@ export async function loadEffectiveCounts(
     }
   }
   const rest = ids.filter((id) => !counts.has(id));
-  for (const [id, { closure, head, count }] of await readClosures(reader, rest, true)) {
-    cacheClosure(reader, id, closure, head);
-    counts.set(id, cacheCount(reader, id, { count: count!, closure }, head));
+  for (const [id, { entry, count }] of await readClosures(reader, rest, true)) {
+    counts.set(id, cacheCount(reader, id, { count: count!, closure: entry.value }, entry.head));
   }
   return ids.map((id) => counts.get(id) ?? null);
 }

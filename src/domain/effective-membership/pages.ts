@@ -4,7 +4,7 @@
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../../model/page.ts';
 import { type Directory, endUser, type Reader } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
-import { rowsToRead, toPage, withRows } from '../loading/keyset-page.ts';
+import { rowsToRead, SortedPage, withRows } from '../loading/keyset-page.ts';
 import { readerFor, readInGroups } from '../loading/routing.ts';
 import type { Head } from '../log/changes.ts';
 import { type MemberRow, type RawMember, toMemberRow } from '../rows/members.ts';
@@ -97,7 +97,8 @@ export async function effectivePage(
 async function readPages(reader: Reader, keys: readonly Key[]): Promise<(PageAt | null)[]> {
   const { page } = keys[0]!;
   const results = new Map<string, PageAt>();
-  const pageOf = (id: string, rows: Row[]) => toPage((raw: Row) => toMemberRow(raw, id), BY_USER, page, rows);
+  const pageOf = (id: string, rows: Row[]) =>
+    new SortedPage((raw: Row) => toMemberRow(raw, id), BY_USER, page, rows);
   const hide = (id: string) => results.set(id, { value: pageOf(id, []), head: null });
   const merged = new Set<string>();
   const outdated = new Set<string>();

@@ -31,6 +31,11 @@ type LoaderOptions<Key, Value, A extends Audience> = {
   subjectOf?: KeyOf<Key>;
   /** The id whose tenant has the value, null for values of any tenant; by default the key. */
   idOf?: (key: Key) => string | null;
+  /**
+   * Keys of one kind are merged with those of other requests. Keys of several kinds are not: the text of their statement depends
+   * on the mix, and only so many texts stay prepared. By default all are of one.
+   */
+  kindOf?: KeyOf<Key>;
 };
 
 /**
@@ -44,11 +49,17 @@ export function loader<Key, Value, const A extends Audience>({
   keyOf = String,
   subjectOf = keyOf,
   idOf = keyOf,
+  kindOf = () => '',
 }: LoaderOptions<Key, Value, A>) {
   const readBatched = batchAcrossRequests(read, keyOf);
+  const readKinds = (reader: Reader, keys: readonly Key[]) => {
+    const kind = kindOf(keys[0]!);
+    const isOneKind = keys.every((key) => kindOf(key) === kind);
+    return isOneKind ? readBatched(reader, keys, kind) : read(onStandby(reader), keys);
+  };
   const loaderOf = perDirectory(
     (directory) =>
-      new DataLoader<Key, Value, string>((keys) => readRouted(directory, keys, idOf, readBatched), {
+      new DataLoader<Key, Value, string>((keys) => readRouted(directory, keys, idOf, readKinds), {
         cacheKeyFn: keyOf,
       }),
   );

@@ -19,24 +19,11 @@ const MAX_LENGTH = 10_000;
 export const rowsToRead = ({ size, skipPageInfo }: PageRequest): number =>
   skipPageInfo && size > 0 ? size : size + 1;
 
-/** Makes the page of one parent of its raw rows in query order: cuts the extra row, and reverses a page read backward. */
-export function toPage<Raw extends object, Row extends object>(
-  toRow: (raw: Raw) => Row,
-  order: Ordering,
-  page: PageRequest,
-  fetched: Raw[],
-  total?: number,
-): Page<Row> {
-  const more = fetched.length > page.size;
-  const raws = more ? fetched.slice(0, page.size) : fetched;
-  if (page.backward) raws.reverse();
-  const hasNextPage = page.backward ? page.before !== null : more;
-  const hasPreviousPage = page.backward ? more : page.after !== null || page.offset > 0;
-  return new SortedPage(raws.map(toRow), raws, order, hasNextPage, hasPreviousPage, total);
-}
-
-/** A page that encodes its cursors on first use: most clients select none, or only the last. */
-class SortedPage<Raw extends object, Row> implements Page<Row> {
+/**
+ * The page of one parent, made of its raw rows in query order: without the extra row, and reversed if it was read backward. It
+ * encodes its cursors on first use: most clients select none, or only the last.
+ */
+export class SortedPage<Raw extends object, Row extends object> implements Page<Row> {
   readonly rows: readonly Row[];
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
@@ -46,19 +33,21 @@ class SortedPage<Raw extends object, Row> implements Page<Row> {
   private encoded: string[] | undefined;
 
   constructor(
-    rows: readonly Row[],
-    raws: readonly Raw[],
+    toRow: (raw: Raw) => Row,
     order: Ordering,
-    hasNextPage: boolean,
-    hasPreviousPage: boolean,
-    total: number | undefined,
+    { size, backward, after, before, offset }: PageRequest,
+    fetched: Raw[],
+    total?: number,
   ) {
-    this.rows = rows;
+    const more = fetched.length > size;
+    const raws = more ? fetched.slice(0, size) : fetched;
+    if (backward) raws.reverse();
+    this.rows = raws.map(toRow);
+    this.hasNextPage = backward ? before !== null : more;
+    this.hasPreviousPage = backward ? more : after !== null || offset > 0;
+    this.total = total;
     this.raws = raws;
     this.order = order;
-    this.hasNextPage = hasNextPage;
-    this.hasPreviousPage = hasPreviousPage;
-    this.total = total;
   }
 
   // A class, because V8 gives each object literal with an accessor its own hidden class, which retains the closure.

@@ -1,20 +1,10 @@
 // Lists as keyset pages and counts, batched: one statement for all parents and arguments of a tick.
-import DataLoader from 'dataloader';
 import { Prisma, type Sql } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../../model/page.ts';
-import {
-  type Audience,
-  type Directory,
-  type Hidden,
-  isFor,
-  perDirectory,
-  type Reader,
-} from '../directory.ts';
-import { batchAcrossRequests, type Read } from './batching.ts';
-import { type Cursors, cursorsOf, type Ordering, rowsToRead, toPage } from './keyset-page.ts';
-import { readRouted } from './routing.ts';
-import { onStandby } from './standby.ts';
+import { type Audience, type Directory, type Hidden, isFor, type Reader } from '../directory.ts';
+import { loader } from './batching.ts';
+import { type Cursors, cursorsOf, type Ordering, rowsToRead, SortedPage } from './keyset-page.ts';
 
 /**
  * A list of a parent. Its SQL runs inside `cross join lateral`, beside the batch's keys under the alias `k`: `k.id` is the id
@@ -58,24 +48,28 @@ export const NO_PARENT = '';
 export function list<Args extends object, Row extends object, const A extends Audience>(
   source: ListSource<Args, Row, A>,
 ) {
-  const { idOf = (parent) => parent } = source;
-  const routeOf = ({ parent, args }: CountKey<Args>) => idOf(parent, args);
-  const pages = listLoader<PageKey<Args>, Page<Row>>(
-    (reader, keys) => loadPages(reader, source, keys),
-    ({ parent, page: { after, before } }) =>
-      after === null && before === null ? parent : `${parent}\n${after}\n${before}`,
-    routeOf,
-  );
-  const counts = listLoader<CountKey<Args>, number>(
-    (reader, keys) => loadCounts(reader, source, keys),
-    ({ parent }) => parent,
-    routeOf,
-  );
-  const isHidden = (directory: Directory, parent: string) => !isFor(directory, source.audience, parent);
+  const { audience, idOf = (parent) => parent } = source;
+  const options = {
+    audience,
+    subjectOf: ({ parent }: CountKey<Args>) => parent,
+    idOf: ({ parent, args }: CountKey<Args>) => idOf(parent, args),
+    kindOf: ({ kind }: CountKey<Args>) => kind,
+  };
+  const pages = loader<PageKey<Args>, Page<Row>, A>({
+    ...options,
+    keyOf: ({ parent, kind, page: { after, before } }) =>
+      after === null && before === null ? `${parent}\n${kind}` : `${parent}\n${after}\n${before}\n${kind}`,
+    read: (reader, keys) => loadPages(reader, source, keys),
+  });
+  const counts = loader<CountKey<Args>, number, A>({
+    ...options,
+    keyOf: ({ parent, kind }) => `${parent}\n${kind}`,
+    read: (reader, keys) => loadCounts(reader, source, keys),
+  });
   const load = (directory: Directory, parent: string, args: Args, page: PageRequest) => {
     const cursors = cursorsOf(source.order(args), page);
     const cut = { ...page, after: cursors.after.length, before: cursors.before.length };
-    return pages(directory).load({ parent, kind: JSON.stringify([args, cut]), args, page, cursors });
+    return pages(directory, { parent, kind: JSON.stringify([args, cut]), args, page, cursors });
   };
   return {
     /** A page; null for callers outside the audience. Refused with VALIDATION_FAILED: invalid page arguments. */
@@ -85,50 +79,20 @@ export function list<Args extends object, Row extends object, const A extends Au
       args: Args,
       page: PageArgs,
     ): Promise<Page<Row> | Hidden<A>> {
-      if (isHidden(directory, parent)) return null as Hidden<A>;
+      if (!isFor(directory, audience, parent)) return null as Hidden<A>;
       return load(directory, parent, args, pageRequest(page));
     },
     /** All rows; null for callers outside the audience. Refused with LIMIT_EXCEEDED: a list longer than `MAX_ALL`. */
     async all(directory: Directory, parent: string, args: Args): Promise<readonly Row[] | Hidden<A>> {
-      if (isHidden(directory, parent)) return null as Hidden<A>;
-      const { rows, hasNextPage } = await load(directory, parent, args, {
-        ...pageRequest({}),
-        size: MAX_ALL,
-      });
-      if (!hasNextPage) return rows;
+      const page = await load(directory, parent, args, { ...pageRequest({}), size: MAX_ALL });
+      if (!page) return page;
+      if (!page.hasNextPage) return page.rows;
       throw refuse.limit(MAX_ALL, `The list is longer than ${MAX_ALL}: read it a page at a time`);
     },
     /** How many rows there are; null for callers outside the audience. */
-    async count(directory: Directory, parent: string, args: Args): Promise<number | Hidden<A>> {
-      if (isHidden(directory, parent)) return null as Hidden<A>;
-      return counts(directory).load({ parent, kind: JSON.stringify(args), args });
-    },
+    count: (directory: Directory, parent: string, args: Args): Promise<number | Hidden<A>> =>
+      counts(directory, { parent, kind: JSON.stringify(args), args }),
   };
-}
-
-/**
- * A DataLoader of each directory. Keys of one kind are merged with those of other requests. Keys of several kinds are
- * not: the text of their statement depends on the mix, and only so many texts stay prepared.
- */
-function listLoader<Key extends { kind: string }, Value>(
-  read: Read<Key, Value>,
-  keyOf: (key: Key) => string,
-  routeOf: (key: Key) => string | null,
-) {
-  const readBatched = batchAcrossRequests(read, keyOf);
-  return perDirectory(
-    (directory) =>
-      new DataLoader<Key, Value, string>(
-        (keys) => {
-          const { kind } = keys[0]!;
-          const isOneKind = keys.every((key) => key.kind === kind);
-          return readRouted(directory, keys, routeOf, (reader, keys) =>
-            isOneKind ? readBatched(reader, keys, kind) : read(onStandby(reader), keys),
-          );
-        },
-        { cacheKeyFn: (key) => `${keyOf(key)}\n${key.kind}` },
-      ),
-  );
 }
 
 async function loadPages<Args extends object, Row extends object>(
@@ -151,7 +115,7 @@ async function loadPages<Args extends object, Row extends object>(
     const rows = fetched.get(key)!;
     const toRow = (raw: RawRow) => source.toRow(raw as never, parent);
     const found = page.withTotal ? rows.filter((row) => row.found) : rows;
-    return toPage(toRow, source.order(args), page, found, rows[0]?.total);
+    return new SortedPage(toRow, source.order(args), page, found, rows[0]?.total);
   });
 }
 
