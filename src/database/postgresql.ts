@@ -4,6 +4,7 @@ import pg from 'pg';
 import { cancelStatement } from './cancel.ts';
 import type { Database, Query, Sql } from './database.ts';
 import type { Migratable, MigrationAdapter } from './migrate.ts';
+import { withRests } from './rests.ts';
 import { assertSession, readOnly, withSessionOptions } from './session.ts';
 import { NAMES_LIFETIME, statementNames, statements } from './statements.ts';
 import { inStatement, inTransaction, withRetries } from './transaction.ts';
@@ -12,6 +13,9 @@ import { Turns } from './turns.ts';
 /** Timeouts in milliseconds. `connect` and `query` are the driver's: they end requests to a server that has stalled. */
 export type Timeouts = { connect: number; statement: number; lock: number; query: number };
 export const DEFAULT_TIMEOUTS: Timeouts = { connect: 2_000, statement: 5_000, lock: 2_000, query: 6_000 };
+
+/** Those of a standby are no longer: the primary answers what it does not, within the same operation. */
+const STANDBY_TIMEOUTS: Timeouts = { connect: 1_000, statement: 1_500, lock: 100, query: 2_000 };
 
 export type ServerOptions = {
   url: string;
@@ -36,7 +40,8 @@ export function openPostgresql({
 }: ServerOptions): Database & Migratable {
   const limits = { ...DEFAULT_TIMEOUTS, ...timeouts };
   const pool = openPool(url, poolSize, limits);
-  const standbyPool = readUrl === undefined ? null : openPool(readOnly(readUrl), poolSize, limits);
+  const standbyPool =
+    readUrl === undefined ? null : openPool(readOnly(readUrl), poolSize, shorter(limits, STANDBY_TIMEOUTS));
   const nameOf = namedStatements ? statementNames() : () => undefined;
   const { sent, listen } = statements();
   const turns = new Turns(limits.lock);
@@ -55,7 +60,7 @@ export function openPostgresql({
   return {
     kind: 'postgresql',
     sql: queryOn(pool),
-    standby: standbyPool && queryOn(standbyPool),
+    standby: standbyPool && withRests(queryOn(standbyPool)),
     change: (statement) => withRetries(() => inStatement(pool, (client) => queryOn(client)(statement))),
     onStatement: listen,
     transaction(work, { signal, turn } = {}) {
@@ -78,6 +83,13 @@ export function openPostgresql({
 
 /** Milliseconds that the driver waits longer than a transaction, whose statement is cancelled before the connection is closed. */
 const GRACE = 1_000;
+
+const shorter = (one: Timeouts, other: Timeouts): Timeouts => ({
+  connect: Math.min(one.connect, other.connect),
+  statement: Math.min(one.statement, other.statement),
+  lock: Math.min(one.lock, other.lock),
+  query: Math.min(one.query, other.query),
+});
 
 /** A pool of connections to a server. No connection is made before the first statement. */
 function openPool(url: string, size: number, { connect, statement, lock, query }: Timeouts): pg.Pool {

@@ -70,7 +70,7 @@ async function replace(world: World, next: Postgres): Promise<void> {
 }
 
 /** The primary fails, and this standby takes its place. */
-async function failOver(world: World, standby: Postgres): Promise<void> {
+export async function failOver(world: World, standby: Postgres): Promise<void> {
   world.proxy.cut();
   await replace(world, standby);
   await standby.promote();
@@ -94,7 +94,7 @@ function discard({ writers }: World, tally: Tally): void {
 }
 
 /** Readies a failover that loses nothing: nobody can connect, and the standby has received everything. */
-async function drain(world: World, standby: Postgres): Promise<void> {
+export async function drain(world: World, standby: Postgres): Promise<void> {
   world.proxy.cut();
   await endSessions(world.primary, DATABASE);
   await untilReceived(world.primary, standby);

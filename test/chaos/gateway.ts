@@ -19,7 +19,7 @@ export type Gateway = {
   name: string;
   url: string;
   pid: number;
-  ask(query: string, variables: object): Promise<Outcome>;
+  ask(query: string, variables: object, headers?: Record<string, string>): Promise<Outcome>;
   stop(): Promise<void>;
 };
 
@@ -42,11 +42,16 @@ export async function startGateway(
     name,
     url: server.url,
     pid: server.child.pid!,
-    async ask(query, variables) {
+    async ask(query, variables, more = {}) {
       const signal = AbortSignal.timeout(REQUEST_LIMIT);
       const body = JSON.stringify({ query, variables });
       try {
-        const response = await fetch(`${server.url}/graphql`, { method: 'POST', headers, body, signal });
+        const response = await fetch(`${server.url}/graphql`, {
+          method: 'POST',
+          headers: { ...headers, ...more },
+          body,
+          signal,
+        });
         const answer = (await response.json()) as {
           data?: Data;
           errors?: { extensions?: { code?: string } }[];

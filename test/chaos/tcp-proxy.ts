@@ -48,3 +48,19 @@ export async function startTcpProxy(): Promise<TcpProxy> {
     },
   };
 }
+
+/** A server that takes connections and never answers. */
+export async function startSilentServer(): Promise<Pick<TcpProxy, 'port' | 'stop'>> {
+  const open = new Set<Socket>();
+  const server = createServer((socket) => {
+    open.add(socket.on('error', () => socket.destroy()).on('close', () => open.delete(socket)));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as { port: number }).port,
+    async stop() {
+      for (const socket of open) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -22,7 +22,7 @@ export type World = Field & {
   proxy: TcpProxy;
   writers: Writer[];
   folder: string;
-  /** A third process, which has cached nothing. */
+  /** A third process, which has cached nothing, and reads on no standby. */
   startFresh(): Promise<Gateway>;
   /** Does something to the server; fates of changes are read only after it. */
   disturb<T>(action: () => Promise<T>): Promise<T>;
@@ -40,8 +40,8 @@ export async function startGateways(databaseUrl: string, variables: Record<strin
   return {
     dataDir,
     token: access.token,
-    async start(name: string): Promise<Gateway> {
-      const gateway = await startGateway(name, access, variables);
+    async start(name: string, more: Record<string, string> = {}): Promise<Gateway> {
+      const gateway = await startGateway(name, access, { ...variables, ...more });
       running.add(gateway);
       return {
         ...gateway,
@@ -69,13 +69,18 @@ export async function importFile(databaseUrl: string, file: object, folder: stri
   if (code !== 0) throw new Error(`The import ended with ${code}:\n${stdout}${stderr}`);
 }
 
-export async function startWorld(): Promise<World> {
+/** With a `readPort` the gateways read on the standby behind it. */
+export async function startWorld({ readPort }: { readPort?: number } = {}): Promise<World> {
   const primary = await createPostgres();
   const proxy = await startTcpProxy();
   proxy.aim(primary.port);
   await primary.sql(`create database ${DATABASE}`);
-  const url = primary.url(DATABASE).replace(`:${primary.port}/`, `:${proxy.port}/`);
-  const gateways = await startGateways(url);
+  const through = (port: number) => primary.url(DATABASE).replace(`:${primary.port}/`, `:${port}/`);
+  const url = through(proxy.port);
+  // A role that may do no more than read.
+  await primary.sql(`create role reader login password 'reader' in role pg_read_all_data`);
+  const readUrl = readPort ? through(readPort).replace('//postgres:postgres@', '//reader:reader@') : '';
+  const gateways = await startGateways(url, { DATABASE_READ_URL: readUrl });
   const regions = createRegions(TENANTS, WRITERS_EACH, randomOf(0));
   await importFile(url, importFileOf(regions), gateways.dataDir);
   let settled: Promise<unknown> = Promise.resolve();
@@ -86,7 +91,7 @@ export async function startWorld(): Promise<World> {
     a: await gateways.start('A'),
     b: await gateways.start('B'),
     writers: regions.map((region, at) => ({ region, random: randomOf(at + 1), recent: [] })),
-    startFresh: () => gateways.start('fresh'),
+    startFresh: () => gateways.start('fresh', { DATABASE_READ_URL: '' }),
     settled: async () => void (await settled),
     disturb(action) {
       const done = action();
