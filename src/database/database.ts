@@ -33,7 +33,8 @@ export type Database = {
   readonly change: Query;
   /**
    * Runs `work` in one READ COMMITTED transaction. If the database aborts it with 40001 or 40P01, it is retried from its
-   * start (5 attempts in all, with jitter), so `work` must have no effects besides its statements.
+   * start (5 attempts in all, with jitter), so `work` must have no effects besides its statements. It need not await the answers
+   * of statements: the first one that fails is the error of the transaction.
    *
    * If the signal aborts before COMMIT is sent, the running statement is cancelled, everything is rolled back, and the
    * signal's reason is thrown. Once COMMIT is sent its outcome is awaited. Throws `UnknownOutcome` if the answer to it does

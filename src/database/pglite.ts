@@ -47,7 +47,15 @@ export async function openPglite(dataDir: string): Promise<Database & Migratable
     transaction: (work, { signal } = {}) =>
       withRetries(() =>
         engine.transaction(async (tx) => {
-          const result = await work(queryOn(tx, signal));
+          const answers: Promise<unknown>[] = [];
+          const query = queryOn(tx, signal);
+          const result = await work((statement) => {
+            const answer = query(statement);
+            answer.catch(() => {});
+            answers.push(answer);
+            return answer as never;
+          });
+          await Promise.all(answers);
           signal?.throwIfAborted();
           return result;
         }),

@@ -79,11 +79,12 @@ export async function inTransaction<Result>(
     };
     signal?.addEventListener('abort', abort, { once: true });
     try {
-      const result = await work(begin(client, answer));
+      const begun = begin(client, answer);
+      const result = await work(begun);
       signal?.throwIfAborted();
       if (connection.broken) throw connection.broken;
       signal?.removeEventListener('abort', abort);
-      await commit(client);
+      await commit(client, begun.failure);
       return result;
     } catch (error) {
       // Do not send a rollback after a statement without an answer: it would wait just as long.
@@ -101,19 +102,21 @@ export async function inTransaction<Result>(
 
 /**
  * Begins a transaction: its statements are sent right behind BEGIN, and none is answered if BEGIN failed. So no more than the
- * first statements can run outside a transaction: they must be reads.
+ * first statements can run outside a transaction: they must be reads. `failure`: the error of the first statement that failed.
  */
-function begin(client: pg.PoolClient, milliseconds: number): Pick<pg.PoolClient, 'query'> {
+function begin(client: pg.PoolClient, milliseconds: number) {
   const begun = client.query('begin isolation level read committed');
   // `work` may end before it asks anything.
   begun.catch(() => {});
+  let failed: unknown;
   const query = (config: pg.QueryConfig) => {
     const answer = client.query(config);
-    // If BEGIN failed, its own error is thrown.
-    answer.catch(() => {});
+    answer.catch((error: unknown) => {
+      failed ??= error;
+    });
     return begun.then(() => inTime(answer, milliseconds));
   };
-  return { query: query as pg.PoolClient['query'] };
+  return { query: query as pg.PoolClient['query'], failure: () => failed };
 }
 
 /** Rejects as the driver does if the answer does not come in time. The statement may be running then, and can be cancelled. */
@@ -125,13 +128,14 @@ async function inTime<Answer>(answer: Promise<Answer>, milliseconds: number): Pr
   return Promise.race([answer, late]).finally(() => clearTimeout(timer));
 }
 
-async function commit(client: pg.PoolClient): Promise<void> {
+/** Sent right behind the last statements of `work`, which need not have awaited their answers. */
+async function commit(client: pg.PoolClient, failure: () => unknown): Promise<void> {
   const { command } = await client.query('commit').catch((error: unknown) => {
     throw isUndecided(error) ? new UnknownOutcome(error) : error;
   });
   // PostgreSQL answers COMMIT with ROLLBACK, without an error, if an earlier statement failed.
   if (command !== 'COMMIT')
-    throw new Error('The transaction was rolled back: a failed statement was ignored');
+    throw failure() ?? new Error('The transaction was rolled back: a failed statement was ignored');
 }
 
 /**

@@ -1,4 +1,4 @@
-// A transaction whose BEGIN fails: what was sent right behind it is not answered, and nothing is written outside a transaction.
+// Statements that a transaction sends without awaiting answers: none is stored if BEGIN fails, or another one does.
 
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -32,5 +32,16 @@ test('nothing is stored without a transaction', async () => {
   await expect(changing).rejects.toMatchObject({ code: '42601' });
   expect(sent).not.toContain('insert');
   vi.restoreAllMocks();
+  expect(await database.db.sql(Prisma.sql`select id from partners`)).toEqual([]);
+});
+
+test('a statement whose answer nobody awaits fails the transaction with its own error', async () => {
+  const insert = Prisma.sql`insert into partners (id, name) values ('prt_unawaited', 'Partner')`;
+  const changing = database.db.transaction(async (sql) => {
+    await sql(insert);
+    sql(Prisma.sql`select 1 / 0`).catch(() => {});
+    return 'done';
+  });
+  await expect(changing).rejects.toMatchObject({ code: '22012' });
   expect(await database.db.sql(Prisma.sql`select id from partners`)).toEqual([]);
 });

@@ -1,5 +1,5 @@
 // What happened, as the tenant's log holds it: the types of changes, and their insertion at a position.
-import { Prisma, type Query } from '../../database/database.ts';
+import { Prisma, type Sql } from '../../database/database.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 
 /** The author of a change, as stored in the log; the history stores the id. */
@@ -59,17 +59,17 @@ function* chunks(changes: readonly Change[]): Generator<{ start: number; chunk: 
   if (size > 0) yield { start, chunk: changes.slice(start) };
 }
 
-/** Inserts the changes of a position, in the given order. */
-export async function insertChanges(
-  query: Query,
+/** Sends the statements that insert the changes of a position, in the given order. */
+export function insertChanges(
+  send: (statement: Sql) => void,
   { tenantId, head, at, actor }: { tenantId: TenantId; head: Head; at: Date; actor: Actor },
   changes: readonly Change[],
-): Promise<void> {
+): void {
   for (const { start, chunk } of chunks(changes)) {
     const column = <Value>(of: (change: Change) => Value) => chunk.map(of);
     // Arrays of ids travel as text: SQL has no arrays of arrays of different lengths. Ids contain no comma.
     const joined = (ids: readonly string[] | undefined) => ids?.join(',') ?? null;
-    await query(Prisma.sql`
+    send(Prisma.sql`
       insert into changes (tenant_id, position, ordinal, change_id, at, type, actor_id, actor_type, cause, group_id, user_ids,
         group_ids, data)
       select ${tenantId}, ${head.position}::bigint, ${start}::int + c.ordinal::int - 1, ${head.changeId}::uuid,

@@ -63,18 +63,13 @@ export async function changeTenant<Result extends object>(
       throw error;
     },
   );
-  if (changes.length === 0) {
-    await Promise.all(pending);
-    return { ...result, position: before.position };
-  }
+  if (changes.length === 0) return { ...result, position: before.position };
   taken?.(head.position);
-  await Promise.all([
-    ...pending,
-    insertChanges(query, { tenantId, head, at, actor }, changes),
-    query(Prisma.sql`
-      update tenant_logs set position = ${head.position}::bigint, change_id = ${head.changeId}::uuid, at = ${at}::timestamptz
-      where tenant_id = ${tenantId}`),
-  ]);
+  // COMMIT is sent right behind them, and fails with the first one that fails: others wait for the lock meanwhile.
+  insertChanges(send, { tenantId, head, at, actor }, changes);
+  send(Prisma.sql`
+    update tenant_logs set position = ${head.position}::bigint, change_id = ${head.changeId}::uuid, at = ${at}::timestamptz
+    where tenant_id = ${tenantId}`);
   return { ...result, position: head.position };
 }
 
