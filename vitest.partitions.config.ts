@@ -9,8 +9,8 @@ export default defineConfig({
   test: {
     ...base.test,
     include: ['test/{domain,graphql,rest}/**/*.test.ts', 'test/cli/import*.test.ts'],
-    // They name indexes and tables as they are without partitions.
-    exclude: ['test/domain/{plans,check}.test.ts'],
+    // They name indexes, constraints and tables as they are without partitions.
+    exclude: ['test/domain/{plans,check}.test.ts', 'test/cli/import.test.ts'],
     setupFiles: ['test/support/partition-setup.ts'],
   },
 });
