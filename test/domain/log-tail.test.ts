@@ -388,7 +388,7 @@ test('a closure that is outdated by another process alone is noticed by the page
   expect(statements).toEqual(['page', 'log', 'page']);
 });
 
-test('a tenant that is removed takes its caches along, and another one with its id begins anew', async () => {
+test('a tenant that is removed takes its caches along, and another one with its id starts with none', async () => {
   const made = await world();
   const { tenantId, root, users } = made;
   const db = fresh();

@@ -6,7 +6,7 @@ import { knownPositions, perDatabase, type Reader } from '../directory.ts';
 import type { Head } from '../log/changes.ts';
 import { sharedBatches } from './shared-batches.ts';
 
-/** Rows of the log read at once. With more, the tail begins anew at the head: reading again costs less than following. */
+/** Rows of the log read at once. With more, the tail restarts at the head: reading again costs less than following. */
 const MAX_ROWS = 5_000;
 /** Positions and marks of one tail. Beyond, its older half is forgotten: what was not validated since then is read again. */
 const MAX_LENGTH = 50_000;
@@ -137,7 +137,7 @@ export class Tail {
 type Row = Head & {
   /** Null for changes of users. */
   groupId: string | null;
-  /** Of changes of users alone. */
+  /** Null unless users were upserted, at most MAX_USERS of them. */
   userIds: string[] | null;
   changesMembers: boolean;
   changesNestings: boolean;
@@ -212,7 +212,7 @@ async function readRows(reader: Reader): Promise<Tail | null> {
     return null;
   }
   const head = parseHead(first.head);
-  // Another request may have read on meanwhile, or begun anew.
+  // Another request may have read on meanwhile, or restarted.
   const tail = lastTail(reader);
   if (tail && !(start && tail.holds(start))) {
     if (tail.holds(head)) return tail;
