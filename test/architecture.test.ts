@@ -1,5 +1,5 @@
 // Holds the rooms of src/ to the arrows between them: imports follow the data downward.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { arrows, circles, readSources, roomOf } from './architecture/imports.ts';
@@ -162,6 +162,22 @@ test('the log is written where a change is, and its head where a tenant or a cha
   expect(files.filter(({ code }) => lock.test(code)).map(({ path }) => path)).toEqual([
     'database/case-keys.ts',
     'domain/log/write-context.ts',
+  ]);
+});
+
+test('no connection to the database is opened whose loss would end the process', () => {
+  const tests = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !/(?:^|\/)node_modules\//.test(path))
+    .map((path) => ({ path: `test/${path}`, text: readFileSync(join(import.meta.dirname, path), 'utf8') }));
+  const own = files.map(({ path, text }) => ({ path: `src/${path}`, text }));
+  const opens = [...own, ...tests].filter(({ text }) =>
+    /\bnew pg\s*\.\s*(?:Client|Pool|Connection)\b/.test(text),
+  );
+  expect(opens.map(({ path }) => path).toSorted()).toEqual([
+    'src/database/cancel.ts',
+    'src/database/postgresql.ts',
+    // A contender of the benchmark, as its users write it.
+    'test/bench/contenders/limit.ts',
   ]);
 });
 

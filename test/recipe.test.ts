@@ -12,8 +12,9 @@ import {
   visit,
   visitWithTypeInfo,
 } from 'graphql';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Client } from '../src/database/client.ts';
 import { schema } from '../src/graphql/schema/schema.ts';
 import { compilableFieldCount } from '../src/graphql/server/compiled-query.ts';
 import { createDatabase } from './support/postgresql.ts';
@@ -99,7 +100,7 @@ beforeAll(async () => {
     (await runScript('token', args, { DATA_DIR: variables.DATA_DIR })).stdout.trim();
   admin = await token('--role', 'super_admin');
   endUser = await token('--role', 'user', '--sub', USER, '--tenant', TENANT);
-  client = new pg.Client({ connectionString: database.url });
+  client = new Client(database.url);
   await client.connect();
   // No mutation sets the column: groups that are created have its default.
   await client.query(`alter table groups alter column cost_centre set default 'CC-new'`);

@@ -2,6 +2,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { cancelStatement } from './cancel.ts';
+import { Client } from './client.ts';
 import type { Database, Query, Sql } from './database.ts';
 import type { Migratable, MigrationAdapter } from './migrate.ts';
 import { withRests } from './rests.ts';
@@ -27,8 +28,19 @@ export type ServerOptions = {
   namedStatements?: boolean | undefined;
 };
 
-/** Options of each connection: its session is checked on opening, and a connection with wrong settings is refused. */
-const session = (url: string) => ({ connectionString: withSessionOptions(url), onConnect: assertSession });
+/** A pool. Each session is checked on opening, and a connection with wrong settings is refused. */
+function newPool(url: string, options: pg.PoolConfig): pg.Pool {
+  const pool = new pg.Pool({
+    ...options,
+    connectionString: withSessionOptions(url),
+    // The driver's types leave out that a pool creates its clients with its own options.
+    Client: Client as unknown as new () => pg.ClientBase,
+    onConnect: assertSession,
+  });
+  // The pool replaces an idle connection that breaks. Without a listener, the event would end the process.
+  pool.on('error', () => {});
+  return pool;
+}
 
 /** Opens a database on a server. No connection is made before the first statement, to the standby neither. */
 export function openPostgresql({
@@ -93,8 +105,7 @@ const shorter = (one: Timeouts, other: Timeouts): Timeouts => ({
 
 /** A pool of connections to a server. No connection is made before the first statement. */
 function openPool(url: string, size: number, { connect, statement, lock, query }: Timeouts): pg.Pool {
-  const pool = new pg.Pool({
-    ...session(url),
+  return newPool(url, {
     // A change sends statements that do not depend on each other without waiting for each answer.
     pipeline: true,
     max: size,
@@ -104,9 +115,6 @@ function openPool(url: string, size: number, { connect, statement, lock, query }
     lock_timeout: lock,
     query_timeout: query + GRACE,
   });
-  // The pool replaces an idle connection that breaks. Without a listener, the event would end the process.
-  pool.on('error', () => {});
-  return pool;
 }
 
 /**
@@ -118,9 +126,7 @@ async function withMigrationAdapter<Result>(
   url: string,
   use: (adapter: MigrationAdapter) => Promise<Result>,
 ): Promise<Result> {
-  const pool = new pg.Pool({ ...session(url), max: 1 });
-  // Without a listener, the loss of the idle connection would end the process.
-  pool.on('error', () => {});
+  const pool = newPool(url, { max: 1 });
   try {
     return await use(new ServerMigrationAdapter(pool, url));
   } finally {
@@ -140,7 +146,7 @@ class ServerMigrationAdapter extends PrismaPg {
   override async connect() {
     const connection = await super.connect();
     connection.executeScript = async (script) => {
-      const client = new pg.Client({ connectionString: withSessionOptions(this.#url) });
+      const client = new Client(withSessionOptions(this.#url));
       await client.connect();
       try {
         await client.query(script);

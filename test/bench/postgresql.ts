@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import { Client } from '../../src/database/client.ts';
 import { startEmbedded } from '../support/embedded-postgres.ts';
 
 export { freePort } from '../support/embedded-postgres.ts';
@@ -46,7 +46,7 @@ export async function startServer(keep: string | null): Promise<Server> {
 }
 
 async function createDatabase(serverUrl: string): Promise<void> {
-  const client = new pg.Client({ connectionString: `${serverUrl}/postgres` });
+  const client = new Client(`${serverUrl}/postgres`);
   await client.connect();
   await client.query('create database bench');
   await client.end();

@@ -1,5 +1,6 @@
 // The run of the history test: writers that add and remove the same few members, readers, and the rows read afterwards.
-import pg from 'pg';
+import type pg from 'pg';
+import { Client } from '../../src/database/client.ts';
 import type { Acknowledged, Change, Head, Interval, Observation } from './history-checks.ts';
 import { pick, type Random, randomOf } from './settings.ts';
 
@@ -52,7 +53,7 @@ export async function runHistory({
   };
   const groupIds = [...new Set(pairs.map(({ groupId }) => groupId))];
   const read = async (random: Random) => {
-    const client = new pg.Client({ connectionString });
+    const client = new Client(connectionString);
     await client.connect();
     try {
       await guarded(async () => {
@@ -96,7 +97,7 @@ export async function readHistory(
   tenantId: string,
   groupIds: readonly string[],
 ): Promise<{ head: Head; changes: Change[]; intervals: Interval[] }> {
-  const client = new pg.Client({ connectionString });
+  const client = new Client(connectionString);
   await client.connect();
   const rows = async <T>(statement: string, ...more: unknown[]) =>
     (await client.query(statement, [tenantId, ...more])).rows as T[];

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import pg from 'pg';
+import { Client } from '../../src/database/client.ts';
 import { freePort } from '../support/embedded-postgres.ts';
 import { beforeExit } from './cleanup.ts';
 
@@ -167,8 +167,7 @@ async function start(folder: string): Promise<Postgres> {
 }
 
 async function query<T>(url: string, statement: string, values: unknown[]): Promise<T[]> {
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {});
+  const client = new Client(url);
   await client.connect();
   try {
     return (await client.query(statement, values)).rows as T[];

@@ -1,6 +1,6 @@
 // What is done to sessions of PostgreSQL: killed, ended, frozen, held in the middle of a transaction.
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import { Client } from '../../src/database/client.ts';
 import { beforeExit } from './cleanup.ts';
 import { LIMIT, type Postgres, until } from './postgres-server.ts';
 
@@ -8,7 +8,7 @@ const SESSIONS = `from pg_stat_activity where datname = $1 and backend_type = 'c
 
 /** Kills a session of this database with SIGKILL, and waits for the crash recovery that follows. */
 export async function killBackend(server: Postgres, database: string): Promise<void> {
-  const witness = new pg.Client({ connectionString: server.url('postgres') });
+  const witness = new Client(server.url('postgres'));
   await witness.connect();
   const ended = new Promise<void>((resolve) =>
     witness.once('end', () => resolve()).on('error', () => resolve()),

@@ -1,8 +1,9 @@
 // One tenant is one partition: every statement below a tenant touches one partition of each table.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Client } from '../../src/database/client.ts';
 import type { Database } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { demoRows } from '../../src/demo/demo.ts';
@@ -48,7 +49,7 @@ let drop: () => Promise<void>;
 beforeAll(async () => {
   const database = await createDatabase({ template: TEMPLATE });
   drop = database.drop;
-  client = new pg.Client(database.url);
+  client = new Client(database.url);
   await client.connect();
   await partitionTables(client);
   watchStatements();

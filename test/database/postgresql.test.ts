@@ -1,8 +1,8 @@
 // A server's database: many that start at once, another time zone, lost connections, conflicts that are tried again.
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import pg from 'pg';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { Client } from '../../src/database/client.ts';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { databaseError } from '../../src/database/errors.ts';
 import { openDatabase } from '../../src/database/open.ts';
@@ -10,6 +10,7 @@ import { DEFAULT_TIMEOUTS, openPostgresql } from '../../src/database/postgresql.
 import { assertReady } from '../../src/database/ready.ts';
 import { openDirectory, Reader } from '../../src/domain/directory.ts';
 import type { UserId } from '../../src/model/ids.ts';
+import { startCuttingProxy } from '../support/cutting-proxy.ts';
 import { createTenant, superAdmin } from '../support/directories.ts';
 import { createDatabase, openTestDatabase } from '../support/postgresql.ts';
 import { TEMPLATE } from '../support/template.ts';
@@ -81,7 +82,7 @@ describe('a session', () => {
     await expect(openDatabase({ url, dataDir: '' })).rejects.toThrow(
       `The database has wrong settings: ${fault}`,
     );
-    const client = new pg.Client({ connectionString: url });
+    const client = new Client(url);
     await client.connect();
     expect((await client.query("select 1 from pg_tables where schemaname = 'public'")).rows).toEqual([]);
     await client.end();
@@ -319,6 +320,25 @@ describe('a connection', () => {
     const after = async () => (await db.sql<{ pid: number }>(pid).catch(() => []))[0]?.pid ?? before!.pid;
     await expect.poll(after).not.toBe(before!.pid);
     await other.close();
+    await close();
+  });
+
+  test('may break in the moment in which the next one takes it', async () => {
+    const { url, close } = await openTestDatabase();
+    const proxy = await startCuttingProxy(url);
+    const db = openPostgresql({ url: proxy.url, poolSize: 1 });
+    const one = Prisma.sql`select 1 as one`;
+    for (const next of [() => db.transaction((sql) => sql(one)), () => db.sql(one), () => db.change(one)]) {
+      proxy.cut = { at: 'the last answer', when: 'with the answer' };
+      const last = db.sql(Prisma.sql`select 'the last answer' as text`);
+      const waiting = next();
+      expect(await last).toEqual([{ text: 'the last answer' }]);
+      await waiting.catch((error) => expect(databaseError(error)).toMatchObject({ code: 'UNAVAILABLE' }));
+      proxy.cut = null;
+      await vi.waitFor(async () => expect(await db.sql(one)).toEqual([{ one: 1 }]));
+    }
+    await db.close();
+    await proxy.stop();
     await close();
   });
 

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { Client } from '../../src/database/client.ts';
 import { Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { openPostgresql } from '../../src/database/postgresql.ts';
@@ -49,7 +49,7 @@ beforeAll(async () => {
  * a server accepts writes.
  */
 async function startStandby(name: string): Promise<EmbeddedServer> {
-  const client = new pg.Client(databaseOf(primary));
+  const client = new Client(databaseOf(primary));
   await client.connect();
   const { rows } = await client.query("select setting from pg_config where name = 'BINDIR'");
   await client.end();
@@ -85,7 +85,7 @@ async function startStandby(name: string): Promise<EmbeddedServer> {
 }
 
 async function answers(url: string): Promise<boolean> {
-  const client = new pg.Client(url);
+  const client = new Client(url);
   try {
     await client.connect();
     await client.end();

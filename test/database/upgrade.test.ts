@@ -3,9 +3,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KEY_RULES } from '../../src/database/case-keys.ts';
+import { Client } from '../../src/database/client.ts';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { openPglite } from '../../src/database/pglite.ts';
@@ -37,7 +37,7 @@ const nameOf = ({ url }: Created) => new URL(url).pathname.slice(1);
 
 /** Runs a script of several statements. */
 async function runOn(url: string, script: string): Promise<void> {
-  const client = new pg.Client(url);
+  const client = new Client(url);
   await client.connect();
   await client.query(script).finally(() => client.end());
 }

@@ -1,7 +1,7 @@
 // Plans that hold for every tenant: statements are prepared once, for an average tenant, and run for the largest too.
 
-import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Client } from '../../src/database/client.ts';
 import { Prisma, type Sql } from '../../src/database/database.ts';
 import { dropSuffixes } from '../../src/database/name-keys.ts';
 import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
@@ -34,7 +34,7 @@ async function planOf(read: () => Promise<unknown>, having = ''): Promise<string
   await read();
   stop();
   expect(statements.size).toBe(1);
-  const client = new pg.Client(database.url);
+  const client = new Client(database.url);
   await client.connect();
   const { rows } = await client.query<{ 'QUERY PLAN': string }>(
     `explain (generic_plan) ${[...statements][0]}`,
@@ -184,7 +184,7 @@ test('the total of a page is counted once, not for each row', async () => {
     expect(found).toMatchObject({ total });
     expect(found!.rows.length).toBeGreaterThan(3);
     const statement = statements.find(({ text }) => text.includes('as total'))!;
-    const client = new pg.Client(database.url);
+    const client = new Client(database.url);
     await client.connect();
     const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>({
       text: `explain (analyze, format json) ${statement.text}`,

@@ -4,11 +4,21 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /**
  * What happens to a connection that sends a text `at`: it is cut before the server gets it; or after, when the server has
- * answered; or the answer is held back.
+ * answered; or the answer is held back; or it comes together with what a server says that shuts down.
  */
-export type Cut = { at: string; when: 'before' | 'after' | 'silent' };
+export type Cut = { at: string; when: 'before' | 'after' | 'silent' | 'with the answer' };
 
 export const COMMIT = 'commit\0';
+
+/** The message ErrorResponse of a server that shuts down (PostgreSQL: Frontend/Backend Protocol, Message Formats). */
+const SHUT_DOWN = (() => {
+  const fields = Buffer.from(
+    'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0',
+  );
+  const head = Buffer.from('E____');
+  head.writeInt32BE(fields.length + 4, 1);
+  return Buffer.concat([head, fields]);
+})();
 
 export async function startCuttingProxy(url: string) {
   const { hostname, port } = new URL(url);
@@ -42,6 +52,7 @@ export async function startCuttingProxy(url: string) {
     });
     upstream.on('data', (chunk) => {
       if (when === 'after') destroy();
+      else if (when === 'with the answer') client.end(Buffer.concat([chunk, SHUT_DOWN]));
       else if (when !== 'silent') client.write(chunk);
     });
   });

@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import type { TestProject } from 'vitest/node';
+import { Client } from '../../src/database/client.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { startEmbedded } from './embedded-postgres.ts';
 import { partitionTables } from './partitioned.ts';
@@ -39,7 +39,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 async function createTemplate(serverUrl: string): Promise<void> {
-  const client = new pg.Client({ connectionString: `${serverUrl}/postgres` });
+  const client = new Client(`${serverUrl}/postgres`);
   await client.connect();
   await client.query(`create database ${TEMPLATE}`);
   await client.end();
@@ -47,7 +47,7 @@ async function createTemplate(serverUrl: string): Promise<void> {
     const template = await openDatabase({ url: `${serverUrl}/${TEMPLATE}`, dataDir: '' });
     await template.close();
   });
-  const template = new pg.Client({ connectionString: `${serverUrl}/${TEMPLATE}` });
+  const template = new Client(`${serverUrl}/${TEMPLATE}`);
   await template.connect();
   if (process.env.PARTITIONED) await partitionTables(template);
   await template.query(DEFAULTS);

@@ -1,5 +1,6 @@
 // Explains each statement that the domain and the import send, and collects those that touch several partitions of a table.
 import pg from 'pg';
+import { Client } from '../../src/database/client.ts';
 import { scatteredTables } from './partitioned.ts';
 
 /** Statements that read several tenants on purpose: lists across tenants, and where the tenants of ids are looked up. */
@@ -89,7 +90,7 @@ function urlOf(on: pg.Pool | pg.Client): string {
 }
 
 async function explain(on: pg.Pool | pg.Client, statement: Statement): Promise<void> {
-  const client = new pg.Client(urlOf(on));
+  const client = new Client(urlOf(on));
   try {
     await client.connect();
     const tables = await scatteredTables(client, statement);

@@ -1,7 +1,7 @@
 // A database of its own for a test file, cloned from the migrated template.
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
 import { inject, vi } from 'vitest';
+import { Client } from '../../src/database/client.ts';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { TEMPLATE } from './template.ts';
@@ -69,7 +69,7 @@ export async function untilOneWaits({ db }: Pick<TestDatabase, 'db'>): Promise<v
 }
 
 async function asAdministrator(serverUrl: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: `${serverUrl}/postgres` });
+  const client = new Client(`${serverUrl}/postgres`);
   await client.connect();
   try {
     await client.query(statement);
