@@ -5,7 +5,7 @@ import { Prisma } from '../src/database/database.ts';
 import { openPostgresql } from '../src/database/postgresql.ts';
 import { createGroup } from '../src/domain/commands/create-group.ts';
 import { openDirectory } from '../src/domain/directory.ts';
-import { COMMIT, startCuttingProxy } from './support/cutting-proxy.ts';
+import { BEGIN, COMMIT, startCuttingProxy } from './support/cutting-proxy.ts';
 import { createTenant, superAdmin } from './support/directories.ts';
 import { openTestDatabase } from './support/postgresql.ts';
 import { randomFrom } from './support/random.ts';
@@ -29,7 +29,7 @@ test('no change that was answered as failed is stored, and every one that was an
     const { tenantId } = tenants[random(tenants.length)]!;
     const controller = new AbortController();
     if (random(2) === 0) setTimeout(() => controller.abort(new Error('late')), random(30));
-    const at = [COMMIT, 'begin isolation level'][random(2)]!;
+    const at = [COMMIT, BEGIN][random(2)]!;
     const when = (['before', 'after', 'silent'] as const)[random(3)]!;
     proxy.cut = random(7) === 0 ? { at, when } : null;
     const directory = openDirectory(db, superAdmin, { signal: controller.signal });

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type Database, Prisma } from '../src/database/database.ts';
 import { openPostgresql } from '../src/database/postgresql.ts';
 import { newId, type TenantId } from '../src/model/ids.ts';
-import { COMMIT, type Cut, startCuttingProxy } from './support/cutting-proxy.ts';
+import { BEGIN, COMMIT, type Cut, startCuttingProxy } from './support/cutting-proxy.ts';
 import { createTenant } from './support/directories.ts';
 import { oneWaits, openTestDatabase, type TestDatabase, untilOneWaits } from './support/postgresql.ts';
 import { SUPER_ADMIN, startApp, type TestApp } from './support/server.ts';
@@ -257,7 +257,7 @@ describe('a connection that breaks', () => {
     });
 
     test('before COMMIT was sent leaves none: nothing is stored', async () => {
-      proxy.cut = { at: 'begin isolation level', when: 'after' };
+      proxy.cut = { at: BEGIN, when: 'after' };
       expect(failureOf(await create(behind, 'Cut off'))).toEqual(failed(isRest));
       await untilQuiet();
       expect(await namesOf()).toEqual([]);

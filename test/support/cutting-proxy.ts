@@ -9,6 +9,10 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 export type Cut = { at: string; when: 'before' | 'after' | 'silent' | 'with the answer' };
 
 export const COMMIT = 'commit\0';
+export const BEGIN = 'begin isolation level';
+
+/** Command tags of the statements that are answered last, although others were sent with them. */
+const TAGS: Record<string, string> = { [COMMIT]: 'COMMIT\0', [BEGIN]: 'BEGIN\0' };
 
 /** The message ErrorResponse of a server that shuts down (PostgreSQL: Frontend/Backend Protocol, Message Formats). */
 const SHUT_DOWN = (() => {
@@ -42,17 +46,22 @@ export async function startCuttingProxy(url: string) {
       socket.on('error', destroy).on('close', destroy);
     }
     let when: Cut['when'] | null = null;
+    let tag = '';
+    let answers = Buffer.alloc(0);
     client.on('data', (chunk) => {
       if (proxy.cut && chunk.includes(proxy.cut.at)) {
         when = proxy.cut.when;
+        tag = TAGS[proxy.cut.at] ?? '';
         proxy.cuts += 1;
       }
       if (when === 'before') destroy();
       else upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
-      if (when === 'after') destroy();
-      else if (when === 'with the answer') client.end(Buffer.concat([chunk, SHUT_DOWN]));
+      if (when === 'after') {
+        answers = Buffer.concat([answers, chunk]);
+        if (answers.includes(tag)) destroy();
+      } else if (when === 'with the answer') client.end(Buffer.concat([chunk, SHUT_DOWN]));
       else if (when !== 'silent') client.write(chunk);
     });
   });
