@@ -1,15 +1,14 @@
 // Adds direct members to a group. Concurrent requests share one transaction, and so one commit and one position of the log.
 
 import { Prisma, type Query } from '../../database/database.ts';
-import { databaseError, UnknownOutcome } from '../../database/errors.ts';
+import { databaseError } from '../../database/errors.ts';
 import { isDirectoryError, refuse } from '../../model/errors.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { type GroupMembersInput, groupMembersInput } from '../../model/members.ts';
-import { type Directory, mayChange, type Positioned, type Reader } from '../directory.ts';
-import { inChunks } from '../loading/batching.ts';
+import { type Directory, mayChange, type Positioned, perDatabase, type Reader } from '../directory.ts';
 import { readerFor } from '../loading/routing.ts';
-import { actorOf, changeTenant } from '../log/write-context.ts';
+import { actorOf, changeTenant, type WriteContext } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
 import {
   type Group,
@@ -18,7 +17,6 @@ import {
   groupsWithIds,
   withoutCounts,
 } from '../rows/groups.ts';
-import { sharedBatches } from '../sharing/shared-batches.ts';
 import { type Addition, addMembers } from '../writes/memberships.ts';
 import { assertBatchSize } from './rules/targets.ts';
 
@@ -41,7 +39,7 @@ export async function addGroupMembers(
   const reader = await readerFor(directory, groupId);
   const { caller, signal } = directory;
   const addition = { groupId, userIds: [...new Set(userIds)], actor: actorOf(caller), signal };
-  const outcome = await additions(reader).load(addition);
+  const outcome = await addWithOthers(reader, addition);
   if (!outcome) throw refuse.notFound(groupId);
   const { group, unknown, added, position } = outcome;
   if (unknown.length > 0) throw refuse.unknownUsers(unknown);
@@ -51,90 +49,107 @@ export async function addGroupMembers(
   return { group, added, unchanged, position };
 }
 
-/** An addition, and the signal that takes it out of a batch that has not begun. */
+/** What became of an addition; null if its group is not live in the tenant. Nothing is added if users are `unknown`. */
+type Outcome = ({ group: GroupWithoutCounts; unknown: string[]; added: string[] } & Positioned) | null;
+
+/** An addition, and the signal that takes it out as long as it waits. */
 type Request = Addition & { signal: AbortSignal | undefined };
+type Waiting = Request & Omit<PromiseWithResolvers<Outcome>, 'promise'>;
 
-/** What became of an addition. Nothing is added if users are `unknown` in the tenant. */
-type Outcome = { group: GroupWithoutCounts; unknown: string[]; added: string[] } & Positioned;
+/** Ids of users that one transaction adds, unless one addition alone has more. */
+const MAX_USERS = 1_000;
 
-const sizeOf = ({ userIds }: Request) => userIds.length;
+/** For each tenant, the additions that wait for the lock of its log. */
+const queues = perDatabase(() => new Map<TenantId, Waiting[]>());
 
 /**
- * One batch in flight per tenant: the tenant's lock lets no more of them work, and requests that arrive meanwhile share the
- * next one. After an error that is not temporary, each request is tried by itself.
+ * Adds with all others that wait when the lock is granted, as one change. The longer another process holds the lock, the more
+ * they become, and they need one commit.
  */
-const additions = sharedBatches<Request, Outcome | null>((reader, items) => {
-  const addAll = async (chunk: readonly Request[]): Promise<(Outcome | Error | null)[]> => {
-    try {
-      return await addTogether(reader, chunk);
-    } catch (cause) {
-      const error = databaseError(cause) as Error;
-      // What is temporary would be the same for each of them.
-      if (chunk.length === 1 || isDirectoryError(error)) return chunk.map(() => error);
-      const outcomes: (Outcome | Error | null)[] = [];
-      for (const item of chunk) outcomes.push(...(await addAll([item])));
-      return outcomes;
-    }
-  };
-  const addThoseInTime = async (chunk: readonly Request[]): Promise<(Outcome | Error | null)[]> => {
-    const inTime = chunk.filter(({ signal }) => !signal?.aborted);
-    const outcomes = inTime.length > 0 ? await addAll(inTime) : [];
-    const outcomeOf = new Map(inTime.map((item, index) => [item, outcomes[index]!]));
-    return chunk.map((item) =>
-      outcomeOf.has(item) ? outcomeOf.get(item)! : (databaseError(item.signal!.reason) as Error),
-    );
-  };
-  return inChunks(items, sizeOf, addThoseInTime);
-}, 1);
+function addWithOthers(reader: Reader, request: Request): Promise<Outcome> {
+  const { promise, ...settle } = Promise.withResolvers<Outcome>();
+  const waiting = { ...request, ...settle };
+  const queue = queues(reader.db).get(reader.tenantId);
+  if (queue) queue.push(waiting);
+  else addAll(reader, [waiting]).catch(settle.reject);
+  return promise;
+}
 
-/** Each item by itself: all of its users or none. Null for an item whose group is not live in the tenant. */
+/** Settles all in the queue, and those who join it meanwhile. */
+async function addAll(reader: Reader, queue: Waiting[]): Promise<void> {
+  queues(reader.db).set(reader.tenantId, queue);
+  while (queue.length > 0) {
+    let taken: Waiting[] | undefined;
+    // The same for each attempt of the transaction.
+    const take = () => {
+      taken ??= takeFrom(queue);
+      return taken;
+    };
+    try {
+      await addTogether(reader, queue[0]!, take);
+    } catch (error) {
+      const failed = taken ?? queue.splice(0);
+      // What is temporary would be the same for each of them.
+      const isForAll = failed.length === 1 || isDirectoryError(error);
+      for (const item of failed) {
+        if (isForAll) item.reject(error);
+        else await addTogether(reader, item, () => [item]).catch(item.reject);
+      }
+    }
+  }
+  queues(reader.db).delete(reader.tenantId);
+}
+
+/** Takes out those who have waited longest. Those whose time is up are rejected. */
+function takeFrom(queue: Waiting[]): Waiting[] {
+  const taken: Waiting[] = [];
+  let capacity = MAX_USERS;
+  for (let next = queue[0]; next; next = queue[0]) {
+    capacity -= next.userIds.length;
+    if (capacity < 0 && taken.length > 0) break;
+    queue.shift();
+    if (next.signal?.aborted) next.reject(databaseError(next.signal.reason));
+    else taken.push(next);
+  }
+  return taken;
+}
+
+/** Adds those that `take` returns once the lock is granted, each all of its users or none, and resolves them. */
 async function addTogether(
   { db, tenantId }: Reader,
-  items: readonly Addition[],
-): Promise<(Outcome | null)[]> {
-  const { actor } = items[0]!;
+  { actor }: Addition,
+  take: () => readonly Waiting[],
+): Promise<void> {
   let position: number | undefined;
   const taken = (next: number) => {
     position = next;
   };
-  const add = (query: Query) => {
-    const changing = changeTenant({ query, tenantId, actor, taken }, async (tx) => {
-      const { groups, unknown } = await reading;
-      const found = items.map((item) => {
-        const group = groups.get(item.groupId);
-        return group ? { item, group, unknown: item.userIds.filter((id) => unknown.has(id)) } : null;
-      });
-      const valid = found.filter((each) => each !== null && each.unknown.length === 0);
-      const added = await addMembers(
-        tx,
-        valid.map((each) => each!.item),
-      );
-      const addedOf = new Map(valid.map((each, index) => [each!.item, added[index]!]));
-      return { found, addedOf };
+  const add = (query: Query) =>
+    changeTenant({ query, tenantId, actor, taken }, async (tx) => {
+      const items = take();
+      const [targets, added] = await Promise.all([readTargets(tx, items), addMembers(tx, items)]);
+      return { ...targets, added };
     });
-    // Sent right behind the lock of the log: it waits with it, and reads what is there after it.
-    const reading = readTargets(query, tenantId, items);
-    reading.catch(() => {});
-    return changing;
-  };
   const changed = await db.transaction(add, { turn: tenantId }).catch((error: unknown) => {
-    throw error instanceof UnknownOutcome ? databaseError(error, position) : error;
+    throw databaseError(error, position);
   });
-  if (!changed) return items.map(() => null);
-  const { found, addedOf } = changed;
-  return found.map(
-    (each) =>
-      each && {
-        group: withoutCounts(each.group),
-        unknown: each.unknown,
-        added: addedOf.get(each.item) ?? [],
-        position: changed.position,
-      },
-  );
+  for (const [index, { groupId, userIds, resolve }] of take().entries()) {
+    const group = changed?.groups.get(groupId);
+    resolve(
+      group
+        ? {
+            group: withoutCounts(group),
+            unknown: userIds.filter((id) => changed!.unknown.has(id)),
+            added: changed!.added[index]!,
+            position: changed!.position,
+          }
+        : null,
+    );
+  }
 }
 
 /** The live groups of the items, and those ids of users that are no live ones. One statement: a batch waits for it. */
-async function readTargets(query: Query, tenantId: TenantId, items: readonly Addition[]) {
+async function readTargets({ query, tenantId }: WriteContext, items: readonly Addition[]) {
   const groupIds = items.map(({ groupId }) => groupId);
   const userIds = [...new Set(items.flatMap((item) => item.userIds))];
   const rows = await query<Group & { unknown: string[] | null }>(Prisma.sql`

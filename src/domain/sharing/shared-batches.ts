@@ -11,11 +11,10 @@ const MAX_IN_FLIGHT = 2;
 
 /**
  * Creates a function that returns the DataLoader of a database, a visibility and a kind. The loader collects items while
- * `maxInFlight` batches are running. It caches nothing, and is dropped as soon as it is idle.
+ * `MAX_IN_FLIGHT` batches are running. It caches nothing, and is dropped as soon as it is idle.
  */
 export function sharedBatches<Item, Result>(
   work: (directory: Reader, items: readonly Item[]) => Promise<(Result | Error)[]>,
-  maxInFlight = MAX_IN_FLIGHT,
 ) {
   type Batches = DataLoader<Item, Result>;
   const activeBatches = perDatabase(() => new Map<string, Batches>());
@@ -24,7 +23,7 @@ export function sharedBatches<Item, Result>(
     const batchKey = `${Object.values(visibility).join(' ')}\n${kind}`;
     const existing = active.get(batchKey);
     if (existing) return existing;
-    const semaphore = new Semaphore(maxInFlight, () => active.delete(batchKey));
+    const semaphore = new Semaphore(MAX_IN_FLIGHT, () => active.delete(batchKey));
     const batches: Batches = new DataLoader(
       (items) => semaphore.hold(work(new Reader(db, visibility), items)),
       {

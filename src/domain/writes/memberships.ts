@@ -8,21 +8,28 @@ import { beginMemberships, endMemberships, type Membership } from './edges.ts';
 /** Live users of the tenant to add to a live group, and who adds them. */
 export type Addition = { groupId: GroupId; userIds: readonly string[]; actor: Actor };
 
-/** For each addition, the users who were not members before, in its order. A membership that two request is the first one's. */
+/**
+ * Adds the users of each addition, all or none: none where the group or one of the users is not live. Returns for each
+ * those who were not members before, in its order. A membership that two request is the first one's.
+ */
 export async function addMembers(tx: WriteContext, additions: readonly Addition[]): Promise<string[][]> {
-  const pairs = new Map<string, { groupId: GroupId; userId: string; actor: Actor }>();
-  for (const { groupId, userIds, actor } of additions) {
-    for (const userId of userIds) {
-      const key = pairKey({ groupId, userId });
-      if (!pairs.has(key)) pairs.set(key, { groupId, userId, actor });
-    }
-  }
-  if (pairs.size === 0) return additions.map(() => []);
-  const rows = [...pairs.values()];
+  const rows = additions.flatMap(({ groupId, userIds, actor }, item) =>
+    userIds.map((userId) => ({ item, groupId, userId, actor })),
+  );
+  if (rows.length === 0) return additions.map(() => []);
   const begun = await beginMemberships(
     tx,
-    Prisma.sql`select * from unnest(${rows.map(({ groupId }) => groupId)}::text[], ${rows.map(({ userId }) => userId)}::text[],
-      ${rows.map(({ actor }) => actor.id)}::text[]) m(group_id, user_id, added_by)`,
+    Prisma.sql`
+      with a as materialized (
+        select a.*, u.id is not null as is_known
+        from unnest(${rows.map(({ item }) => item)}::int[], ${rows.map(({ groupId }) => groupId)}::text[],
+          ${rows.map(({ userId }) => userId)}::text[], ${rows.map(({ actor }) => actor.id)}::text[])
+          a(item, group_id, user_id, added_by)
+        left join users u on u.tenant_id = ${tx.tenantId} and u.id = a.user_id and u.until is null)
+      select distinct on (a.group_id, a.user_id) a.group_id, a.user_id, a.added_by
+      from a join groups g on g.tenant_id = ${tx.tenantId} and g.id = a.group_id and g.deleted_at is null
+      where a.item not in (select item from a where not is_known)
+      order by a.group_id, a.user_id, a.item`,
   );
   const isNew = new Set(begun.map(pairKey));
   return additions.map(({ groupId, userIds, actor }) => {
