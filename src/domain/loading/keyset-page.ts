@@ -1,19 +1,15 @@
-// Keyset pages: their cursors, and how raw rows become a page. A cursor holds an order's tag and one row's sort values.
+// Keyset pages: how raw rows become a page, and its cursors.
 import type { Sql } from '../../database/database.ts';
-import { refuse } from '../../model/errors.ts';
+import { type CursorType, decodeCursor, encodeCursor } from '../../model/cursors.ts';
 import type { Page, PageRequest } from '../../model/page.ts';
 
 /** A sort order: all keys in one direction, the last one unique within the list. */
 export type Ordering = {
-  /** Names the order in cursors, so that a cursor of another order is refused. */
   readonly tag: string;
   /** `alias` names the selected column that holds the key. At most one key has none: it is selected as `sortValue`. */
-  readonly keys: readonly { column: Sql; type: 'text' | 'timestamptz' | 'bigint'; alias?: string }[];
+  readonly keys: readonly { column: Sql; type: CursorType; alias?: string }[];
   readonly descending: boolean;
 };
-
-/** Characters of a cursor: more than the longest key needs, a user's email address and name. */
-const MAX_LENGTH = 10_000;
 
 /** Fetches one extra row to compute hasNextPage, unless pageInfo isn't selected. No limit is 0: an empty page fetches one. */
 export const rowsToRead = ({ size, skipPageInfo }: PageRequest): number =>
@@ -53,7 +49,7 @@ export class SortedPage<Raw extends object, Row extends object> implements Page<
   // A class, because V8 gives each object literal with an accessor its own hidden class, which retains the closure.
   get cursors(): readonly string[] {
     this.encoded ??= this.raws.map((raw) =>
-      encode(
+      encodeCursor(
         this.order,
         this.order.keys.map(({ alias = 'sortValue' }) => raw[alias as keyof Raw]),
       ),
@@ -68,49 +64,10 @@ export function withRows<Row>(page: Page<unknown>, rows: readonly Row[], total =
   return { rows, cursors, hasNextPage, hasPreviousPage, total };
 }
 
-const encode = (order: Ordering, values: readonly unknown[]): string =>
-  Buffer.from(JSON.stringify([order.tag, ...values])).toString('base64url');
-
 /** The values of a page's cursors, one for each key of the order; empty without a cursor. */
 export type Cursors = { after: readonly string[]; before: readonly string[] };
 
 export const cursorsOf = (order: Ordering, { after, before }: PageRequest): Cursors => ({
-  after: after === null ? [] : cursorValues(order, after, 'after'),
-  before: before === null ? [] : cursorValues(order, before, 'before'),
+  after: after === null ? [] : decodeCursor(order, after, 'after'),
+  before: before === null ? [] : decodeCursor(order, before, 'before'),
 });
-
-/**
- * The values of a cursor, one for each key of the order. Refused with VALIDATION_FAILED: cursors of another order, and
- * text that is not exactly what `encode` writes, because PostgreSQL might read it differently.
- */
-function cursorValues(order: Ordering, cursor: string, path: string): string[] {
-  try {
-    const [tag, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
-    const isValid =
-      cursor.length <= MAX_LENGTH &&
-      tag === order.tag &&
-      values.length === order.keys.length &&
-      values.every(
-        (value, index) =>
-          typeof value === 'string' &&
-          !value.includes('\0') &&
-          value.isWellFormed() &&
-          FORMATS[order.keys[index]!.type](value),
-      ) &&
-      encode(order, values) === cursor;
-    if (isValid) return values as string[];
-  } catch {
-    // Not JSON in base64url: refused below.
-  }
-  throw refuse.validation([{ path: [path], message: 'is not a cursor of this list in this order' }]);
-}
-
-/** Whether a text of a cursor is a value of its type. */
-const FORMATS = {
-  text: () => true,
-  bigint: (text: string) => /^(?:0|[1-9]\d{0,14})$/.test(text),
-  timestamptz: (text: string) => isTime(text),
-};
-
-/** Whether the text is a time as cursors hold it: `Date` parses many that PostgreSQL does not. Throws if `Date` parses none. */
-const isTime = (text: string) => /^(?!0000)\d{4}-/.test(text) && new Date(text).toISOString() === text;

@@ -1,7 +1,7 @@
 // Batches of what concurrent requests ask of one tenant: while some are in flight, the others collect the next one.
 import DataLoader from 'dataloader';
+import { Semaphore } from '../../database/semaphore.ts';
 import { perDatabase, Reader } from '../directory.ts';
-import { Semaphore } from './semaphore.ts';
 
 /**
  * Max in-flight batches per batch key; later callers join the next one. One would leave the database idle between two

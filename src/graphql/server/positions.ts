@@ -1,7 +1,7 @@
 // Tells with each answer the positions of the tenants' logs that it holds.
 import type { Plugin } from 'graphql-yoga';
 import type { Directory } from '../../domain/directory.ts';
-import { printPositions } from '../../domain/queries/positions.ts';
+import { printPositions } from '../../model/positions.ts';
 import type { RequestLog } from '../../model/request-log.ts';
 import type { Context } from '../schema/context.ts';
 
