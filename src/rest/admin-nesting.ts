@@ -2,7 +2,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { addNestedGroups, removeNestedGroup } from '../domain/commands/nest-groups.ts';
 import { requireGroup } from '../domain/queries/groups.ts';
-import { listNestedGroups, listParentGroups } from '../domain/queries/nesting.ts';
+import { nestedGroups, parentGroups } from '../domain/queries/nesting.ts';
 import type { RestEnv } from './context.ts';
 import { apiResponse, enveloped, pageOf, paginatedResponse } from './envelopes.ts';
 import { changeRefusals, readRefusals, writeRefusals } from './errors.ts';
@@ -36,7 +36,7 @@ export function adminNesting(api: OpenAPIHono<RestEnv>): void {
       const page = await pageOf(
         c,
         c.req.valid('query'),
-        async (page) => orNotFound(id, await listNestedGroups(directory, id, { page })),
+        async (page) => orNotFound(id, await nestedGroups.page(directory, id, { page })),
         nestedGroupInfos,
       );
       return c.json(page, 200);
@@ -104,7 +104,7 @@ export function adminNesting(api: OpenAPIHono<RestEnv>): void {
       const page = await pageOf(
         c,
         c.req.valid('query'),
-        async (page) => orNotFound(id, await listParentGroups(directory, id, { page })),
+        async (page) => orNotFound(id, await parentGroups.page(directory, id, { page })),
         nestedGroupInfos,
       );
       return c.json(page, 200);

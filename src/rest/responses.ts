@@ -5,7 +5,7 @@ import type { Directory } from '../domain/directory.ts';
 import { countEffectiveMembers } from '../domain/queries/effective-members.ts';
 import { groupPath } from '../domain/queries/hierarchy.ts';
 import { countMembers, listAllMembers } from '../domain/queries/members.ts';
-import { countNestedGroups, listAllNestedGroups } from '../domain/queries/nesting.ts';
+import { nestedGroups } from '../domain/queries/nesting.ts';
 import {
   type Group,
   type GroupSummary,
@@ -43,15 +43,14 @@ export async function groupResponse(
   const { id } = group;
   const included = <Value>(name: Include, load: () => Promise<Value>) =>
     include.includes(name) ? load() : null;
-  const [path, memberCount, nestedGroupCount, effectiveMemberCount, members, nestedGroups] =
-    await Promise.all([
-      groupPath(directory, id),
-      countMembers(directory, id),
-      countNestedGroups(directory, id),
-      included('effective_member_count', () => countEffectiveMembers(directory, id)),
-      included('members', () => listAllMembers(directory, id)),
-      included('nested_groups', () => listAllNestedGroups(directory, id)),
-    ]);
+  const [path, memberCount, nestedGroupCount, effectiveMemberCount, members, nested] = await Promise.all([
+    groupPath(directory, id),
+    countMembers(directory, id),
+    nestedGroups.count(directory, id),
+    included('effective_member_count', () => countEffectiveMembers(directory, id)),
+    included('members', () => listAllMembers(directory, id)),
+    included('nested_groups', () => nestedGroups.all(directory, id)),
+  ]);
   return {
     name: group.name,
     description: group.description,
@@ -63,7 +62,7 @@ export async function groupResponse(
     effective_member_count: effectiveMemberCount,
     nested_group_count: nestedGroupCount ?? 0,
     members: members?.map(memberInfo) ?? null,
-    nested_groups: nestedGroups && nestedGroupInfos(nestedGroups),
+    nested_groups: nested && nestedGroupInfos(nested),
     custom_attributes: group.customAttributes,
     created_at: group.createdAt.toISOString(),
     updated_at: group.updatedAt.toISOString(),

@@ -24,11 +24,11 @@ import {
   listEffectiveMembers,
 } from '../../src/domain/queries/effective-members.ts';
 import { countGroups, findGroup, listGroups } from '../../src/domain/queries/groups.ts';
-import { countChildren, groupPath, listAncestors, listChildren } from '../../src/domain/queries/hierarchy.ts';
+import { childGroups, groupPath, listAncestors } from '../../src/domain/queries/hierarchy.ts';
 import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
-import { listNestedGroups, listParentGroups } from '../../src/domain/queries/nesting.ts';
+import { nestedGroups, parentGroups } from '../../src/domain/queries/nesting.ts';
 import { findTenant, listTenants } from '../../src/domain/queries/tenants.ts';
-import { listEffectiveGroups, listUserGroups } from '../../src/domain/queries/user-groups.ts';
+import { directGroups, effectiveGroups } from '../../src/domain/queries/user-groups.ts';
 import { findUser, listUsers } from '../../src/domain/queries/users.ts';
 import { importDirectory } from '../../src/import/import-directory.ts';
 import { newId, type PartnerId, type TenantId } from '../../src/model/ids.ts';
@@ -83,17 +83,17 @@ async function readAll(directory: Directory, groupIds: string[], userIds: string
   await listUsers(directory, { tenantId: TENANT, search: 'a', page });
   for (const id of userIds) {
     await findUser(directory, id);
-    await listUserGroups(directory, id, { page });
-    await listEffectiveGroups(directory, id, { page });
+    await directGroups.page(directory, id, { page });
+    await effectiveGroups.page(directory, id, { page });
   }
   for (const id of groupIds) {
     await findGroup(directory, id);
     await groupPath(directory, id);
     await listAncestors(directory, id);
-    await listChildren(directory, id, { page });
-    await countChildren(directory, id);
-    await listNestedGroups(directory, id, { page });
-    await listParentGroups(directory, id, { page });
+    await childGroups.page(directory, id, { page });
+    await childGroups.count(directory, id);
+    await nestedGroups.page(directory, id, { page });
+    await parentGroups.page(directory, id, { page });
     await countMembers(directory, id, {});
     for (const field of ['USER_ID', 'EMAIL', 'ADDED_AT'] as const)
       await listMembers(directory, id, { orderBy: { field, direction: 'ASC' }, page });

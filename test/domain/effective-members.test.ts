@@ -20,12 +20,7 @@ import {
   listEffectiveMembers,
 } from '../../src/domain/queries/effective-members.ts';
 import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
-import {
-  countEffectiveGroups,
-  countUserGroups,
-  listEffectiveGroups,
-  listUserGroups,
-} from '../../src/domain/queries/user-groups.ts';
+import { directGroups, effectiveGroups } from '../../src/domain/queries/user-groups.ts';
 import { visibleGroupIds } from '../../src/domain/queries/visible-groups.ts';
 import { addMembers, removeMembers } from '../../src/domain/writes/memberships.ts';
 import { importDirectory } from '../../src/import/import-directory.ts';
@@ -216,11 +211,13 @@ describe('after each of many random writes', () => {
     const page = { first: 100 };
     const lists = await Promise.all(
       users.map(async (user) => ({
-        effective: (await listEffectiveGroups(directory, user, { page }))!.rows
+        effective: (await effectiveGroups.page(directory, user, { page }))!.rows
           .map(({ id }) => id as string)
           .sort(),
-        direct: (await listUserGroups(directory, user, { page }))!.rows.map(({ id }) => id as string).sort(),
-        counts: [await countEffectiveGroups(directory, user), await countUserGroups(directory, user)],
+        direct: (await directGroups.page(directory, user, { page }))!.rows
+          .map(({ id }) => id as string)
+          .sort(),
+        counts: [await effectiveGroups.count(directory, user), await directGroups.count(directory, user)],
       })),
     );
     expect(lists).toEqual(
@@ -766,8 +763,8 @@ describe('of a random directory, seen from its users', () => {
   const cursorOf = ({ name, id }: StoredGroup) =>
     Buffer.from(JSON.stringify(['name', name.toLowerCase(), id])).toString('base64url');
   const lists = [
-    { name: 'groups', list: listUserGroups, count: countUserGroups, direct: true },
-    { name: 'effective groups', list: listEffectiveGroups, count: countEffectiveGroups, direct: false },
+    { name: 'groups', list: directGroups.page, count: directGroups.count, direct: true },
+    { name: 'effective groups', list: effectiveGroups.page, count: effectiveGroups.count, direct: false },
   ];
 
   test.each(lists)('$name by name and id, at every boundary, both ways', async ({ list, count, direct }) => {

@@ -12,13 +12,7 @@ import {
   requireGroup,
   requireGroupOf,
 } from '../../src/domain/queries/groups.ts';
-import {
-  countChildren,
-  findParent,
-  groupPath,
-  listAncestors,
-  listChildren,
-} from '../../src/domain/queries/hierarchy.ts';
+import { childGroups, findParent, groupPath, listAncestors } from '../../src/domain/queries/hierarchy.ts';
 import type {
   AnyGroup,
   Group,
@@ -302,8 +296,8 @@ describe('an end user', () => {
     const user = asUser(0);
     const group = (await findGroup(directory, ids.Child1))!;
     expect([
-      await listChildren(user, ids.Child1, { page: {} }),
-      await countChildren(user, ids.Child1),
+      await childGroups.page(user, ids.Child1, { page: {} }),
+      await childGroups.count(user, ids.Child1),
       await findParent(user, group),
       await listAncestors(user, ids.Child1),
       await groupPath(user, ids.Child1),
@@ -331,14 +325,14 @@ describe('the hierarchy', () => {
     });
     await deleteGroup(directory, { id: ids.Gone });
     const children = async (id: string, as = directory) => [
-      namesOf(await listChildren(as, id, { page: {} })),
-      await countChildren(as, id),
+      namesOf(await childGroups.page(as, id, { page: {} })),
+      await childGroups.count(as, id),
     ];
     expect(await children(ids.Root)).toEqual([['A', 'b', 'C'], 3]);
     expect(await children(ids.C1)).toEqual([['Low'], 1]);
     expect(await children(ids.Low)).toEqual([[], 0]);
     expect(await children(ids.Root, openAsAdmin(db, seen.tenantId))).toEqual([[], 0]);
-    const { rows } = (await listChildren(directory, ids.Root, {
+    const { rows } = (await childGroups.page(directory, ids.Root, {
       page: { first: 1 },
       projection: { nestedGroupCount: true },
     }))!;

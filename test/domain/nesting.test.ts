@@ -10,13 +10,7 @@ import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
 import { listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
-import {
-  countNestedGroups,
-  countParentGroups,
-  listAllNestedGroups,
-  listNestedGroups,
-  listParentGroups,
-} from '../../src/domain/queries/nesting.ts';
+import { nestedGroups, parentGroups } from '../../src/domain/queries/nesting.ts';
 import { newId, type TenantId } from '../../src/model/ids.ts';
 import {
   createTenant,
@@ -129,7 +123,7 @@ describe('nesting groups', () => {
         groupIds: [E, D],
       },
     ]);
-    expect(await countNestedGroups(directory, A)).toBe(4);
+    expect(await nestedGroups.count(directory, A)).toBe(4);
   });
 
   test('that are nested, or none, changes nothing', async () => {
@@ -187,7 +181,7 @@ describe('nesting groups', () => {
     );
     expect(await edgesOf(tenantId)).toEqual([]);
     expect((await nest(directory, ids.A, ...children.slice(0, 100))).added).toEqual(children.slice(0, 100));
-    expect(await countNestedGroups(directory, ids.A)).toBe(100);
+    expect(await nestedGroups.count(directory, ids.A)).toBe(100);
   });
 });
 
@@ -430,27 +424,23 @@ describe('lists', () => {
       ['Top > b', 'Top > C', 'Top > a', 'C > Deep', 'b > Deep'],
     );
     const names = (page: { rows: readonly { name: string }[] } | null) => page!.rows.map(({ name }) => name);
-    expect(names(await listNestedGroups(directory, ids.Top, { page: {} }))).toEqual(['a', 'b', 'C']);
-    const first = (await listNestedGroups(directory, ids.Top, { page: { first: 2 } }))!;
+    expect(names(await nestedGroups.page(directory, ids.Top, { page: {} }))).toEqual(['a', 'b', 'C']);
+    const first = (await nestedGroups.page(directory, ids.Top, { page: { first: 2 } }))!;
     expect(names(first)).toEqual(['a', 'b']);
     expect(first.hasNextPage).toBe(true);
-    const second = (await listNestedGroups(directory, ids.Top, {
+    const second = (await nestedGroups.page(directory, ids.Top, {
       page: { first: 2, after: first.cursors[1]! },
     }))!;
     expect([names(second), second.hasNextPage]).toEqual([['C'], false]);
-    expect((await listAllNestedGroups(directory, ids.Top))!.map(({ id }) => id)).toEqual([
-      ids.a,
-      ids.b,
-      ids.C,
-    ]);
-    expect(names(await listParentGroups(directory, ids.Deep, { page: {} }))).toEqual(['b', 'C']);
-    expect(names(await listParentGroups(directory, ids.Top, { page: {} }))).toEqual([]);
-    expect(names(await listNestedGroups(directory, ids.Deep, { page: {} }))).toEqual([]);
+    expect((await nestedGroups.all(directory, ids.Top))!.map(({ id }) => id)).toEqual([ids.a, ids.b, ids.C]);
+    expect(names(await parentGroups.page(directory, ids.Deep, { page: {} }))).toEqual(['b', 'C']);
+    expect(names(await parentGroups.page(directory, ids.Top, { page: {} }))).toEqual([]);
+    expect(names(await nestedGroups.page(directory, ids.Deep, { page: {} }))).toEqual([]);
     const counts = async (of: Directory) => [
-      await countNestedGroups(of, ids.Top),
-      await countNestedGroups(of, ids.Deep),
-      await countParentGroups(of, ids.Deep),
-      await countParentGroups(of, ids.Top),
+      await nestedGroups.count(of, ids.Top),
+      await nestedGroups.count(of, ids.Deep),
+      await parentGroups.count(of, ids.Deep),
+      await parentGroups.count(of, ids.Top),
     ];
     for (const caller of [
       tenantAdmin(tenantId),
@@ -460,12 +450,12 @@ describe('lists', () => {
     ])
       expect(await counts(openDirectory(db, caller))).toEqual([3, 0, 2, 0]);
     // What is nested in each, where it was asked for with the list.
-    const counted = await listNestedGroups(directory, ids.Top, {
+    const counted = await nestedGroups.page(directory, ids.Top, {
       page: {},
       projection: { nestedGroupCount: true },
     });
     expect(counted!.rows.map(({ nestedGroupCount }) => nestedGroupCount)).toEqual([0, 1, 1]);
-    const above = await listParentGroups(directory, ids.Deep, {
+    const above = await parentGroups.page(directory, ids.Deep, {
       page: {},
       projection: { nestedGroupCount: true },
     });
@@ -478,18 +468,18 @@ describe('lists', () => {
     const stranger = await createTenant(db);
     for (const caller of [tenantAdmin(stranger.tenantId), partnerAdmin(stranger.partnerId)]) {
       const outside = openDirectory(db, caller);
-      expect((await listNestedGroups(outside, ids.A, { page: {} }))!.rows).toEqual([]);
-      expect((await listParentGroups(outside, ids.B, { page: {} }))!.rows).toEqual([]);
-      expect(await listAllNestedGroups(outside, ids.A)).toEqual([]);
-      expect(await countNestedGroups(outside, ids.A)).toBe(0);
-      expect(await countParentGroups(outside, ids.B)).toBe(0);
+      expect((await nestedGroups.page(outside, ids.A, { page: {} }))!.rows).toEqual([]);
+      expect((await parentGroups.page(outside, ids.B, { page: {} }))!.rows).toEqual([]);
+      expect(await nestedGroups.all(outside, ids.A)).toEqual([]);
+      expect(await nestedGroups.count(outside, ids.A)).toBe(0);
+      expect(await parentGroups.count(outside, ids.B)).toBe(0);
     }
     const member = openDirectory(db, plainUser(tenantId, userIds[0]!));
-    expect(await listNestedGroups(member, ids.A, { page: {} })).toBeNull();
-    expect(await listParentGroups(member, ids.B, { page: {} })).toBeNull();
-    expect(await listAllNestedGroups(member, ids.A)).toBeNull();
-    expect(await countNestedGroups(member, ids.A)).toBeNull();
-    expect(await countParentGroups(member, ids.B)).toBeNull();
+    expect(await nestedGroups.page(member, ids.A, { page: {} })).toBeNull();
+    expect(await parentGroups.page(member, ids.B, { page: {} })).toBeNull();
+    expect(await nestedGroups.all(member, ids.A)).toBeNull();
+    expect(await nestedGroups.count(member, ids.A)).toBeNull();
+    expect(await parentGroups.count(member, ids.B)).toBeNull();
   });
 });
 

@@ -8,22 +8,11 @@ import { addNestedGroups } from '../../src/domain/commands/nest-groups.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { countGroups, listGroups } from '../../src/domain/queries/groups.ts';
-import { countChildren, listChildren } from '../../src/domain/queries/hierarchy.ts';
+import { childGroups } from '../../src/domain/queries/hierarchy.ts';
 import { countMembers, listAllMembers, listMembers } from '../../src/domain/queries/members.ts';
-import {
-  countNestedGroups,
-  countParentGroups,
-  listAllNestedGroups,
-  listNestedGroups,
-  listParentGroups,
-} from '../../src/domain/queries/nesting.ts';
+import { nestedGroups, parentGroups } from '../../src/domain/queries/nesting.ts';
 import { countTenants, listTenants } from '../../src/domain/queries/tenants.ts';
-import {
-  countEffectiveGroups,
-  countUserGroups,
-  listEffectiveGroups,
-  listUserGroups,
-} from '../../src/domain/queries/user-groups.ts';
+import { directGroups, effectiveGroups } from '../../src/domain/queries/user-groups.ts';
 import { countUsers, listUsers } from '../../src/domain/queries/users.ts';
 import { type GroupId, newId, type PartnerId, type TenantId, type UserId } from '../../src/model/ids.ts';
 import { numberedPage, type Page, type PageArgs, pageRequest } from '../../src/model/page.ts';
@@ -228,28 +217,28 @@ const LISTS: Record<string, List> = {
     expected: () => userIds.slice(8),
   },
   'nested groups': {
-    read: (directory, page) => listNestedGroups(directory, hub, { page }),
-    count: (directory) => countNestedGroups(directory, hub),
+    read: (directory, page) => nestedGroups.page(directory, hub, { page }),
+    count: (directory) => nestedGroups.count(directory, hub),
     expected: () => byName(without(hub)),
   },
   'parent groups': {
-    read: (directory, page) => listParentGroups(directory, leaf, { page }),
-    count: (directory) => countParentGroups(directory, leaf),
+    read: (directory, page) => parentGroups.page(directory, leaf, { page }),
+    count: (directory) => parentGroups.count(directory, leaf),
     expected: () => byName(without(leaf)),
   },
   children: {
-    read: (directory, page) => listChildren(directory, hub, { page }),
-    count: (directory) => countChildren(directory, hub),
+    read: (directory, page) => childGroups.page(directory, hub, { page }),
+    count: (directory) => childGroups.count(directory, hub),
     expected: () => byName(groups.filter(({ parentId }) => parentId === hub)),
   },
   'groups of a user': {
-    read: (directory, page) => listUserGroups(directory, userIds[0]!, { page }),
-    count: (directory) => countUserGroups(directory, userIds[0]!),
+    read: (directory, page) => directGroups.page(directory, userIds[0]!, { page }),
+    count: (directory) => directGroups.count(directory, userIds[0]!),
     expected: () => byName(groups),
   },
   'effective groups of a user': {
-    read: (directory, page) => listEffectiveGroups(directory, userIds[9]!, { page }),
-    count: (directory) => countEffectiveGroups(directory, userIds[9]!),
+    read: (directory, page) => effectiveGroups.page(directory, userIds[9]!, { page }),
+    count: (directory) => effectiveGroups.count(directory, userIds[9]!),
     expected: () => byName(groups),
   },
   tenants: {
@@ -601,9 +590,9 @@ describe('lists', () => {
         listMembers(admin(), id, { page }),
         listEffectiveMembers(admin(), id, { page }),
         listEffectiveMembers(admin(), id, { membershipType: 'DIRECT', page }),
-        listNestedGroups(admin(), id, { page }),
-        listParentGroups(admin(), id, { page }),
-        listChildren(admin(), id, { page }),
+        nestedGroups.page(admin(), id, { page }),
+        parentGroups.page(admin(), id, { page }),
+        childGroups.page(admin(), id, { page }),
       ]);
       for (const empty of pages) {
         expect({ ...shown(empty), cursors: empty!.cursors }).toEqual({
@@ -619,9 +608,9 @@ describe('lists', () => {
       await Promise.all([
         countMembers(admin(), id, { search: 'a' }),
         countEffectiveMembers(admin(), id, { membershipType: 'DIRECT' }),
-        countNestedGroups(admin(), id),
-        countParentGroups(admin(), id),
-        countChildren(admin(), id),
+        nestedGroups.count(admin(), id),
+        parentGroups.count(admin(), id),
+        childGroups.count(admin(), id),
       ]),
     ).toEqual([0, 0, 0, 0, 0]);
     await deleteGroup(admin(), { id });
@@ -652,14 +641,14 @@ describe('lists', () => {
       details: { limit: 10_000 },
     });
     expect(await listAllMembers(admin(), id)).toEqual([]);
-    const nested = await listAllNestedGroups(admin(), hub);
+    const nested = await nestedGroups.all(admin(), hub);
     expect(nested!.map((row) => row.id)).toEqual(LISTS['nested groups']!.expected());
     await deleteGroup(admin(), { id });
   });
 
   test('hidden from a plain user are null, whole or by the page', async () => {
     expect(await listAllMembers(user(), hub)).toBeNull();
-    expect(await listAllNestedGroups(user(), hub)).toBeNull();
+    expect(await nestedGroups.all(user(), hub)).toBeNull();
     expect(await listMembers(user(), hub, { page: {} })).toBeNull();
   });
 });

@@ -19,7 +19,7 @@ import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/qu
 import { listGroups } from '../../src/domain/queries/groups.ts';
 import { groupPath } from '../../src/domain/queries/hierarchy.ts';
 import { countMembers } from '../../src/domain/queries/members.ts';
-import { listNestedGroups } from '../../src/domain/queries/nesting.ts';
+import { nestedGroups } from '../../src/domain/queries/nesting.ts';
 import { DirectoryError } from '../../src/model/errors.ts';
 import type { TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, superAdmin } from '../support/directories.ts';
@@ -271,7 +271,7 @@ async function compare(directory: Directory, model: Model): Promise<void> {
       expect(direct.map((member) => member.userId)).toEqual(model.members(id));
       expect(await countEffectiveMembers(directory, id)).toBe(model.effectiveMembers(id).length);
       expect(await countMembers(directory, id)).toBe(model.members(id).length);
-      const nested = await listNestedGroups(directory, id, { page });
+      const nested = await nestedGroups.page(directory, id, { page });
       expect(sort(nested!.rows.map((child) => child.id))).toEqual(model.nested(id));
       const path = model.path(id).map((segment) => segment.replaceAll(/[\\/]/g, (char) => `\\${char}`));
       expect(await groupPath(directory, id)).toBe(path.length ? path.join('/') : null);

@@ -15,22 +15,11 @@ import {
   listEffectiveMembers,
 } from '../../src/domain/queries/effective-members.ts';
 import { countGroups, findGroup, findGroups, listGroups } from '../../src/domain/queries/groups.ts';
-import { countChildren, groupPath, listAncestors, listChildren } from '../../src/domain/queries/hierarchy.ts';
+import { childGroups, groupPath, listAncestors } from '../../src/domain/queries/hierarchy.ts';
 import { countMembers, listAllMembers, listMembers } from '../../src/domain/queries/members.ts';
-import {
-  countNestedGroups,
-  countParentGroups,
-  listAllNestedGroups,
-  listNestedGroups,
-  listParentGroups,
-} from '../../src/domain/queries/nesting.ts';
+import { nestedGroups, parentGroups } from '../../src/domain/queries/nesting.ts';
 import { findPosition, findTenant } from '../../src/domain/queries/tenants.ts';
-import {
-  countEffectiveGroups,
-  countUserGroups,
-  listEffectiveGroups,
-  listUserGroups,
-} from '../../src/domain/queries/user-groups.ts';
+import { directGroups, effectiveGroups } from '../../src/domain/queries/user-groups.ts';
 import { countUsers, findUser, findUsers, listUsers } from '../../src/domain/queries/users.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { newId, type UserId } from '../../src/model/ids.ts';
@@ -98,19 +87,19 @@ const OF_GROUP: Record<string, (directory: Directory, id: string) => Promise<unk
   group: findGroup,
   path: groupPath,
   ancestors: listAncestors,
-  children: async (directory, id) => listed((await listChildren(directory, id, { page })) as Listed),
-  childCount: countChildren,
+  children: async (directory, id) => listed((await childGroups.page(directory, id, { page })) as Listed),
+  childCount: childGroups.count,
   members: async (directory, id) => listed((await listMembers(directory, id, { page })) as Listed),
   membersFound: async (directory, id) =>
     listed((await listMembers(directory, id, { search: 'example', page })) as Listed),
   allMembers: listAllMembers,
   memberCount: (directory, id) => countMembers(directory, id),
   memberCountFound: (directory, id) => countMembers(directory, id, { search: 'example' }),
-  nested: async (directory, id) => listed((await listNestedGroups(directory, id, { page })) as Listed),
-  allNested: listAllNestedGroups,
-  nestedCount: countNestedGroups,
-  parents: async (directory, id) => listed((await listParentGroups(directory, id, { page })) as Listed),
-  parentCount: countParentGroups,
+  nested: async (directory, id) => listed((await nestedGroups.page(directory, id, { page })) as Listed),
+  allNested: nestedGroups.all,
+  nestedCount: nestedGroups.count,
+  parents: async (directory, id) => listed((await parentGroups.page(directory, id, { page })) as Listed),
+  parentCount: parentGroups.count,
   effective: async (directory, id) => listed((await listEffectiveMembers(directory, id, { page })) as Listed),
   effectiveFound: async (directory, id) =>
     listed((await listEffectiveMembers(directory, id, { search: 'example', page })) as Listed),
@@ -119,11 +108,11 @@ const OF_GROUP: Record<string, (directory: Directory, id: string) => Promise<unk
 };
 const OF_USER: typeof OF_GROUP = {
   user: findUser,
-  groups: async (directory, id) => listed((await listUserGroups(directory, id, { page })) as Listed),
-  groupCount: countUserGroups,
+  groups: async (directory, id) => listed((await directGroups.page(directory, id, { page })) as Listed),
+  groupCount: directGroups.count,
   effectiveGroups: async (directory, id) =>
-    listed((await listEffectiveGroups(directory, id, { page })) as Listed),
-  effectiveGroupCount: countEffectiveGroups,
+    listed((await effectiveGroups.page(directory, id, { page })) as Listed),
+  effectiveGroupCount: effectiveGroups.count,
   listedGroups: async (directory, id) =>
     listed((await listGroups(directory, { filter: { memberUserId: id as UserId }, page })) as Listed),
   listedCount: (directory, id) => countGroups(directory, { filter: { memberUserId: id as UserId } }),
@@ -233,7 +222,7 @@ describe('one request for ids of several tenants', () => {
     const [effective, counts, nested] = await Promise.all([
       Promise.all(ids.map((id) => listEffectiveMembers(directory, id, { page: { withTotal: true } }))),
       Promise.all(ids.map((id) => countMembers(directory, id))),
-      Promise.all(ids.map((id) => listNestedGroups(directory, id, { page: {} }))),
+      Promise.all(ids.map((id) => nestedGroups.page(directory, id, { page: {} }))),
     ]);
     expect(effective.map((each) => [each!.rows.map(({ userId }) => userId), each!.total])).toEqual([
       [second.users.slice(0, 4), 4],
@@ -495,7 +484,7 @@ describe('a change', () => {
         expect(await findUser(directory, userId)).toMatchObject({ id: userId });
         expect(await findGroup(directory, group.id)).toMatchObject({ id: group.id, memberCount: 1 });
         expect(await countEffectiveMembers(directory, group.id)).toBe(1);
-        expect(await countNestedGroups(directory, group.id)).toBe(1);
+        expect(await nestedGroups.count(directory, group.id)).toBe(1);
       }
       for (const caller of [tenantAdmin(second.tenantId), partnerAdmin(second.partnerId)]) {
         const directory = openDirectory(own.db, caller);

@@ -8,7 +8,7 @@ import { openDirectory } from '../../src/domain/directory.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup, listGroups } from '../../src/domain/queries/groups.ts';
 import { listMembers } from '../../src/domain/queries/members.ts';
-import { listNestedGroups } from '../../src/domain/queries/nesting.ts';
+import { nestedGroups } from '../../src/domain/queries/nesting.ts';
 import type { GroupId, TenantId } from '../../src/model/ids.ts';
 import { tenantAdmin } from '../support/directories.ts';
 import { createWorld } from '../support/group-worlds.ts';
@@ -82,7 +82,7 @@ async function readAll() {
     group: await findGroup(directory, ids.Team),
     groups: (await listGroups(directory, { page })).rows.map(({ name }) => name),
     members: (await listMembers(directory, ids.Team, { page }))!.rows.map(({ userId }) => userId),
-    nested: (await listNestedGroups(directory, ids.Empty, { page }))!.total,
+    nested: (await nestedGroups.page(directory, ids.Empty, { page }))!.total,
     effective: (await listEffectiveMembers(directory, ids.Team, { page }))!.rows.map(({ userId }) => userId),
     count: await countEffectiveMembers(directory, ids.Team),
   };

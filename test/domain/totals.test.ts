@@ -10,11 +10,11 @@ import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { listGroups } from '../../src/domain/queries/groups.ts';
-import { listChildren } from '../../src/domain/queries/hierarchy.ts';
+import { childGroups } from '../../src/domain/queries/hierarchy.ts';
 import { listMembers } from '../../src/domain/queries/members.ts';
-import { listNestedGroups, listParentGroups } from '../../src/domain/queries/nesting.ts';
+import { nestedGroups, parentGroups } from '../../src/domain/queries/nesting.ts';
 import { listTenants } from '../../src/domain/queries/tenants.ts';
-import { listEffectiveGroups, listUserGroups } from '../../src/domain/queries/user-groups.ts';
+import { directGroups, effectiveGroups } from '../../src/domain/queries/user-groups.ts';
 import { listUsers } from '../../src/domain/queries/users.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { newId, type UserId } from '../../src/model/ids.ts';
@@ -210,19 +210,19 @@ const KINDS: Record<string, Kind> = {
   },
   'nested groups': {
     toggle: nestedIn(hub, group),
-    read: (directory, world, page) => listNestedGroups(directory, hub(world), { page }),
+    read: (directory, world, page) => nestedGroups.page(directory, hub(world), { page }),
     graphql: ofGroup(`nestedGroups(first: 100) ${NODES}`),
     rest: byPath('nested-groups'),
   },
   'parent groups': {
     toggle: nestedIn(group, hub),
-    read: (directory, world, page) => listParentGroups(directory, hub(world), { page }),
+    read: (directory, world, page) => parentGroups.page(directory, hub(world), { page }),
     graphql: ofGroup(`parentGroups(first: 100) ${NODES}`),
     rest: byPath('parent-groups'),
   },
   children: {
     ...onChildren,
-    read: (directory, world, page) => listChildren(directory, hub(world), { page }),
+    read: (directory, world, page) => childGroups.page(directory, hub(world), { page }),
     graphql: ofGroup(`children(first: 100) ${NODES}`),
   },
   'groups under a parent': {
@@ -257,7 +257,7 @@ const KINDS: Record<string, Kind> = {
   },
   'direct groups of a user': {
     ...ofUser,
-    read: (directory, world, page) => listUserGroups(directory, last(world), { page }),
+    read: (directory, world, page) => directGroups.page(directory, last(world), { page }),
     graphql: (world) => `user(id: "${last(world)}") { list: groups(first: 100) ${NODES} }`,
   },
   'effective groups of a user': {
@@ -267,7 +267,7 @@ const KINDS: Record<string, Kind> = {
     },
     // Beside the items it is in two groups for good.
     always: (world) => [leaf(world), between(world)],
-    read: (directory, world, page) => listEffectiveGroups(directory, last(world), { page }),
+    read: (directory, world, page) => effectiveGroups.page(directory, last(world), { page }),
     graphql: (world) => `user(id: "${last(world)}") { list: effectiveGroups(first: 100) ${NODES} }`,
   },
   'users that a search finds': {

@@ -9,17 +9,12 @@ import type { AnyGroup, Group, VisibleGroup } from '../rows/groups.ts';
 import { groupList } from './group-lists.ts';
 import { findGroup, findGroups } from './groups.ts';
 
-const children = groupList({
+/** Groups directly below a group, by name. Null for an end user. */
+export const childGroups = groupList({
   audience: 'administrators',
   from: ({ tenantId }) => Prisma.sql`from groups g
     where g.tenant_id = ${tenantId} and g.parent_group_id = k.id and g.deleted_at is null`,
 });
-
-/** Groups directly below, by name. Null for an end user. */
-export const listChildren = children.page;
-
-/** How many groups are directly below. Null for an end user. */
-export const countChildren = children.count;
 
 /** The parent of a group; null for a root, and for an end user, whose `VisibleGroup` has no `parentGroupId`. */
 export async function findParent(

@@ -1,11 +1,5 @@
 // The hierarchy of groups: parent, path, ancestors and children. It has no effect on membership.
-import {
-  countChildren,
-  findParent,
-  groupPath,
-  listAncestors,
-  listChildren,
-} from '../../domain/queries/hierarchy.ts';
+import { childGroups, findParent, groupPath, listAncestors } from '../../domain/queries/hierarchy.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
@@ -36,8 +30,8 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: (page) => listChildren(directory, id, { page, projection: groupProjection(info) }),
-          count: () => countChildren(directory, id),
+          list: (page) => childGroups.page(directory, id, { page, projection: groupProjection(info) }),
+          count: () => childGroups.count(directory, id),
         }),
     },
     GroupConnection,

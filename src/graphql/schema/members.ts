@@ -6,12 +6,7 @@ import {
   listEffectiveMembers,
 } from '../../domain/queries/effective-members.ts';
 import { countMembers, listMembers } from '../../domain/queries/members.ts';
-import {
-  countEffectiveGroups,
-  countUserGroups,
-  listEffectiveGroups,
-  listUserGroups,
-} from '../../domain/queries/user-groups.ts';
+import { directGroups, effectiveGroups } from '../../domain/queries/user-groups.ts';
 import type { MemberRow } from '../../domain/rows/members.ts';
 import { MEMBER_ORDER_FIELDS, MEMBERSHIP_TYPES } from '../../model/members.ts';
 import { builder } from './builder.ts';
@@ -148,8 +143,8 @@ builder.prismaObjectFields(User, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: (page) => listUserGroups(directory, id, { page, projection: groupProjection(info) }),
-          count: () => countUserGroups(directory, id),
+          list: (page) => directGroups.page(directory, id, { page, projection: groupProjection(info) }),
+          count: () => directGroups.count(directory, id),
         }),
     },
     GroupConnection,
@@ -161,8 +156,8 @@ builder.prismaObjectFields(User, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: (page) => listEffectiveGroups(directory, id, { page, projection: groupProjection(info) }),
-          count: () => countEffectiveGroups(directory, id),
+          list: (page) => effectiveGroups.page(directory, id, { page, projection: groupProjection(info) }),
+          count: () => effectiveGroups.count(directory, id),
         }),
     },
     GroupConnection,

@@ -7,12 +7,7 @@ import {
   type Unnested,
 } from '../../domain/commands/nest-groups.ts';
 import { findGroups } from '../../domain/queries/groups.ts';
-import {
-  countNestedGroups,
-  countParentGroups,
-  listNestedGroups,
-  listParentGroups,
-} from '../../domain/queries/nesting.ts';
+import { nestedGroups, parentGroups } from '../../domain/queries/nesting.ts';
 import { MAX_CHILDREN_PER_CALL } from '../../model/nesting.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
@@ -29,8 +24,8 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: (page) => listNestedGroups(directory, id, { page, projection: groupProjection(info) }),
-          count: () => countNestedGroups(directory, id),
+          list: (page) => nestedGroups.page(directory, id, { page, projection: groupProjection(info) }),
+          count: () => nestedGroups.count(directory, id),
         }),
     },
     GroupConnection,
@@ -38,7 +33,7 @@ builder.prismaObjectFields(Group, (t) => ({
   nestedGroupCount: t.int({
     description: 'Number of groups nested directly in this group.',
     resolve: ({ id, nestedGroupCount }, _args, { directory }) =>
-      nestedGroupCount ?? countNestedGroups(directory, id),
+      nestedGroupCount ?? nestedGroups.count(directory, id),
   }),
   parentGroups: t.connection(
     {
@@ -48,8 +43,8 @@ builder.prismaObjectFields(Group, (t) => ({
       complexity: connectionCost,
       resolve: ({ id }, page, { directory }, info) =>
         connection(page, info, {
-          list: (page) => listParentGroups(directory, id, { page, projection: groupProjection(info) }),
-          count: () => countParentGroups(directory, id),
+          list: (page) => parentGroups.page(directory, id, { page, projection: groupProjection(info) }),
+          count: () => parentGroups.count(directory, id),
         }),
     },
     GroupConnection,
