@@ -47,7 +47,6 @@ const ARROWS: Record<string, readonly string[]> = {
     'domain/log',
     'domain/queries',
     'domain/rows',
-    'domain/sharing',
     'domain/writes',
     'model',
   ],

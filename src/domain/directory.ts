@@ -11,7 +11,7 @@ import { databaseError } from '../database/errors.ts';
 import { type Caller, isUserCaller, type UserCaller, type Visibility } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
 import type { TenantId } from '../model/ids.ts';
-import { actorOf, changeTenant, type WriteContext } from './log/write-context.ts';
+import { actorOf, change, type WriteContext } from './log/write-context.ts';
 
 /** `position`: that of the tenant's log after a change. */
 export type Positioned = { position: number };
@@ -56,18 +56,6 @@ export class Reader {
         return Prisma.sql`${tenantColumn} in (select id from tenants where partner_id = ${this.visibility.partnerId})`;
       case 'all':
         return Prisma.sql`${tenantColumn} is not null`;
-    }
-  }
-
-  /** Predicate for rows of visible partners. */
-  withinPartner(partnerColumn: Sql): Sql {
-    switch (this.visibility.kind) {
-      case 'tenant':
-        return Prisma.sql`${partnerColumn} in (select partner_id from tenants where id = ${this.tenantId})`;
-      case 'partner':
-        return Prisma.sql`${partnerColumn} = ${this.visibility.partnerId}`;
-      case 'all':
-        return Prisma.sql`${partnerColumn} is not null`;
     }
   }
 }
@@ -130,20 +118,12 @@ export class Directory extends Reader {
     // An end user's own tenant is hidden from it.
     if (endUser(this)) throw refuse.notFound(tenantId);
     if (!mayChange(this)) throw refuse.forbidden();
-    let position: number | undefined;
-    const taken = (next: number) => {
-      position = next;
-    };
     try {
-      const changed = await this.db.transaction(
-        (query) => changeTenant({ query, tenantId, actor: actorOf(this.caller), taken }, work),
-        { signal: this.signal, turn: tenantId },
-      );
+      const actor = actorOf(this.caller);
+      const changed = await change(this.db, { tenantId, actor, signal: this.signal }, work);
       if (!changed) throw refuse.notFound(tenantId);
       this.committed(tenantId, changed.position);
       return changed;
-    } catch (error) {
-      throw databaseError(error, position);
     } finally {
       this.forget();
     }

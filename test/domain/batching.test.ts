@@ -3,17 +3,17 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
-import { removeGroupMembers } from '../../src/domain/commands/change-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
-import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { type Directory, openDirectory, Reader, tenantReader } from '../../src/domain/directory.ts';
-import { inChunks, loader } from '../../src/domain/loading/batching.ts';
+import { cachedClosure, isSameClosure, readClosures } from '../../src/domain/effective-membership/closure.ts';
+import { loader } from '../../src/domain/loading/batching.ts';
+import type { Head } from '../../src/domain/log/changes.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
 import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
-import { logCache, rowsBytes } from '../../src/domain/sharing/log-cache.ts';
 import { sharedBatches } from '../../src/domain/sharing/shared-batches.ts';
 import { Tail } from '../../src/domain/sharing/tail.ts';
 import type { Visibility } from '../../src/model/caller.ts';
+import { chunksOf } from '../../src/model/chunks.ts';
 import type { PartnerId, TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, plainUser } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
@@ -58,12 +58,7 @@ test('pages of one kind are read together, those of another apart', async () => 
   const read = (id: string, first: number) => listMembers(openAsAdmin(db, tenantId), id, { page: { first } });
   const pages = await Promise.all([...ids.map((id) => read(id, 2)), ...ids.map((id) => read(id, 9))]);
   expect(pages.map((page) => page!.rows.length)).toEqual([0, 1, 2, 2, 0, 1, 2, 3]);
-  // Two kinds of pages, and before them the log that tells how long they may be kept.
-  expect(statements.map((text) => (text.includes('from memberships') ? 'pages' : 'log'))).toEqual([
-    'log',
-    'pages',
-    'pages',
-  ]);
+  expect(statements.map((text) => text.includes('from memberships'))).toEqual([true, true]);
 });
 
 test('callers who see different tenants never share', async () => {
@@ -457,188 +452,79 @@ test.each([
     [[1], [1_500], [1, 999], [1]],
   ],
   [[0, 0], [[0, 0]]],
-])('items of sizes %j are worked on as %j', async (sizes, expected) => {
-  const chunks: (readonly number[])[] = [];
-  const results = await inChunks(
-    sizes,
-    (size) => size,
-    async (chunk) => {
-      chunks.push(chunk);
-      // The last chunk is the first to end.
-      for (let n = 10 - chunks.length; n > 0; n -= 1) await immediate();
-      return chunk.map((size) => -size);
-    },
-  );
-  expect(chunks).toEqual(expected);
-  expect(results).toEqual(sizes.map((size) => -size));
+])('items of sizes %j become the chunks %j', (sizes, expected) => {
+  expect(chunksOf(sizes as number[], (size) => size, 1_000)).toEqual(expected);
 });
 
-describe('what outlives a request', () => {
+describe('closures that outlive a request', () => {
   const head = (position: number, changeId = `change ${position}`) => ({ position, changeId });
-  const tenantOf = (db: Database, id = 'tnt_a') => tenantReader(db, id as TenantId);
+  /** A reader of a database that answers with these closures, of which nothing is counted. */
+  function readerOf(tenantId = 'tnt_a') {
+    const db = {
+      sql: async ({ values }: { values: unknown[] }) =>
+        (values.find(Array.isArray) as string[]).map((id) => ({
+          id,
+          ids: id.startsWith('large') ? 'x'.repeat(16_000_000 - 800 - `tnt_a ${id}`.length) : id,
+          size: 1,
+          head: '5 change-5',
+          count: null,
+        })),
+    } as unknown as Database;
+    return tenantReader(db, tenantId as TenantId);
+  }
 
-  test('is kept within 64 MB, of which each entry takes two bytes a character of its name, its value and 800 bytes', () => {
-    const cache = logCache<{ bytes: number }>(({ bytes }) => bytes);
-    const reader = tenantOf({} as Database);
-    const set = (key: string, bytes: number) =>
-      cache.set(reader, key, { value: { bytes }, head: head(0), sources: {} });
-    // An entry of exactly a quarter, by value and by name, which begins with the tenant's.
-    const quarter = (key: string) => set(key, 16_000_000 - 800 - 2 * `tnt_a ${key}`.length);
-    const kept = () => ['a', 'b', 'c', 'd'.repeat(9_000), 'e'].filter((key) => cache.peek(reader, key));
-    for (const key of ['a', 'b', 'c', 'd'.repeat(9_000)]) quarter(key);
-    expect(kept()).toEqual(['a', 'b', 'c', 'd'.repeat(9_000)]);
-    // One entry more takes the place of what was not used for longest.
-    expect(cache.peek(reader, 'a')!.value).toEqual({ bytes: 16_000_000 - 800 - 14 });
-    for (const key of ['c', 'd'.repeat(9_000), 'a']) cache.peek(reader, key);
-    set('e', 0);
-    expect(kept()).toEqual(['a', 'c', 'd'.repeat(9_000), 'e']);
-    set('too large', 64_000_000);
-    expect(cache.peek(reader, 'too large')).toBeUndefined();
-    expect(kept()).toHaveLength(4);
+  test('are kept within 64 MB, of which each takes a byte a character of its name and its ids, and 800 bytes', async () => {
+    const reader = readerOf();
+    const ids = ['large 1', 'large 2', 'large 3', `large ${'4'.repeat(9_000)}`];
+    const cached = (...more: string[]) => [...ids, ...more].filter((id) => cachedClosure(reader, id));
+    for (const id of ids) await readClosures(reader, [id], false);
+    expect(cached()).toEqual(ids);
+    // One more takes the place of what was not used for longest.
+    for (const id of [ids[0]!, ids[2]!, ids[3]!]) cachedClosure(reader, id);
+    await readClosures(reader, ['small'], false);
+    expect(cached('small')).toEqual([ids[0], ids[2], ids[3], 'small']);
   });
 
-  test('takes what the objects of its rows and all texts in them take', () => {
-    expect(rowsBytes([])).toBe(0);
-    expect(rowsBytes([{ id: 'abc', no: 7, none: null, at: new Date(0) }])).toBe(506);
-    expect(rowsBytes([{ id: 'a', user: { email: 'bc' } }, { id: '' }])).toBe(1_006);
+  test('are of one database and one tenant', async () => {
+    const [mine, theirs] = [readerOf(), readerOf()];
+    await readClosures(mine, ['a'], false);
+    expect(cachedClosure(mine, 'a')).toMatchObject({ ids: 'a', head: head(5, 'change-5') });
+    expect(cachedClosure(theirs, 'a')).toBeUndefined();
+    expect(cachedClosure(tenantReader(mine.db, 'tnt_b' as TenantId), 'a')).toBeUndefined();
   });
 
-  test('is of one database, one tenant and one cache', () => {
-    const [mine, theirs] = [{} as Database, {} as Database];
-    const [cache, other] = [logCache<object>(() => 0), logCache<object>(() => 0)];
-    const value = { of: 'mine' };
-    cache.set(tenantOf(mine), 'a', { value, head: head(3), sources: {} });
-    expect(cache.peek(tenantOf(mine), 'a')!.value).toBe(value);
-    expect(cache.peek(tenantOf(theirs), 'a')).toBeUndefined();
-    expect(cache.peek(tenantOf(mine, 'tnt_b'), 'a')).toBeUndefined();
-    expect(other.peek(tenantOf(mine), 'a')).toBeUndefined();
-    const tail = new Tail(head(3));
-    expect(cache.get(tenantOf(mine), 'a', tail)!.value).toBe(value);
-    expect(cache.get(tenantOf(mine, 'tnt_b'), 'a', tail)).toBeUndefined();
-    expect(cache.get(tenantOf(theirs), 'a', tail)).toBeUndefined();
-  });
-
-  test('is given again while its log is of the same history and no source of it has changed', () => {
-    const reader = tenantOf({} as Database);
-    const cache = logCache<object>(() => 0);
-    const value = {};
-    const set = (position: number, sources = {}, changeId?: string) =>
-      cache.set(reader, 'a', { value, head: head(position, changeId), sources });
-    const isGiven = (tail: Tail) => cache.get(reader, 'a', tail)?.value === value;
+  test('are valid while their log is of the same history and none of their nestings has changed', () => {
     const change = (position: number, of: object) => ({
       ...head(position),
       groupId: null,
-      userIds: null,
       changesMembers: false,
       changesNestings: false,
-      changesAnything: false,
       ...of,
     });
     const tail = new Tail(head(5));
     tail.append([
       change(6, { groupId: 'grp_m', changesMembers: true }),
       change(7, { groupId: 'grp_n', changesNestings: true }),
-      change(8, { userIds: ['usr_u'] }),
+      change(8, {}),
     ] as never);
+    const isSame = (ids: string, one: Head, other: Head) =>
+      isSameClosure(tail, { ids, size: 1, head: one }, one, other);
     // What the log has not, or no more, cannot be told to be valid.
-    for (const position of [4, 9]) {
-      set(position);
-      expect(isGiven(tail), `${position}`).toBe(false);
-    }
-    set(6, {}, 'change 6 of a lost history');
-    expect(isGiven(tail)).toBe(false);
-    const sources: [object, number][] = [
-      [{}, 5],
-      [{ members: 'grp_l,grp_m,grp_o' }, 6],
-      [{ nestings: 'grp_n' }, 7],
-      [{ users: ['usr_t', 'usr_u'] }, 8],
-      [{ members: 'grp_n', nestings: 'grp_m', users: ['usr_t'] }, 5],
-      [{ members: 'grp_m', nestings: 'grp_n', users: ['usr_u'] }, 8],
-    ];
-    for (const [some, from] of sources) {
-      for (const position of [5, 6, 7, 8]) {
-        set(position, some);
-        expect(isGiven(tail), `${JSON.stringify(some)} at ${position}`).toBe(position >= from);
-      }
-    }
-    // One that was found valid is valid from then on.
-    set(5);
-    expect(isGiven(tail)).toBe(true);
-    expect(cache.peek(reader, 'a')!.head).toEqual(head(8));
-  });
-
-  test('as a page of members is given again until they change, and for its arguments alone', async () => {
-    const { tenantId, userIds } = await createTenant(db, 3);
-    const [groupId, other] = await createGroups(tenantId, 2);
-    const admin = openAsAdmin(db, tenantId);
-    await addGroupMembers(admin, { groupId: groupId!, userIds });
-    const ids = userIds.toSorted();
-    /** The users of a page, and whether it was read. */
-    const read = async (args: object = {}, id = groupId!) => {
-      statements.splice(0);
-      const page = await listMembers(openAsAdmin(db, tenantId), id, { page: { first: 2 }, ...args });
-      const reads = statements.filter((text) => text.includes('from memberships')).length;
-      // One statement asks the log; where nothing is cached yet, what is known of it will do.
-      expect(statements.length - reads).toBeLessThanOrEqual(1);
-      if (reads === 0) expect(statements).toHaveLength(1);
-      return [page!.rows.map((row) => row.userId), reads];
-    };
-    const descending = { orderBy: { field: 'USER_ID', direction: 'DESC' } };
-    expect(await read()).toEqual([ids.slice(0, 2), 1]);
-    expect(await read()).toEqual([ids.slice(0, 2), 0]);
-    expect(await read({ page: { first: 3 } })).toEqual([ids, 1]);
-    expect(await read({ page: { last: 2 } })).toEqual([ids.slice(1), 1]);
-    expect(await read({ page: { first: 2, withTotal: true } })).toEqual([ids.slice(0, 2), 1]);
-    expect(await read(descending)).toEqual([ids.slice(1).reverse(), 1]);
-    expect(await read({}, other)).toEqual([[], 1]);
-    for (const args of [{}, { page: { first: 3 } }, { page: { last: 2 } }, descending])
-      expect((await read(args))[1], JSON.stringify(args)).toBe(0);
-    // Changes of other groups, and of users who are not on the page, leave it as it is.
-    await addGroupMembers(admin, { groupId: other!, userIds: [ids[0]!] });
-    await upsertUsers(admin, { tenantId, users: [{ id: ids[2]!, email: 'renamed@example.org' }] });
-    expect(await read()).toEqual([ids.slice(0, 2), 0]);
-    expect(await read({ page: { first: 3 } })).toEqual([ids, 1]);
-    expect(await read({}, other)).toEqual([ids.slice(0, 1), 1]);
-    await removeGroupMembers(admin, { groupId: groupId!, userIds: [ids[0]!] });
-    expect(await read()).toEqual([ids.slice(1), 1]);
-    expect(await read()).toEqual([ids.slice(1), 0]);
-    // A change of any user may change what a search finds, and the order by email: such pages are not cached.
-    for (const args of [{ search: 'usr_' }, { orderBy: { field: 'EMAIL', direction: 'ASC' } }]) {
-      await read(args);
-      expect((await read(args))[1], JSON.stringify(args)).toBe(1);
-    }
-  });
-
-  test('is no page that was read before a change which others had seen when it was kept', async () => {
-    const { tenantId, userIds } = await createTenant(db, 2);
-    const [groupId, other] = await createGroups(tenantId, 2);
-    await addGroupMembers(openAsAdmin(db, tenantId), { groupId: groupId!, userIds });
-    const ids = userIds.toSorted();
-    let isFirst = true;
-    const slow: Database = {
-      ...db,
-      sql: async (statement) => {
-        const rows = await db.sql<never>(statement);
-        if (
-          isFirst &&
-          statement.text.includes('from memberships') &&
-          statement.values.flat().includes(groupId)
-        ) {
-          isFirst = false;
-          // Before the page reaches its reader, a member is removed, and others of the process learn of it.
-          await removeGroupMembers(openAsAdmin(slow, tenantId), { groupId: groupId!, userIds: [ids[0]!] });
-          await read(other!);
-          await read(other!);
-        }
-        return rows;
-      },
-    };
-    const read = async (id: string) =>
-      (await listMembers(openAsAdmin(slow, tenantId), id, { page: {} }))!.rows.map((row) => row.userId);
-    await read(other!);
-    expect(await read(groupId!)).toEqual(ids);
-    expect(isFirst).toBe(false);
-    expect(await read(groupId!)).toEqual(ids.slice(1));
+    expect([4, 5, 8, 9].map((position) => isSame('grp_m', head(position), head(8)))).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
+    expect(isSame('grp_m', head(8), head(9))).toBe(false);
+    expect(isSame('grp_m', head(6, 'change 6 of a lost history'), head(8))).toBe(false);
+    // Whichever of the two is earlier.
+    for (const position of [5, 6, 7, 8])
+      for (const [one, other] of [
+        [head(position), head(8)],
+        [head(8), head(position)],
+      ] as const)
+        expect(isSame('grp_l,grp_n,grp_o', one, other), `${position}`).toBe(position >= 7);
   });
 });
 

@@ -578,15 +578,12 @@ describe('lists', () => {
     expect(member).toMatchObject({ userId: a, email: 'Zoe@x.org', addedAt: null, displayName: null });
   });
 
-  test('that were read before follow each change of another server, and only what concerns them', async () => {
-    const { tenantId, users, groupId, create } = await createWorld(5, 3);
-    const [a, b, c, d, e] = users as [string, string, string, string, string];
-    const other = await create('Other', [e]);
+  test('that were read before follow each change of another server', async () => {
+    const { tenantId, users, groupId } = await createWorld(5, 3);
+    const [a, b, c, d] = users as [string, string, string, string];
     const elsewhere = openPostgresql({ url: database.url, timeouts: PATIENT });
     const there = openDirectory(elsewhere, superAdmin);
     const here = openPostgresql({ url: database.url, timeouts: PATIENT });
-    const statements: string[] = [];
-    here.onStatement((text) => statements.push(text));
     const shown = async (args: Parameters<typeof listMembers>[2]) => {
       const page = (await listMembers(openAsAdmin(here, tenantId), groupId, args))!;
       return page.rows.map((row) => `${row.userId} ${row.email}`);
@@ -616,12 +613,6 @@ describe('lists', () => {
     await expectMembers([at(b), renamed, at(d)], renamed);
     await removeUsers(there, { tenantId, userIds: [d] });
     await expectMembers([at(b), renamed], renamed);
-    // Neither a change of another group, nor of a user who is not shown, lets the page be read again: only the log is.
-    await removeGroupMembers(there, { groupId: other, userIds: [e] });
-    await upsertUsers(there, { tenantId, users: [{ id: e, email: '+@x.org' }] });
-    statements.splice(0);
-    expect(await shown({ page: {} })).toEqual([at(b), renamed]);
-    expect(statements).toEqual([expect.stringContaining('tenant_logs')]);
     await Promise.all([here.close(), elsewhere.close()]);
   });
 

@@ -15,8 +15,8 @@ import type { WriteContext } from '../../src/domain/log/write-context.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
 import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
-import { listParentGroups } from '../../src/domain/queries/nesting.ts';
-import { listEffectiveGroups, listUserGroups } from '../../src/domain/queries/user-groups.ts';
+import { parentGroups } from '../../src/domain/queries/nesting.ts';
+import { directGroups, effectiveGroups } from '../../src/domain/queries/user-groups.ts';
 import { newId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, superAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
@@ -64,7 +64,7 @@ test('groups are found by their ids, not by reading their tenant', async () => {
   const nest = () => addNestedGroups(admin(), { groupId: id, childGroupIds: [other] });
   const byId: [string, () => Promise<unknown>][] = [
     ['from', () => findGroup(admin(), id)],
-    ['member_count as count', () => countMembers(admin(), id)],
+    ['select member_count', () => countMembers(admin(), id)],
     ['i(id)', () => addGroupMembers(admin(), { groupId: id, userIds: [userId] }).catch(() => {})],
     ['select g.id from', nest],
   ];
@@ -172,11 +172,11 @@ test('the total of a page is counted once, not for each row', async () => {
   const directory = openAsAdmin(watched, tenantId);
   const page = { first: 5, withTotal: true };
   const lists: [number, () => Promise<{ rows: readonly unknown[]; total?: number | undefined } | null>][] = [
-    [5, () => listEffectiveGroups(directory, user!, { page })],
-    [5, () => listUserGroups(directory, user!, { page })],
+    [5, () => effectiveGroups.page(directory, user!, { page })],
+    [5, () => directGroups.page(directory, user!, { page })],
     [30, () => listMembers(directory, group.id, { page, search: 'usr' })],
     [30, () => listEffectiveMembers(directory, group.id, { page, search: 'usr' })],
-    [4, () => listParentGroups(directory, group.id, { page: { ...page, first: 4 } })],
+    [4, () => parentGroups.page(directory, group.id, { page: { ...page, first: 4 } })],
   ];
   for (const [total, read] of lists) {
     statements.length = 0;

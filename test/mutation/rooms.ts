@@ -29,7 +29,7 @@ export const ROOMS: Room[] = [
     score: 90,
     source: [
       'src/domain/effective-membership/*',
-      'src/domain/sharing/{log-cache,tail}.ts',
+      'src/domain/sharing/tail.ts',
       'src/domain/queries/effective-members.ts',
     ],
     tests: ['test/domain/effective-*.test.ts', 'test/domain/{count-deltas,counts,log-tail}.test.ts'],
@@ -39,9 +39,9 @@ export const ROOMS: Room[] = [
     score: 90,
     source: [
       'src/domain/{loading,rows}/*',
-      'src/domain/sharing/{semaphore,shared-batches}.ts',
+      'src/domain/sharing/shared-batches.ts',
       'src/domain/queries/{group-lists,groups,hierarchy,members,nesting,positions,tenants,user-groups,users}.ts',
-      'src/model/page.ts',
+      'src/model/{chunks,cursors,page,positions}.ts',
       'src/graphql/schema/connections.ts',
     ],
     tests: [

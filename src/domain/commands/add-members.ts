@@ -1,14 +1,15 @@
 // Adds direct members to a group. Concurrent requests share one transaction, and so one commit and one position of the log.
 
-import { Prisma, type Query } from '../../database/database.ts';
+import { Prisma } from '../../database/database.ts';
 import { databaseError } from '../../database/errors.ts';
+import { chunksOf } from '../../model/chunks.ts';
 import { isDirectoryError, refuse } from '../../model/errors.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { type GroupMembersInput, groupMembersInput } from '../../model/members.ts';
 import { type Directory, mayChange, type Positioned, perDatabase, type Reader } from '../directory.ts';
 import { readerFor } from '../loading/routing.ts';
-import { actorOf, changeTenant, type WriteContext } from '../log/write-context.ts';
+import { actorOf, change, type WriteContext } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
 import {
   type Group,
@@ -102,16 +103,10 @@ async function addAll(reader: Reader, queue: Waiting[]): Promise<void> {
 
 /** Takes out those who have waited longest. Those whose time is up are rejected. */
 function takeFrom(queue: Waiting[]): Waiting[] {
-  const taken: Waiting[] = [];
-  let capacity = MAX_USERS;
-  for (let next = queue[0]; next; next = queue[0]) {
-    capacity -= next.userIds.length;
-    if (capacity < 0 && taken.length > 0) break;
-    queue.shift();
-    if (next.signal?.aborted) next.reject(databaseError(next.signal.reason));
-    else taken.push(next);
-  }
-  return taken;
+  const [first = []] = chunksOf(queue, ({ userIds }) => userIds.length, MAX_USERS);
+  queue.splice(0, first.length);
+  for (const { signal, reject } of first) if (signal?.aborted) reject(databaseError(signal.reason));
+  return first.filter(({ signal }) => !signal?.aborted);
 }
 
 /** Adds those that `take` returns once the lock is granted, each all of its users or none, and resolves them. */
@@ -120,18 +115,10 @@ async function addTogether(
   { actor }: Addition,
   take: () => readonly Waiting[],
 ): Promise<void> {
-  let position: number | undefined;
-  const taken = (next: number) => {
-    position = next;
-  };
-  const add = (query: Query) =>
-    changeTenant({ query, tenantId, actor, taken }, async (tx) => {
-      const items = take();
-      const [targets, added] = await Promise.all([readTargets(tx, items), addMembers(tx, items)]);
-      return { ...targets, added };
-    });
-  const changed = await db.transaction(add, { turn: tenantId }).catch((error: unknown) => {
-    throw databaseError(error, position);
+  const changed = await change(db, { tenantId, actor }, async (tx) => {
+    const items = take();
+    const [targets, added] = await Promise.all([readTargets(tx, items), addMembers(tx, items)]);
+    return { ...targets, added };
   });
   for (const [index, { groupId, userIds, resolve }] of take().entries()) {
     const group = changed?.groups.get(groupId);

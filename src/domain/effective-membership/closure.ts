@@ -1,49 +1,66 @@
 // The nesting closure of a group: the group and all groups nested in it, at any depth. Cached until a nesting among them changes.
+import { LRUCache } from 'lru-cache';
 import { Prisma } from '../../database/database.ts';
-import type { Reader } from '../directory.ts';
-import { type Entry, logCache } from '../sharing/log-cache.ts';
-import { headColumn, lastTail, parseHead } from '../sharing/tail.ts';
+import { perDatabase, type Reader } from '../directory.ts';
+import type { Head } from '../log/changes.ts';
+import { earlier, headColumn, noteHead, parseHead, type Tail } from '../sharing/tail.ts';
+
+/** A number of effective members, and a head at which it is exact. */
+export type Counted = { count: number; head: Head };
 
 export type NestingClosure = {
   /** Ids of the group and of all groups nested in it, sorted, joined by commas: an SQL parameter that needs no quoting. */
   readonly ids: string;
   /** Number of ids. */
   readonly size: number;
+  /** A head at which these are the groups. */
+  head: Head;
   /** Whether a walk over the tenant's users met few members, so that pages merge the groups' members instead. */
   sparse?: boolean;
+  counted?: Counted | undefined;
 };
 
-export const closureCache = logCache<NestingClosure>(() => 0);
+/** Bytes of all closures of a database: they fit into a small container's memory. */
+const MAX_BYTES = 64_000_000;
+/** Bytes of an entry besides its key and ids, as measured. */
+const ENTRY_BYTES = 800;
+
+const closures = perDatabase(
+  () =>
+    new LRUCache<string, NestingClosure>({
+      maxSize: MAX_BYTES,
+      sizeCalculation: ({ ids }, key) => ENTRY_BYTES + key.length + ids.length,
+    }),
+);
+
+const keyOf = ({ tenantId }: Reader, id: string) => `${tenantId} ${id}`;
+
+/** The cached closure, valid or not. */
+export const cachedClosure = (reader: Reader, id: string): NestingClosure | undefined =>
+  closures(reader.db).get(keyOf(reader, id));
+
+/** Whether the closure is the same at both heads, whichever is earlier. Not if the log has lost one of them. */
+export const isSameClosure = (tail: Tail, { ids }: NestingClosure, one: Head, other: Head): boolean =>
+  tail.holds(one) && tail.holds(other) && tail.changed('nestings', ids, earlier(one, other)).length === 0;
 
 /**
  * The closure of each group; absent for groups that are not visible. Cached ones may be out of date: the statement that uses them
- * tells. Those of `outdated` are read.
+ * tells. Those of `outdated` are read; those that are read are counted, too, if `counting`.
  */
 export async function loadClosures(
   reader: Reader,
   ids: readonly string[],
-  outdated: ReadonlySet<string>,
-): Promise<Map<string, Entry<NestingClosure>>> {
-  const closures = new Map<string, Entry<NestingClosure>>();
+  { outdated, counting }: { outdated: ReadonlySet<string>; counting: boolean },
+): Promise<Map<string, NestingClosure>> {
+  const found = new Map<string, NestingClosure>();
   for (const id of ids) {
     const cached = outdated.has(id) ? undefined : cachedClosure(reader, id);
-    if (cached) closures.set(id, cached);
+    if (cached) found.set(id, cached);
   }
-  const missing = ids.filter((id) => !closures.has(id));
-  for (const [id, { entry }] of await readClosures(reader, missing, false)) closures.set(id, entry);
-  return closures;
+  const missing = ids.filter((id) => !found.has(id));
+  for (const [id, closure] of await readClosures(reader, missing, counting)) found.set(id, closure);
+  return found;
 }
-
-/** The cached closure, unless the tail of the log tells already that it is out of date. */
-function cachedClosure(reader: Reader, id: string): Entry<NestingClosure> | undefined {
-  const tail = lastTail(reader);
-  const entry = closureCache.peek(reader, id);
-  return tail && entry && entry.head.position <= tail.head.position
-    ? closureCache.get(reader, id, tail)
-    : entry;
-}
-
-type Closure = { entry: Entry<NestingClosure>; count: number | null };
 
 /**
  * Walks the nestings below the live groups and, with `counting`, counts distinct members, in one statement and so at one
@@ -53,12 +70,16 @@ export async function readClosures(
   reader: Reader,
   ids: readonly string[],
   counting: boolean,
-): Promise<Map<string, Closure>> {
+): Promise<Map<string, NestingClosure>> {
   if (ids.length === 0) return new Map();
   const { tenantId } = reader;
-  const rows = await reader.sql<
-    NestingClosure & { id: string; head: string; count: number | null }
-  >(Prisma.sql`
+  const rows = await reader.sql<{
+    id: string;
+    ids: string;
+    size: number;
+    head: string;
+    count: number | null;
+  }>(Prisma.sql`
     select g.id, r.ids, r.size, ${headColumn(reader)} as head,
       case when not ${counting}::boolean then null when r.size = 1 then g.member_count else (
         select count(*)::int from (
@@ -73,9 +94,12 @@ export async function readClosures(
         select n.child_group_id from reach join nestings n on n.tenant_id = ${tenantId} and n.parent_group_id = reach.id)
       select string_agg(id, ',' order by id) as ids, count(*)::int as size from reach) r`);
   return new Map(
-    rows.map(({ id, ids, size, head, count }) => {
-      const entry = { value: { ids, size }, head: parseHead(head), sources: { nestings: ids } };
-      return [id, { entry: closureCache.set(reader, id, entry), count }];
+    rows.map(({ id, ids, size, head: text, count }) => {
+      const head = parseHead(text);
+      const closure = { ids, size, head, counted: count === null ? undefined : { count, head } };
+      noteHead(reader, head);
+      closures(reader.db).set(keyOf(reader, id), closure);
+      return [id, closure];
     }),
   );
 }

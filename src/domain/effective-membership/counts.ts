@@ -3,70 +3,42 @@
 import { Prisma } from '../../database/database.ts';
 import type { Reader } from '../directory.ts';
 import type { Head } from '../log/changes.ts';
-import { type Entry, earlier, isSameAt, later, logCache } from '../sharing/log-cache.ts';
-import { holdsColumn, readTail, type Tail } from '../sharing/tail.ts';
-import { type NestingClosure, readClosures } from './closure.ts';
+import { earlier, holdsColumn, later, readTail, type Tail } from '../sharing/tail.ts';
+import { type Counted, cachedClosure, isSameClosure, type NestingClosure, readClosures } from './closure.ts';
 
 /** Users whose memberships have changed since a count. With more, counting from scratch costs less. */
 const MAX_USERS = 2_000;
 
-type Count = { count: number; closure: NestingClosure };
+type CountedClosure = NestingClosure & { counted: Counted };
 
-const countCache = logCache<Count>(() => 0);
+const isCounted = (closure: NestingClosure | undefined): closure is CountedClosure =>
+  closure?.counted !== undefined;
 
 /**
- * Counts the effective members of each group; null for a group that is not visible. One statement if nothing changed or nothing
- * is cached; one more if direct members below changed, or nestings did.
+ * Counts the effective members of each group, now or at the head of something else that was read; absent for a group that is not
+ * visible. One statement if nothing changed or nothing is cached; one more if direct members below changed, or nestings did.
+ * A group that had to be counted from scratch may be counted at a later head.
  */
-export async function loadEffectiveCounts(
+export async function loadCounts(
   reader: Reader,
   ids: readonly string[],
-): Promise<(Entry<Count> | null)[]> {
-  const counts = new Map<string, Entry<Count>>();
-  const cached = ids.filter((id) => countCache.peek(reader, id));
-  const tail = cached.length > 0 ? await readTail(reader) : null;
-  if (tail) {
-    for (const id of cached) {
-      const valid = countCache.get(reader, id, tail);
-      if (valid) counts.set(id, valid);
-    }
-    const outdated = cached.filter((id) => !counts.has(id));
-    // As it is now: other requests read the tail on.
-    const { head } = tail;
-    for (const [id, count] of await carryTo(reader, tail, head, outdated)) {
-      counts.set(id, cacheCount(reader, id, count, head));
-    }
+  at: Head | null,
+): Promise<Map<string, Counted>> {
+  const cached = new Map<string, CountedClosure>();
+  for (const id of ids) {
+    const closure = cachedClosure(reader, id);
+    if (isCounted(closure)) cached.set(id, closure);
   }
+  const heads = [...cached.values()].map(({ counted }) => counted.head);
+  const tail = cached.size > 0 ? await readTail(reader, at && heads.reduce(later, at)) : null;
+  const counts = tail ? await carryTo(reader, tail, at ?? tail.head, cached) : new Map<string, Counted>();
   const rest = ids.filter((id) => !counts.has(id));
-  for (const [id, { entry, count }] of await readClosures(reader, rest, true)) {
-    counts.set(id, cacheCount(reader, id, { count: count!, closure: entry.value }, entry.head));
-  }
-  return ids.map((id) => counts.get(id) ?? null);
+  for (const [id, { counted }] of await readClosures(reader, rest, true)) counts.set(id, counted!);
+  return counts;
 }
 
 /**
- * The count at the position of something else that was read, earlier or later than the cached count. Null if it is unknown:
- * nothing is cached, a nesting below the group changed, or too much did.
- */
-export async function effectiveCountAt(reader: Reader, id: string, head: Head): Promise<number | null> {
-  const entry = countCache.peek(reader, id);
-  const tail = entry ? await readTail(reader, later(entry.head, head)) : null;
-  return (tail && (await carryTo(reader, tail, head, [id])).get(id)?.count) ?? null;
-}
-
-const cacheCount = (reader: Reader, id: string, value: Count, head: Head): Entry<Count> =>
-  countCache.set(reader, id, {
-    value,
-    head,
-    sources: { members: value.closure.ids, nestings: value.closure.ids },
-  });
-
-/** Whether the group had the same groups nested below it at the position as at that of its count. */
-const isSameClosure = (tail: Tail, { value, head }: Entry<Count>, other: Head) =>
-  isSameAt(tail, other, { head, sources: { nestings: value.closure.ids } });
-
-/**
- * Counts at the position, from cached ones at others of the same history: each user whose memberships in a closure have changed
+ * Counts at the head, from cached ones at others of the same history: each user whose memberships in a closure have changed
  * is compared with the history, as it was at the one position and at the other. A count near the root of everything then costs
  * as much as the changes did, not as much as it has members; and what is committed meanwhile does not matter. Absent from the
  * result: counts whose closure or too much else changed, and all of them if the log has lost one of the positions.
@@ -75,42 +47,51 @@ async function carryTo(
   reader: Reader,
   tail: Tail,
   head: Head,
-  ids: readonly string[],
-): Promise<Map<string, Count>> {
-  const entries = ids.flatMap((id): [string, Entry<Count>][] => {
-    const entry = countCache.peek(reader, id);
-    return entry && isSameClosure(tail, entry, head) ? [[id, entry]] : [];
-  });
-  const counts = new Map<string, Count>();
-  if (entries.length === 0) return counts;
-  const cached = entries.map(([, entry]) => entry);
-  const rows = await readDeltas(reader, tail, head, cached).catch((error) => {
-    // Starting from scratch may succeed where following the changes did not.
-    for (const [id] of entries) countCache.delete(reader, id);
-    throw error;
-  });
-  for (const { ordinal, delta, holds } of rows) {
-    const [id, { value }] = entries[ordinal - 1]!;
-    if (holds && delta !== null) counts.set(id, { ...value, count: value.count + delta });
+  cached: ReadonlyMap<string, CountedClosure>,
+): Promise<Map<string, Counted>> {
+  const counts = new Map<string, Counted>();
+  const changed: [id: string, closure: CountedClosure, groupIds: string][] = [];
+  for (const [id, closure] of cached) {
+    const { ids, counted } = closure;
+    if (!isSameClosure(tail, closure, counted.head, head)) continue;
+    const groupIds = tail.changed('members', ids, earlier(counted.head, head));
+    if (groupIds.length === 0) counts.set(id, { count: counted.count, head });
+    else changed.push([id, closure, groupIds.join(',')]);
+  }
+  if (changed.length > 0) {
+    const rows = await readDeltas(reader, head, changed).catch((error) => {
+      // Starting from scratch may succeed where following the changes did not.
+      for (const [, closure] of changed) (closure as NestingClosure).counted = undefined;
+      throw error;
+    });
+    for (const { ordinal, count } of rows)
+      if (count !== null) counts.set(changed[ordinal - 1]![0], { count, head });
+  }
+  for (const [id, counted] of counts) {
+    const closure = cached.get(id)!;
+    if (later(closure.counted.head, head) === head) closure.counted = counted;
   }
   return counts;
 }
 
-function readDeltas(reader: Reader, tail: Tail, head: Head, entries: readonly Entry<Count>[]) {
+/** The count of each closure at the head; null if the log has lost a position, or too many users changed. */
+function readDeltas(
+  reader: Reader,
+  head: Head,
+  changed: readonly (readonly [id: string, closure: CountedClosure, groupIds: string])[],
+) {
   const { tenantId } = reader;
-  const column = <Value>(of: (entry: Entry<Count>) => Value) => entries.map(of);
-  const changed = (entry: Entry<Count>) =>
-    tail.membersChanged(entry.value.closure.ids, earlier(entry.head, head)).join(',');
-  const latest = entries.map((entry) => entry.head).reduce(later, head);
+  const latest = changed.map(([, { counted }]) => counted.head).reduce(later, head);
   const to = Prisma.sql`${head.position}::bigint`;
-  return reader.sql<{ ordinal: number; holds: boolean; delta: number | null }>(Prisma.sql`
+  return reader.sql<{ ordinal: number; count: number | null }>(Prisma.sql`
     with k as materialized (
-      select *, least(since, ${to}) as earlier from unnest(${column(({ value }) => value.closure.ids)}::text[],
-        ${column(changed)}::text[], ${column(({ head }) => head.position)}::bigint[])
-        with ordinality k(ids, changed, since, ordinal)),
+      select *, least(since, ${to}) as earlier
+      from unnest(${changed.map(([, { ids }]) => ids)}::text[], ${changed.map(([, , groupIds]) => groupIds)}::text[],
+        ${changed.map(([, { counted }]) => counted.head.position)}::bigint[],
+        ${changed.map(([, { counted }]) => counted.count)}::int[]) with ordinality k(ids, changed, since, count, ordinal)),
     reach as materialized (select k.ordinal, i.id from k cross join unnest(string_to_array(k.ids, ',')) i(id))
-    select k.ordinal::int as ordinal, ${holdsColumn(reader, latest)} as holds,
-      case when d.users <= ${MAX_USERS}::int then d.delta end as delta
+    select k.ordinal::int as ordinal,
+      case when d.users <= ${MAX_USERS}::int and ${holdsColumn(reader, latest)} then k.count + d.delta end as count
     from k cross join lateral (
       select count(*)::int as users, coalesce(sum(x.is_member::int - x.was_member::int), 0)::int as delta
       from (

@@ -4,7 +4,6 @@ import type { PageRequest } from '../../model/page.ts';
 import type { Reader } from '../directory.ts';
 import { cursorsOf, type Ordering, rowsToRead } from '../loading/keyset-page.ts';
 import { memberUserColumns } from '../rows/members.ts';
-import type { Entry } from '../sharing/log-cache.ts';
 import { headColumn } from '../sharing/tail.ts';
 import type { NestingClosure } from './closure.ts';
 
@@ -22,6 +21,8 @@ export const BY_USER: Ordering = {
  */
 export type Strategy = 'merge' | 'walk';
 
+export type Groups = readonly (readonly [id: string, closure: NestingClosure])[];
+
 /** Users walked for each row of a page. If they do not fill the page, most users are no members, and merging is cheaper. */
 const WALK = 40;
 /** After every id: the last code point there is. */
@@ -34,7 +35,7 @@ const END = '\u{10FFFF}';
 export function memberPageStatement(
   reader: Reader,
   strategy: Strategy,
-  groups: readonly (readonly [id: string, closure: Entry<NestingClosure>])[],
+  groups: Groups,
   page: PageRequest,
 ): Sql {
   const { tenantId } = reader;
@@ -42,7 +43,8 @@ export function memberPageStatement(
   const [after = ''] = cursors.after;
   const [before = END] = cursors.before;
   const direction = Prisma.raw(page.backward ? 'desc' : 'asc');
-  const size = rowsToRead(page);
+  // What is skipped has to be read, too.
+  const size = rowsToRead(page) + page.offset;
   const users =
     strategy === 'merge'
       ? Prisma.sql`
@@ -61,7 +63,7 @@ export function memberPageStatement(
           order by w.id ${direction} limit ${size}`;
   return Prisma.sql`
     with k as materialized (
-      select * from unnest(${groups.map(([id]) => id)}::text[], ${groups.map(([, { value }]) => value.ids)}::text[])
+      select * from unnest(${groups.map(([id]) => id)}::text[], ${groups.map(([, { ids }]) => ids)}::text[])
         with ordinality k(id, ids, o)),
     reach as materialized (select k.o, i.id from k cross join unnest(string_to_array(k.ids, ',')) i(id))
     select k.o::int as "parentIndex", ${headColumn(reader)} as head, r.*
@@ -71,5 +73,5 @@ export function memberPageStatement(
         case when d.user_id is null then 'INHERITED' else 'DIRECT' end as "membershipType"
       from (${users}) e join users u on u.tenant_id = ${tenantId} and u.id = e.user_id
       left join memberships d on d.tenant_id = ${tenantId} and d.group_id = k.id and d.user_id = e.user_id
-      order by e.user_id ${direction}) r on true`;
+      order by e.user_id ${direction} offset ${page.offset}::bigint) r on true`;
 }

@@ -5,7 +5,7 @@ import { type Database, Prisma, type Query, type Sql } from '../../database/data
 import { MAX_DEPTH } from '../../model/groups.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 import type { Actor } from '../log/changes.ts';
-import { changeTenant } from '../log/write-context.ts';
+import { change } from '../log/write-context.ts';
 import { type GraphEdge, topology } from './topology.ts';
 
 export type FaultKind =
@@ -97,17 +97,15 @@ export async function repairDirectory(db: Database): Promise<number> {
   for (const { id } of tenants) keys += await rewriteStaleKeys(db, id);
   const counts = await findStaleCounts(db.sql, null);
   for (const [tenantId, groups] of Map.groupBy(counts, (group) => group.tenantId)) {
-    await db.transaction((query) =>
-      changeTenant({ query, tenantId, actor: ACTOR }, async ({ record }) => {
-        const ids = groups.map(({ id }) => id);
-        await query(Prisma.sql`
-          update groups g set member_count = (
-            select count(*)::int from memberships m where m.tenant_id = ${tenantId} and m.group_id = g.id)
-          where g.tenant_id = ${tenantId} and g.id = any(${ids}::text[])`);
-        record({ type: 'directory.repaired', data: { recounted: ids } });
-        return {};
-      }),
-    );
+    await change(db, { tenantId, actor: ACTOR }, async ({ query, record }) => {
+      const ids = groups.map(({ id }) => id);
+      await query(Prisma.sql`
+        update groups g set member_count = (
+          select count(*)::int from memberships m where m.tenant_id = ${tenantId} and m.group_id = g.id)
+        where g.tenant_id = ${tenantId} and g.id = any(${ids}::text[])`);
+      record({ type: 'directory.repaired', data: { recounted: ids } });
+      return {};
+    });
   }
   return keys + counts.length;
 }

@@ -1,6 +1,7 @@
 // Batches what concurrent requests need into one statement: a round trip costs server and database more than most
 // statements do.
 import DataLoader from 'dataloader';
+import { chunksOf } from '../../model/chunks.ts';
 import {
   type Audience,
   type Directory,
@@ -41,7 +42,8 @@ type LoaderOptions<Key, Value, A extends Audience> = {
 /**
  * Creates a function that loads one value, or null for callers outside the audience. A DataLoader of each directory
  * caches the values; its batches are merged with those of other requests that read the same tenant. `read` receives each
- * key once, and one tenant's keys at a time.
+ * key once, and one tenant's keys at a time. A batch is read after the last request joined it, so each request sees every
+ * change that was acknowledged before it asked.
  */
 export function loader<Key, Value, const A extends Audience>({
   audience,
@@ -51,11 +53,15 @@ export function loader<Key, Value, const A extends Audience>({
   idOf = keyOf,
   kindOf = () => '',
 }: LoaderOptions<Key, Value, A>) {
-  const readBatched = batchAcrossRequests(read, keyOf);
+  const batchesOf = sharedBatches<readonly Key[], (Value | Error)[]>(async (reader, batches) => {
+    const chunks = chunksOf(batches, (batch) => batch.length, MAX_KEYS);
+    const values = chunks.map((chunk) => readMerged(onStandby(reader), chunk, read, keyOf));
+    return (await Promise.all(values)).flat();
+  });
   const readKinds = (reader: Reader, keys: readonly Key[]) => {
     const kind = kindOf(keys[0]!);
     const isOneKind = keys.every((key) => kindOf(key) === kind);
-    return isOneKind ? readBatched(reader, keys, kind) : read(onStandby(reader), keys);
+    return isOneKind ? batchesOf(reader, kind).load(keys) : read(onStandby(reader), keys);
   };
   const loaderOf = perDirectory(
     (directory) =>
@@ -67,42 +73,6 @@ export function loader<Key, Value, const A extends Audience>({
     isFor(directory, audience, subjectOf(key))
       ? loaderOf(directory).load(key)
       : (HIDDEN as Promise<Hidden<A>>);
-}
-
-/**
- * Creates a function that reads keys in one statement with those of concurrent requests, if they read the same tenant and
- * `kind` is the same. Nothing is cached: a batch is read after the last request joined it, so each request
- * sees every change that was acknowledged before it asked.
- */
-export function batchAcrossRequests<Key, Value>(read: Read<Key, Value>, keyOf: KeyOf<Key> = String) {
-  const batchesOf = sharedBatches<readonly Key[], (Value | Error)[]>((reader, batches) =>
-    inChunks(
-      batches,
-      (batch) => batch.length,
-      (chunk) => readMerged(onStandby(reader), chunk, read, keyOf),
-    ),
-  );
-  return (directory: Reader, keys: readonly Key[], kind?: string): Promise<(Value | Error)[]> =>
-    batchesOf(directory, kind).load(keys);
-}
-
-/** Runs `work` on chunks of at most `MAX_KEYS` in total size, or of one larger item. Results are in the order of the items. */
-export async function inChunks<Item, Result>(
-  items: readonly Item[],
-  sizeOf: (item: Item) => number,
-  work: (chunk: readonly Item[]) => Promise<Result[]>,
-): Promise<Result[]> {
-  const chunks: Item[][] = [];
-  let capacity = -1;
-  for (const item of items) {
-    capacity -= sizeOf(item);
-    if (capacity < 0) {
-      capacity = MAX_KEYS - sizeOf(item);
-      chunks.push([]);
-    }
-    chunks.at(-1)!.push(item);
-  }
-  return (await Promise.all(chunks.map(work))).flat() as Result[];
 }
 
 async function readMerged<Key, Value>(

@@ -3,7 +3,6 @@ import type { Sql } from '../../database/database.ts';
 import { type IdKind, isIdOf } from '../../model/ids.ts';
 import { type Audience, type Directory, Reader } from '../directory.ts';
 import { loader } from './batching.ts';
-import { inOrder } from './routing.ts';
 
 type Finder<Row> = (directory: Directory, id: string) => Promise<Row | null>;
 type RowSource = {
@@ -24,7 +23,8 @@ export function finder<Row extends { id: string }>(
     ...options,
     read: async (reader, ids: readonly string[]) => {
       const { sql } = isPrimary ? new Reader(reader.db, reader.visibility) : reader;
-      return inOrder(ids, await sql<Row>(rows(reader, ids)));
+      const found = new Map((await sql<Row>(rows(reader, ids))).map((row) => [row.id, row]));
+      return ids.map((id) => found.get(id) ?? null);
     },
   });
   return async (directory, id) => (isIdOf(kind, id) ? load(directory, id) : null);

@@ -32,15 +32,6 @@ export async function tenantOf(directory: Directory, id: string): Promise<Tenant
 export const readerFor = async (directory: Directory, id: string): Promise<Reader> =>
   tenantReader(directory.db, await tenantOf(directory, id));
 
-/** The rows in the order of the ids; null for each id without one. */
-export function inOrder<Row extends { id: string }>(
-  ids: readonly string[],
-  rows: readonly Row[],
-): (Row | null)[] {
-  const byId = new Map<string, Row>(rows.map((row) => [row.id, row]));
-  return ids.map((id) => byId.get(id) ?? null);
-}
-
 /** Rows remembered, as they never change: about 20 MB. */
 const MAX_REMEMBERED = 100_000;
 

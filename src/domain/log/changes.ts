@@ -1,5 +1,6 @@
 // What happened, as the tenant's log holds it: the types of changes, and their insertion at a position.
 import { Prisma, type Sql } from '../../database/database.ts';
+import { chunksOf } from '../../model/chunks.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 
 /** The author of a change, as stored in the log; the history stores the id. */
@@ -44,20 +45,7 @@ export type Head = { position: number; changeId: string };
 /** Ids per statement, unless one change alone has more: bounds the size of its parameters. A change counts as one, too. */
 const IDS_PER_STATEMENT = 50_000;
 
-/** The changes in chunks, each with the ordinal of its first. */
-function* chunks(changes: readonly Change[]): Generator<{ start: number; chunk: readonly Change[] }> {
-  let start = 0;
-  let size = 0;
-  for (const [index, { userIds = [], groupIds = [] }] of changes.entries()) {
-    const ids = 1 + userIds.length + groupIds.length;
-    if (size > 0 && size + ids > IDS_PER_STATEMENT) {
-      yield { start, chunk: changes.slice(start, index) };
-      [start, size] = [index, 0];
-    }
-    size += ids;
-  }
-  if (size > 0) yield { start, chunk: changes.slice(start) };
-}
+const sizeOf = ({ userIds = [], groupIds = [] }: Change) => 1 + userIds.length + groupIds.length;
 
 /** Sends the statements that insert the changes of a position, in the given order. */
 export function insertChanges(
@@ -65,20 +53,23 @@ export function insertChanges(
   { tenantId, head, at, actor }: { tenantId: TenantId; head: Head; at: Date; actor: Actor },
   changes: readonly Change[],
 ): void {
-  for (const { start, chunk } of chunks(changes)) {
-    const column = <Value>(of: (change: Change) => Value) => chunk.map(of);
-    // Arrays of ids travel as text: SQL has no arrays of arrays of different lengths. Ids contain no comma.
-    const joined = (ids: readonly string[] | undefined) => ids?.join(',') ?? null;
+  let ordinal = 0;
+  for (const chunk of chunksOf(changes, sizeOf, IDS_PER_STATEMENT)) {
+    const rows = chunk.map(({ groupId, userIds, groupIds, data = {}, actor: author = actor, ...change }) => ({
+      ...change,
+      ordinal: ordinal++,
+      actor_id: author.id,
+      actor_type: author.type,
+      group_id: groupId,
+      user_ids: userIds,
+      group_ids: groupIds,
+      data,
+    }));
     send(Prisma.sql`
-      insert into changes (tenant_id, position, ordinal, change_id, at, type, actor_id, actor_type, cause, group_id, user_ids,
+      insert into changes (tenant_id, position, change_id, at, ordinal, type, actor_id, actor_type, cause, group_id, user_ids,
         group_ids, data)
-      select ${tenantId}, ${head.position}::bigint, ${start}::int + c.ordinal::int - 1, ${head.changeId}::uuid,
-        ${at}::timestamptz, c.type, c.actor_id, c.actor_type, c.cause, c.group_id, string_to_array(c.user_ids, ','),
-        string_to_array(c.group_ids, ','), c.data::jsonb
-      from unnest(${column(({ type }) => type)}::text[], ${column((change) => (change.actor ?? actor).id)}::text[],
-        ${column((change) => (change.actor ?? actor).type)}::text[], ${column(({ cause }) => cause ?? null)}::text[],
-        ${column(({ groupId }) => groupId ?? null)}::text[], ${column(({ userIds }) => joined(userIds))}::text[],
-        ${column(({ groupIds }) => joined(groupIds))}::text[], ${column(({ data = {} }) => JSON.stringify(data))}::text[])
-        with ordinality c(type, actor_id, actor_type, cause, group_id, user_ids, group_ids, data, ordinal)`);
+      select ${tenantId}, ${head.position}::bigint, ${head.changeId}::uuid, ${at}::timestamptz, c.*
+      from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) c(ordinal int, type text, actor_id text, actor_type text,
+        cause text, group_id text, user_ids text[], group_ids text[], data jsonb)`);
   }
 }

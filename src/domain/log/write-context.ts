@@ -1,7 +1,8 @@
 // The write context of a change: one tenant, one transaction, one position of the tenant's log, and what is recorded at it.
 
 import { randomUUID } from 'node:crypto';
-import { Prisma, type Query } from '../../database/database.ts';
+import { type Database, Prisma, type Query, type TransactionOptions } from '../../database/database.ts';
+import { databaseError } from '../../database/errors.ts';
 import { type Caller, isUserCaller } from '../../model/caller.ts';
 import type { TenantId } from '../../model/ids.ts';
 import { type Actor, type Change, type Head, insertChanges } from './changes.ts';
@@ -31,6 +32,24 @@ type Changing = Pick<WriteContext, 'query' | 'tenantId' | 'actor'> & {
   /** Called with the position once the change is to take it. */
   taken?: (position: number) => void;
 };
+
+/** Runs `work` as the next change of the tenant, in a transaction of its own. Its errors are those of `databaseError`. */
+export async function change<Result extends object>(
+  db: Database,
+  { tenantId, actor, signal }: Pick<WriteContext, 'tenantId' | 'actor'> & TransactionOptions,
+  work: (tx: WriteContext) => Promise<Result>,
+): Promise<(Result & { position: number }) | null> {
+  let position: number | undefined;
+  const taken = (next: number) => {
+    position = next;
+  };
+  try {
+    const run = (query: Query) => changeTenant({ query, tenantId, actor, taken }, work);
+    return await db.transaction(run, { signal, turn: tenantId });
+  } catch (error) {
+    throw databaseError(error, position);
+  }
+}
 
 /**
  * Runs `work` inside the transaction of `query`, as the next change of the tenant: changes of one tenant run one at a time.

@@ -4,16 +4,13 @@ import { Prisma, type Sql } from '../../database/database.ts';
 import { isIdOf } from '../../model/ids.ts';
 import type { MembershipType } from '../../model/members.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
-import { type Directory, endUser, type Reader } from '../directory.ts';
+import type { Directory, Reader } from '../directory.ts';
 import { BY_USER } from '../effective-membership/page-sql.ts';
 import { effectiveCount, effectivePage } from '../effective-membership/pages.ts';
 import { loader } from '../loading/batching.ts';
-import { withRows } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
-import { readerFor } from '../loading/routing.ts';
 import { matching, searchPattern } from '../loading/search.ts';
 import { type MemberRow, memberUserColumns, toMemberRow } from '../rows/members.ts';
-import { readTail } from '../sharing/tail.ts';
 import { effectiveGroupIds } from './visible-groups.ts';
 
 type ListArgs = { search?: string | null | undefined; membershipType?: MembershipType | null | undefined };
@@ -31,12 +28,11 @@ const effectiveUsers = ({ tenantId }: Reader): Sql => Prisma.sql`(
   from closure join memberships m on m.tenant_id = ${tenantId} and m.group_id = closure.id
   group by m.user_id)`;
 
-const ofType = (membershipType: MembershipType | null | undefined): Sql => {
-  if (membershipType == null) return Prisma.empty;
-  return membershipType === 'DIRECT'
-    ? Prisma.sql` and e.added_at is not null`
-    : Prisma.sql` and e.added_at is null`;
+const OF_TYPE = {
+  DIRECT: Prisma.sql` and e.added_at is not null`,
+  INHERITED: Prisma.sql` and e.added_at is null`,
 };
+const ofType = (type: MembershipType | null | undefined): Sql => (type ? OF_TYPE[type] : Prisma.empty);
 
 const effectiveMembers = list({
   audience: 'administrators',
@@ -61,24 +57,9 @@ export async function listEffectiveMembers(
 ): Promise<Page<MemberRow> | null> {
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
   if (isFiltered(args)) return effectiveMembers.page(directory, groupId, args, page);
-  // An offset needs all skipped rows, which the merge of `effectivePage` does not read.
-  const merged = await (page.offset ? numberedPage : effectivePage)(directory, groupId, page);
-  return merged ?? effectiveMembers.page(directory, groupId, args, page);
-}
-
-/** A page with an offset and the cached total; null if the log went on meanwhile, so that they may be of two states. */
-async function numberedPage(directory: Directory, groupId: string, page: PageArgs) {
-  if (!page.withTotal || endUser(directory)) return null;
-  const reader = await readerFor(directory, groupId);
-  const before = (await readTail(reader))?.head;
-  const args = { search: null, membershipType: null };
-  const [found, total] = await Promise.all([
-    effectiveMembers.page(directory, groupId, args, { ...page, withTotal: false }),
-    effectiveCount(directory, groupId),
-  ]);
-  const tail = await readTail(reader);
-  const isSame = before && tail?.head.position === before.position && tail.holds(before);
-  return found && total !== null && isSame ? withRows(found, found.rows, total) : null;
+  return (
+    (await effectivePage(directory, groupId, page)) ?? effectiveMembers.page(directory, groupId, args, page)
+  );
 }
 
 /** How many effective members there are. Null for an end user. */

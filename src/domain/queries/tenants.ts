@@ -39,7 +39,8 @@ export const findPartner = finder<PartnerRow>('partner', {
   isPrimary: true,
   rows: (reader, ids) => Prisma.sql`
     select p.id, p.name from partners p
-    where p.id = any(${ids}::text[]) and ${reader.withinPartner(Prisma.sql`p.id`)}`,
+    where p.id = any(${ids}::text[]) and (${reader.visibility.kind === 'all'}::boolean
+      or p.id in (select t.partner_id from tenants t where ${reader.within(Prisma.sql`t.id`)}))`,
 });
 
 /** The latest position of a tenant's log; null if the caller does not see it. */

@@ -10,23 +10,16 @@ import { sharedBatches } from './shared-batches.ts';
 const MAX_ROWS = 5_000;
 /** Positions and marks of one tail. Beyond, its older half is forgotten: what was not validated since then is read again. */
 const MAX_LENGTH = 50_000;
-/** Users of one change that are told apart: more are only known to have changed. Removed users change members of groups. */
-const MAX_USERS = 1_000;
 /** Bytes of all tails of a database: more than those of a thousand tenants need that change all the time. */
 const MAX_BYTES = 64_000_000;
 /** Bytes of a position or a mark, and of an empty tail, as measured. */
 const ITEM_BYTES = 120;
 const TAIL_BYTES = 2_000;
 
-/** What a cached value was read from. Ids of groups are joined by commas. */
-export type Sources = {
-  /** Groups whose direct members it holds. */
-  members?: string;
-  /** Groups whose nested groups it holds. */
-  nestings?: string;
-  /** Users whose names and email addresses it holds. */
-  users?: readonly string[];
-};
+export const isSameHead = (one: Head, other: Head) =>
+  one.position === other.position && one.changeId === other.changeId;
+export const earlier = (one: Head, other: Head) => (other.position < one.position ? other : one);
+export const later = (one: Head, other: Head) => (other.position > one.position ? other : one);
 
 /** The head of the reader's tenant, for a column of a statement: text, null without a tenant. */
 export const headColumn = ({ tenantId }: Reader): Sql =>
@@ -45,11 +38,11 @@ export const holdsColumn = ({ tenantId }: Reader, head: Head | null): Sql => Pri
   or exists (select from changes where tenant_id = ${tenantId} and position = ${head?.position ?? null}::bigint
     and change_id = ${head?.changeId ?? null}::uuid))`;
 
-type Mark = 'members' | 'nestings' | 'users';
+type Mark = 'members' | 'nestings';
 
 /**
- * The positions of one history of a tenant's log, from one on, and where each group and user was last changed. A history that
- * was lost (a failover, the restore of a backup) and another in its place have different tails.
+ * The positions of one history of a tenant's log, from one on, and where the members and nestings of each group were last
+ * changed. A history that was lost (a failover, the restore of a backup) and another in its place have different tails.
  */
 export class Tail {
   /** The first position. What changed before is unknown. */
@@ -57,13 +50,9 @@ export class Tail {
   /** The id of the change of each position from `#from` on. Positions have no gaps. */
   readonly #changeIds: string[];
   /** For each kind of mark, the last position of each id. */
-  readonly #marks: Record<Mark, Map<string, number>> = {
-    members: new Map(),
-    nestings: new Map(),
-    users: new Map(),
-  };
+  readonly #marks: Record<Mark, Map<string, number>> = { members: new Map(), nestings: new Map() };
   /** For each kind of mark, the last position of any id. */
-  readonly #last: Record<Mark, number> = { members: 0, nestings: 0, users: 0 };
+  readonly #last: Record<Mark, number> = { members: 0, nestings: 0 };
 
   constructor({ position, changeId }: Head) {
     this.#from = position;
@@ -76,8 +65,8 @@ export class Tail {
 
   /** Positions and marks. */
   get length(): number {
-    const { members, nestings, users } = this.#marks;
-    return this.#changeIds.length + members.size + nestings.size + users.size;
+    const { members, nestings } = this.#marks;
+    return this.#changeIds.length + members.size + nestings.size;
   }
 
   /** Whether a position is of this history, and not ahead of it. */
@@ -85,37 +74,22 @@ export class Tail {
     return this.#changeIds[position - this.#from] === changeId;
   }
 
-  /** Whether any of the sources has changed after the position. */
-  hasChanged({ members, nestings, users }: Sources, since: Head): boolean {
-    return (
-      (members !== undefined && this.#changed('members', members, since)) ||
-      (nestings !== undefined && this.#changed('nestings', nestings, since)) ||
-      (users !== undefined && this.#changed('users', users, since))
-    );
-  }
-
-  /** Those of the groups whose direct members have changed after the position. */
-  membersChanged(groupIds: string, { position }: Head): string[] {
-    const marks = this.#marks.members;
-    return groupIds.split(',').filter((id) => (marks.get(id) ?? 0) > position);
-  }
-
-  #changed(mark: Mark, ids: readonly string[] | string, { position }: Head): boolean {
+  /** Those of the groups whose members, or nested groups, have changed after the position. Ids are joined by commas. */
+  changed(mark: Mark, groupIds: string, { position }: Head): string[] {
     // Asked first: the text of a large closure takes milliseconds to split.
-    if (this.#last[mark] <= position) return false;
+    if (this.#last[mark] <= position) return [];
     const marks = this.#marks[mark];
-    return (typeof ids === 'string' ? ids.split(',') : ids).some((id) => (marks.get(id) ?? 0) > position);
+    return groupIds.split(',').filter((id) => (marks.get(id) ?? 0) > position);
   }
 
   /** Appends the rows after the head, in the order of positions. */
   append(rows: readonly Row[]): void {
     const { position: last } = this.head;
-    for (const { position, changeId, groupId, userIds, changesMembers, changesNestings } of rows) {
+    for (const { position, changeId, groupId, changesMembers, changesNestings } of rows) {
       if (position <= last) continue;
       if (position === this.head.position + 1) this.#changeIds.push(changeId);
       if (changesMembers) this.#mark('members', groupId!, position);
       if (changesNestings) this.#mark('nestings', groupId!, position);
-      for (const id of userIds ?? []) this.#mark('users', id, position);
     }
     while (this.length > MAX_LENGTH && this.#changeIds.length > 1) this.#forgetHalf();
   }
@@ -137,8 +111,6 @@ export class Tail {
 type Row = Head & {
   /** Null for changes of users. */
   groupId: string | null;
-  /** Null unless users were upserted, at most MAX_USERS of them. */
-  userIds: string[] | null;
   changesMembers: boolean;
   changesNestings: boolean;
 };
@@ -198,11 +170,9 @@ async function readRows(reader: Reader): Promise<Tail | null> {
     select l.position || ' ' || l.change_id as head, ${holdsColumn(reader, start)} as joins, c.*
     from tenant_logs l left join lateral (
       select c.position::float8 as position, c.change_id as "changeId", c.group_id as "groupId",
-        case when c.type = 'users.upserted' and cardinality(c.user_ids) <= ${MAX_USERS}::int then c.user_ids end as "userIds",
         c.type in ('group_membership.added', 'group_membership.removed', 'group.deleted', 'group.restored') as "changesMembers",
         c.type in ('group_nesting.added', 'group_nesting.removed', 'group.deleted', 'group.restored') as "changesNestings",
-        c.type = 'directory.repaired' or (c.type = 'users.upserted' and cardinality(c.user_ids) > ${MAX_USERS}::int)
-          as "changesAnything"
+        c.type = 'directory.repaired' as "changesAnything"
       from changes c where c.tenant_id = ${tenantId} and c.position > ${start?.position ?? null}::bigint
       order by c.position, c.ordinal limit ${MAX_ROWS + 1}::int) c on true
     where l.tenant_id = ${tenantId}`);

@@ -1,4 +1,5 @@
 // Reading a group that is to be changed, and its own fields as changes of the log hold and columns store them.
+import { isDeepStrictEqual } from 'node:util';
 import { Prisma, type Sql } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import type { GroupId } from '../../model/ids.ts';
@@ -15,22 +16,14 @@ export async function requireLiveGroup({ query, tenantId }: WriteContext, id: Gr
   return row;
 }
 
-type Fields = Pick<Group, 'name' | 'description' | 'type' | 'parentGroupId' | 'customAttributes'>;
+/** The fields that an update may change, named in the event's `changed`. */
+const CHANGEABLE = ['name', 'description', 'parentGroupId', 'customAttributes'] as const;
+
+type Fields = Pick<Group, (typeof CHANGEABLE)[number] | 'type'>;
 
 /** The fields of a group that changes record. */
-export const groupFields = ({
-  name,
-  description,
-  type,
-  parentGroupId,
-  customAttributes,
-}: Fields): Fields => ({
-  name,
-  description,
-  type,
-  parentGroupId,
-  customAttributes,
-});
+export const groupFields = (group: Fields): Partial<Fields> =>
+  Object.fromEntries([...CHANGEABLE, 'type' as const].map((field) => [field, group[field]]));
 
 /** A JSON object as a jsonb parameter; SQL null if there is none. */
 export const jsonb = (value: JsonObject | null | undefined): Sql =>
@@ -47,19 +40,6 @@ export const updatedChange = (before: Fields & { id: GroupId }, after: Fields): 
   },
 });
 
-/** The fields that an update may change, named in the event's `changed`. */
-const CHANGEABLE = ['name', 'description', 'parentGroupId', 'customAttributes'] as const;
-
 export function changedFields(before: Fields, after: Fields): string[] {
-  return CHANGEABLE.filter((field) => !sameJson(before[field], after[field]));
-}
-
-/** Whether two JSON values are equal; as in jsonb, the order of keys is irrelevant. */
-function sameJson(left: unknown, right: unknown): boolean {
-  return JSON.stringify(left, sortKeys) === JSON.stringify(right, sortKeys);
-}
-
-function sortKeys(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return CHANGEABLE.filter((field) => !isDeepStrictEqual(before[field], after[field]));
 }

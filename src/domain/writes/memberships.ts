@@ -3,7 +3,7 @@ import { Prisma } from '../../database/database.ts';
 import type { GroupId } from '../../model/ids.ts';
 import type { Actor } from '../log/changes.ts';
 import type { WriteContext } from '../log/write-context.ts';
-import { beginMemberships, endMemberships, type Membership } from './edges.ts';
+import { beginMemberships, endMemberships } from './edges.ts';
 
 /** Live users of the tenant to add to a live group, and who adds them. */
 export type Addition = { groupId: GroupId; userIds: readonly string[]; actor: Actor };
@@ -53,14 +53,9 @@ export async function removeMembers(
     where: Prisma.sql`group_id = ${groupId} and user_id = any(${[...userIds]}::text[])`,
     cause: 'REMOVED',
   });
-  const removed = usersInOrder(userIds, memberships);
+  const members = new Set<string>(memberships.map(({ userId }) => userId));
+  const removed = [...new Set(userIds)].filter((id) => members.has(id));
   if (removed.length > 0)
     tx.record({ type: 'group_membership.removed', groupId, userIds: removed, cause: 'REMOVED' });
   return removed;
-}
-
-/** The distinct users of the memberships, in the order of `userIds`. */
-function usersInOrder(userIds: readonly string[], memberships: readonly Membership[]): string[] {
-  const members = new Set<string>(memberships.map(({ userId }) => userId));
-  return [...new Set(userIds)].filter((id) => members.has(id));
 }

@@ -69,20 +69,15 @@ export function assertBatchSize(...batches: readonly (readonly unknown[])[]): vo
   }
 }
 
-/** Those of the ids that are live users of the tenant. */
-export async function knownUsers(
+/** Refused with UNKNOWN_USERS unless all are live users of the tenant. */
+export async function assertKnownUsers(
   { query, tenantId }: WriteContext,
   userIds: readonly string[],
-): Promise<Set<string>> {
-  if (userIds.length === 0) return new Set();
-  const users = await query<{ id: string }>(Prisma.sql`
+): Promise<void> {
+  if (userIds.length === 0) return;
+  const rows = await query<{ id: string }>(Prisma.sql`
     select id from users where tenant_id = ${tenantId} and id = any(${[...userIds]}::text[]) and until is null`);
-  return new Set(users.map((user) => user.id));
-}
-
-/** Refused with UNKNOWN_USERS unless all are users of the tenant. */
-export async function assertKnownUsers(tx: WriteContext, userIds: readonly string[]): Promise<void> {
-  const known = await knownUsers(tx, userIds);
+  const known = new Set(rows.map(({ id }) => id));
   const unknown = [...new Set(userIds)].filter((id) => !known.has(id));
   if (unknown.length > 0) throw refuse.unknownUsers(unknown);
 }
