@@ -5,7 +5,6 @@ import { type Page, type PageArgs, type PageRequest, pageRequest } from '../../m
 import type { Directory, Reader } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { rowsToRead, SortedPage } from '../loading/keyset-page.ts';
-import { readInGroups } from '../loading/routing.ts';
 import { type MemberRow, type RawMember, toMemberRow } from '../rows/members.ts';
 import { isSameHead, later, parseHead, readTail } from '../sharing/tail.ts';
 import { isSameClosure, loadClosures } from './closure.ts';
@@ -20,16 +19,14 @@ const MAX_ATTEMPTS = 4;
 type Key = { groupId: string; page: PageRequest };
 type Row = RawMember & { parentIndex: number; head: string };
 
+const kindOf = ({ page }: Key) => JSON.stringify(page);
+
 const pages = loader({
   audience: 'administrators',
-  keyOf: ({ groupId, page }: Key) => `${groupId}\n${JSON.stringify(page)}`,
+  keyOf: (key: Key) => `${key.groupId}\n${kindOf(key)}`,
   idOf: ({ groupId }) => groupId,
-  read: (reader, keys: readonly Key[]) =>
-    readInGroups(
-      keys,
-      (index) => JSON.stringify(keys[index]!.page),
-      (_page, some) => readPages(reader, some),
-    ),
+  kindOf,
+  read: (reader, keys: readonly Key[]) => readPages(reader, keys),
 });
 
 /** How many effective members a group has; 0 for a group that is not visible. Null for an end user. */

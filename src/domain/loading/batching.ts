@@ -12,7 +12,7 @@ import {
   type Reader,
 } from '../directory.ts';
 import { sharedBatches } from '../sharing/shared-batches.ts';
-import { readRouted } from './routing.ts';
+import { readInGroups, readRouted } from './routing.ts';
 import { onStandby } from './standby.ts';
 
 /** Keys of one statement, unless one request alone has more: large enough for most batches, and never a slow statement. */
@@ -32,18 +32,15 @@ type LoaderOptions<Key, Value, A extends Audience> = {
   subjectOf?: KeyOf<Key>;
   /** The id whose tenant has the value, null for values of any tenant; by default the key. */
   idOf?: (key: Key) => string | null;
-  /**
-   * Keys of one kind are merged with those of other requests. Keys of several kinds are not: the text of their statement depends
-   * on the mix, and only so many texts stay prepared. By default all are of one.
-   */
+  /** Keys of one kind are read together: their statements have the same text. By default all are of one. */
   kindOf?: KeyOf<Key>;
 };
 
 /**
  * Creates a function that loads one value, or null for callers outside the audience. A DataLoader of each directory
  * caches the values; its batches are merged with those of other requests that read the same tenant. `read` receives each
- * key once, and one tenant's keys at a time. A batch is read after the last request joined it, so each request sees every
- * change that was acknowledged before it asked.
+ * key once, and keys of one tenant and one kind at a time. A batch is read after the last request joined it, so each request
+ * sees every change that was acknowledged before it asked.
  */
 export function loader<Key, Value, const A extends Audience>({
   audience,
@@ -58,11 +55,12 @@ export function loader<Key, Value, const A extends Audience>({
     const values = chunks.map((chunk) => readMerged(onStandby(reader), chunk, read, keyOf));
     return (await Promise.all(values)).flat();
   });
-  const readKinds = (reader: Reader, keys: readonly Key[]) => {
-    const kind = kindOf(keys[0]!);
-    const isOneKind = keys.every((key) => kindOf(key) === kind);
-    return isOneKind ? batchesOf(reader, kind).load(keys) : read(onStandby(reader), keys);
-  };
+  const readKinds = (reader: Reader, keys: readonly Key[]) =>
+    readInGroups(
+      keys,
+      (index) => kindOf(keys[index]!),
+      (kind, some) => batchesOf(reader, kind).load(some),
+    );
   const loaderOf = perDirectory(
     (directory) =>
       new DataLoader<Key, Value, string>((keys) => readRouted(directory, keys, idOf, readKinds), {

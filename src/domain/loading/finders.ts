@@ -29,9 +29,3 @@ export function finder<Row extends { id: string }>(
   });
   return async (directory, id) => (isIdOf(kind, id) ? load(directory, id) : null);
 }
-
-/** Finds rows in the order of their ids, in one statement for all. */
-export const finderOfAll =
-  <Row>(find: Finder<Row>) =>
-  (directory: Directory, ids: readonly string[]): Promise<(Row | null)[]> =>
-    Promise.all(ids.map((id) => find(directory, id)));

@@ -1,4 +1,4 @@
-// Lists as keyset pages and counts, batched: one statement for all parents and arguments of a tick.
+// Lists as keyset pages and counts, batched: one statement for all parents that are asked with the same arguments.
 import { Prisma, type Sql } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../../model/page.ts';
@@ -29,11 +29,8 @@ export type ListSource<Args, Row extends object, A extends Audience = Audience> 
 /** `kind`: arguments and page arguments as text, without the values of cursors. Keys of one kind share a statement. */
 type PageKey<Args> = CountKey<Args> & { page: PageRequest; cursors: Cursors };
 type CountKey<Args> = { parent: string; kind: string; args: Args };
-/**
- * A raw row with the positions of its list: `batch` counts kinds from 0, `ordinal` the parents of a kind from 1. With
- * `total`, an empty page has one row whose `found` is null.
- */
-type RawRow = { batch: number; ordinal: number; total?: number; found?: true | null };
+/** A raw row with the position of its parent, from 1. With `total`, an empty page has one row whose `found` is null. */
+type RawRow = { ordinal: number; total?: number; found?: true | null };
 
 /** Rows of a list read without pages: about 2 MB of JSON, in one statement well below its timeout. */
 const MAX_ALL = 10_000;
@@ -100,22 +97,13 @@ async function loadPages<Args extends object, Row extends object>(
   source: ListSource<Args, Row>,
   keys: readonly PageKey<Args>[],
 ): Promise<Page<Row>[]> {
-  const batches = groupByKind(keys);
-  const statements = batches.map((batch, index) => pageStatement(reader, source, batch, index));
-  const fetched = new Map(keys.map((key): [PageKey<Args>, RawRow[]] => [key, []]));
-  // Lists that select different columns cannot be joined by a union: each set of columns is a statement.
-  await Promise.all(
-    [...Map.groupBy(statements, ({ shape }) => shape).values()].map(async (sameShape) => {
-      const rows = await reader.sql<RawRow>(unionAll(sameShape.map(({ statement }) => statement)));
-      for (const row of rows) fetched.get(keyOfRow(batches, row))!.push(row);
-    }),
-  );
-  return keys.map((key) => {
-    const { args, page, parent } = key;
-    const rows = fetched.get(key)!;
+  const rows = await reader.sql<RawRow>(pageStatement(reader, source, keys));
+  const byOrdinal = Map.groupBy(rows, ({ ordinal }) => ordinal);
+  return keys.map(({ args, page, parent }, index) => {
+    const ofParent = byOrdinal.get(index + 1) ?? [];
     const toRow = (raw: RawRow) => source.toRow(raw as never, parent);
-    const found = page.withTotal ? rows.filter((row) => row.found) : rows;
-    return new SortedPage(toRow, source.order(args), page, found, rows[0]?.total);
+    const found = page.withTotal ? ofParent.filter((row) => row.found) : ofParent;
+    return new SortedPage(toRow, source.order(args), page, found, ofParent[0]?.total);
   });
 }
 
@@ -124,15 +112,10 @@ async function loadCounts<Args extends object, Row extends object>(
   source: ListSource<Args, Row>,
   keys: readonly CountKey<Args>[],
 ): Promise<number[]> {
-  const batches = groupByKind(keys);
-  const statements = batches.map(
-    (batch, index) => Prisma.sql`select ${index}::int as batch, k.ordinal::int as ordinal,
-        ${totalOf(reader, source, batch[0]!.args)} as n
-      from unnest(${batch.map(({ parent }) => parent)}::text[]) with ordinality k(id, ordinal)`,
-  );
-  const rows = await reader.sql<RawRow & { n: number }>(unionAll(statements));
-  const totals = new Map(rows.map((row) => [keyOfRow(batches, row), row.n]));
-  return keys.map((key) => totals.get(key)!);
+  const rows = await reader.sql<{ count: number }>(Prisma.sql`
+    select ${totalOf(reader, source, keys[0]!.args)} as count
+    from unnest(${keys.map(({ parent }) => parent)}::text[]) with ordinality k(id, ordinal) order by k.ordinal`);
+  return rows.map(({ count }) => count);
 }
 
 /** The number of rows of the list, as an expression. */
@@ -151,15 +134,13 @@ function sortValueOf({ keys }: Ordering): Sql | null {
       : Prisma.sql`to_char(${unselected.column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MSZ')`;
 }
 
-/** The pages of one kind. Statements of one `shape` select the same columns. */
+/** The rows of pages of one kind. */
 function pageStatement<Args extends object, Row extends object>(
   reader: Reader,
   source: ListSource<Args, Row>,
   keys: readonly PageKey<Args>[],
-  batch: number,
-): { statement: Sql; shape: string } {
+): Sql {
   const { args, page } = keys[0]!;
-  const selected = source.columns(reader, args);
   const order = source.order(args);
   const columns = Prisma.join(order.keys.map((key) => key.column));
   const sortValue = sortValueOf(order);
@@ -179,7 +160,7 @@ function pageStatement<Args extends object, Row extends object>(
   const direction = Prisma.raw(order.descending !== page.backward ? 'desc' : 'asc');
   const sorted = Prisma.join(order.keys.map((key) => Prisma.sql`${key.column} ${direction}`));
   const rows = Prisma.sql`
-      select ${selected}${sortValue ? Prisma.sql`, ${sortValue} as "sortValue"` : Prisma.empty}
+      select ${source.columns(reader, args)}${sortValue ? Prisma.sql`, ${sortValue} as "sortValue"` : Prisma.empty}
       ${source.from(reader, args)}${bound('after')}${bound('before')}
       order by ${sorted} limit ${rowsToRead(page)}${page.offset > 0 ? Prisma.sql` offset ${page.offset}::bigint` : Prisma.empty}`;
   const parents = Prisma.sql`unnest(${Prisma.join(values)}) with ordinality k(${Prisma.join(names)}, ordinal)`;
@@ -191,25 +172,5 @@ function pageStatement<Args extends object, Row extends object>(
     left join lateral (select true as found, r.* from (${rows}) r) r on true`
     : Prisma.sql`r.* from ${parents}
     cross join lateral (${rows}) r`;
-  return {
-    statement: Prisma.sql`select ${batch}::int as batch, k.ordinal::int as ordinal, ${listed}`,
-    shape: `${selected.text} ${sortValue !== null} ${page.withTotal}`,
-  };
+  return Prisma.sql`select k.ordinal::int as ordinal, ${listed}`;
 }
-
-/** The keys of each kind. */
-const groupByKind = <Key extends { kind: string }>(keys: readonly Key[]): Key[][] => [
-  ...Map.groupBy(keys, ({ kind }) => kind).values(),
-];
-
-/** The key whose list has the row. */
-const keyOfRow = <Key>(batches: readonly Key[][], { batch, ordinal }: RawRow): Key =>
-  batches[batch]![ordinal - 1]!;
-
-const unionAll = (statements: Sql[]) =>
-  statements.length === 1
-    ? statements[0]!
-    : Prisma.join(
-        statements.map((statement) => Prisma.sql`(${statement})`),
-        ' union all ',
-      );
