@@ -149,14 +149,11 @@ export function perDatabase<Value>(create: () => Value): (db: Database) => Value
   };
 }
 
-/** Tenants whose positions are known without asking. */
-const MAX_KNOWN = 10_000;
-
 /**
  * For each tenant, the latest position that this process has stored or read: what is read from now on holds it. A log that
- * has lost it lowers it.
+ * has lost it lowers it. Bounded by the number of tenants that are read at the same time.
  */
-export const knownPositions = perDatabase(() => new LRUCache<TenantId, number>({ max: MAX_KNOWN }));
+export const knownPositions = perDatabase(() => new LRUCache<TenantId, number>({ max: 10_000 }));
 
 /** The caller if it is an end user; null for callers who administer or read whole tenants. */
 export function endUser(directory: Directory): UserCaller | null {

@@ -7,7 +7,6 @@ import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import {
   countGroups,
   findGroup,
-  findGroups,
   listGroups,
   requireGroup,
   requireGroupOf,
@@ -40,6 +39,12 @@ beforeAll(async () => {
   db = database.db;
 });
 afterAll(() => database.close());
+
+const findAll = <Row>(
+  find: (directory: Directory, id: string) => Promise<Row>,
+  directory: Directory,
+  ids: readonly string[],
+) => Promise.all(ids.map((id) => find(directory, id)));
 
 const namesOf = (page: Page<AnyGroup> | null) => page!.rows.map(({ name }) => name);
 const listed = async (directory: Directory, filter?: GroupFilter | null, orderBy?: GroupOrder | null) => {
@@ -253,7 +258,7 @@ describe('an end user', () => {
     expect(page.hasNextPage).toBe(true);
     const rest = await listGroups(user, { projection, page: { after: page.cursors[1]! } });
     expect([rest.rows, rest.hasPreviousPage]).toEqual([rows.slice(2), true]);
-    expect(await findGroups(user, [ids.Low, ids.Root1, 'usr_1', ids.Child1])).toEqual([
+    expect(await findAll(findGroup, user, [ids.Low, ids.Root1, 'usr_1', ids.Child1])).toEqual([
       rows[1],
       null,
       null,

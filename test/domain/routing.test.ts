@@ -14,13 +14,13 @@ import {
   hasEffectiveMember,
   listEffectiveMembers,
 } from '../../src/domain/queries/effective-members.ts';
-import { countGroups, findGroup, findGroups, listGroups } from '../../src/domain/queries/groups.ts';
+import { countGroups, findGroup, listGroups } from '../../src/domain/queries/groups.ts';
 import { childGroups, groupPath, listAncestors } from '../../src/domain/queries/hierarchy.ts';
 import { countMembers, listAllMembers, listMembers } from '../../src/domain/queries/members.ts';
 import { nestedGroups, parentGroups } from '../../src/domain/queries/nesting.ts';
 import { findPosition, findTenant } from '../../src/domain/queries/tenants.ts';
 import { directGroups, effectiveGroups } from '../../src/domain/queries/user-groups.ts';
-import { countUsers, findUser, findUsers, listUsers } from '../../src/domain/queries/users.ts';
+import { countUsers, findUser, listUsers } from '../../src/domain/queries/users.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { newId, type UserId } from '../../src/model/ids.ts';
 import {
@@ -37,6 +37,12 @@ import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 let database: TestDatabase;
 let db: Database;
 /** Sent by the directories of `watched`. */
+const findAll = <Row>(
+  find: (directory: Directory, id: string) => Promise<Row>,
+  directory: Directory,
+  ids: readonly string[],
+) => Promise.all(ids.map((id) => find(directory, id)));
+
 const sent: Sql[] = [];
 let watched: Database;
 beforeAll(async () => {
@@ -203,7 +209,7 @@ describe('one request for ids of several tenants', () => {
     const [first, second, hidden] = worlds;
     const partner = () => openDirectory(db, partnerAdmin(first.partnerId));
     const ids = [second.ids.Top, hidden.ids.Top, first.ids.Gone, first.ids.Top, newId('group')];
-    const found = await findGroups(partner(), ids);
+    const found = await findAll(findGroup, partner(), ids);
     expect(found.map((group) => group?.id ?? null)).toEqual([
       second.ids.Top,
       null,
@@ -240,7 +246,7 @@ describe('one request for ids of several tenants', () => {
       [],
     ]);
     const users = [hidden.users[0]!, second.users[1]!, first.users[4]!, first.users[0]!];
-    expect((await findUsers(partner(), users)).map((user) => user?.id ?? null)).toEqual([
+    expect((await findAll(findUser, partner(), users)).map((user) => user?.id ?? null)).toEqual([
       null,
       second.users[1],
       null,
@@ -267,10 +273,10 @@ describe('one request for ids of several tenants', () => {
     for (const { tenantId } of worlds) await findPosition(openDirectory(watched, superAdmin), tenantId);
     const tables = () => sent.splice(0).map(({ text }) => /from\s+(?:unnest.* from )?(\w+)/s.exec(text)![1]);
     sent.splice(0);
-    await findGroups(openDirectory(watched, superAdmin), groups);
+    await findAll(findGroup, openDirectory(watched, superAdmin), groups);
     // The last one is for ids of no tenant, which it finds in none.
     expect(tables()).toEqual(['ids', 'groups', 'groups', 'groups', 'groups']);
-    await findGroups(openDirectory(watched, partnerAdmin(first.partnerId)), groups);
+    await findAll(findGroup, openDirectory(watched, partnerAdmin(first.partnerId)), groups);
     const values = sent.map((statement) => statement.values.flat());
     expect(tables()).toEqual(['ids', 'tenants', 'groups', 'groups', 'groups']);
     expect(values.slice(2).map((each) => each.filter((value) => `${value}`.startsWith('tnt_')))).toEqual(
@@ -282,7 +288,7 @@ describe('one request for ids of several tenants', () => {
   test('of one tenant never asks where an id is', async () => {
     const [first, second] = await createSeveral();
     const directory = openDirectory(watched, tenantAdmin(first.tenantId));
-    expect(await findGroups(directory, [second.ids.Top, first.ids.Top, newId('group')])).toEqual([
+    expect(await findAll(findGroup, directory, [second.ids.Top, first.ids.Top, newId('group')])).toEqual([
       null,
       expect.objectContaining({ id: first.ids.Top }),
       null,

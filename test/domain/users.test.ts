@@ -5,18 +5,17 @@ import { type Database, Prisma } from '../../src/database/database.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { eraseUsers, removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
-import { openDirectory } from '../../src/domain/directory.ts';
+import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
 import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
 import {
   countTenants,
   findPartner,
   findTenant,
-  findTenants,
   listTenants,
   requireTenantOfGroups,
 } from '../../src/domain/queries/tenants.ts';
-import { countUsers, findUser, findUsers, listUsers } from '../../src/domain/queries/users.ts';
+import { countUsers, findUser, listUsers } from '../../src/domain/queries/users.ts';
 import type { TenantRow } from '../../src/domain/rows/tenants.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { newId, type TenantId } from '../../src/model/ids.ts';
@@ -52,6 +51,12 @@ afterAll(() => database.close());
 
 /** Live users, as they are stored. */
 type Stored = { id: string; email: string; displayName: string | null; key: string; updatedAt: Date };
+const findAll = <Row>(
+  find: (directory: Directory, id: string) => Promise<Row>,
+  directory: Directory,
+  ids: readonly string[],
+) => Promise.all(ids.map((id) => find(directory, id)));
+
 const usersOf = (tenantId: TenantId) =>
   db.sql<Stored>(Prisma.sql`
     select id, email, display_name as "displayName", search_key as key, updated_at as "updatedAt"
@@ -671,7 +676,7 @@ describe('users', () => {
     const asked = [other, foreign, newId('user'), self, tenantId, ''];
     const seenBy = async (caller: Caller) => {
       const directory = openDirectory(db, caller);
-      const found = await findUsers(directory, asked);
+      const found = await findAll(findUser, directory, asked);
       expect(await Promise.all(asked.map((id) => findUser(directory, id)))).toEqual(found);
       return found.map((user) => user?.id ?? null);
     };
@@ -759,7 +764,7 @@ describe('tenants and partners', () => {
     const asked = [one.tenantId, foreign.tenantId, newId('tenant'), partnerId, two.tenantId, ''];
     const found = async (caller: Caller) => {
       const directory = openDirectory(db, caller);
-      const tenants = await findTenants(directory, asked);
+      const tenants = await findAll(findTenant, directory, asked);
       expect(await Promise.all(asked.map((id) => findTenant(directory, id)))).toEqual(tenants);
       return tenants.map((tenant) => tenant && [tenant.id, tenant.partnerId, tenant.name, tenant.slug]);
     };

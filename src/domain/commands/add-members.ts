@@ -53,9 +53,9 @@ export async function addGroupMembers(
 /** What became of an addition; null if its group is not live in the tenant. Nothing is added if users are `unknown`. */
 type Outcome = ({ group: GroupWithoutCounts; unknown: string[]; added: string[] } & Positioned) | null;
 
-/** An addition, and the signal that takes it out as long as it waits. */
-type Request = Addition & { signal: AbortSignal | undefined };
-type Waiting = Request & Omit<PromiseWithResolvers<Outcome>, 'promise'>;
+/** An addition that waits, until the lock is granted or its signal aborts. */
+type Waiting = Addition &
+  Omit<PromiseWithResolvers<Outcome>, 'promise'> & { signal: AbortSignal | undefined };
 
 /** Ids of users that one transaction adds, unless one addition alone has more. */
 const MAX_USERS = 1_000;
@@ -67,9 +67,9 @@ const queues = perDatabase(() => new Map<TenantId, Waiting[]>());
  * Adds with all others that wait when the lock is granted, as one change. The longer another process holds the lock, the more
  * they become, and they need one commit.
  */
-function addWithOthers(reader: Reader, request: Request): Promise<Outcome> {
+function addWithOthers(reader: Reader, addition: Omit<Waiting, 'resolve' | 'reject'>): Promise<Outcome> {
   const { promise, ...settle } = Promise.withResolvers<Outcome>();
-  const waiting = { ...request, ...settle };
+  const waiting = { ...addition, ...settle };
   const queue = queues(reader.db).get(reader.tenantId);
   if (queue) queue.push(waiting);
   else addAll(reader, [waiting]).catch(settle.reject);
@@ -122,16 +122,13 @@ async function addTogether(
   });
   for (const [index, { groupId, userIds, resolve }] of take().entries()) {
     const group = changed?.groups.get(groupId);
-    resolve(
-      group
-        ? {
-            group: withoutCounts(group),
-            unknown: userIds.filter((id) => changed!.unknown.has(id)),
-            added: changed!.added[index]!,
-            position: changed!.position,
-          }
-        : null,
-    );
+    if (!changed || !group) {
+      resolve(null);
+      continue;
+    }
+    const { added, position } = changed;
+    const unknown = userIds.filter((id) => changed.unknown.has(id));
+    resolve({ group: withoutCounts(group), unknown, added: added[index]!, position });
   }
 }
 

@@ -76,17 +76,12 @@ export async function removeNestedGroup(
   });
 }
 
-async function assertNoCycle(
-  { query, tenantId }: WriteContext,
-  graph: NestingGraph,
-  parent: GroupId,
-  child: string,
-) {
+async function assertNoCycle(tx: WriteContext, graph: NestingGraph, parent: GroupId, child: string) {
   const path = graph.shortestPath(child, parent);
   if (!path) return;
   const ids = [parent, ...path];
-  const rows = await query<{ id: string; name: string }>(Prisma.sql`
-    select g.id, g.name from ${groupsWithIds(tenantId, ids)}`);
+  const rows = await tx.query<{ id: string; name: string }>(Prisma.sql`
+    select g.id, g.name from ${groupsWithIds(tx.tenantId, ids)}`);
   const names = new Map(rows.map(({ id, name }) => [id, name]));
   throw refuse.cycle(ids.map((id) => ({ id, name: names.get(id) ?? id })));
 }

@@ -33,12 +33,7 @@ export function recordNestings(tx: WriteContext, nestings: readonly Nesting[], c
 const childrenOf = (edges: readonly Nesting[]) => edges.map(({ childGroupId }) => childGroupId);
 
 /** Records that a group has another parent. */
-export function recordMove(
-  tx: WriteContext,
-  groupId: GroupId,
-  from: GroupId | null,
-  to: GroupId | null,
-): void {
+export function recordMove(tx: WriteContext, groupId: GroupId, from: GroupId | null, to: GroupId | null) {
   const data = { changed: ['parentGroupId'], before: { parentGroupId: from }, after: { parentGroupId: to } };
   tx.record({ type: 'group.updated', groupId, data });
 }

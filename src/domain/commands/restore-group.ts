@@ -12,8 +12,13 @@ import type { Change } from '../log/changes.ts';
 import { type Group, groupColumns } from '../rows/groups.ts';
 import { beginMemberships, type Membership } from '../writes/edges.ts';
 import { recordGroups, recordMove } from './recorded-edges.ts';
-import type { NotRestored, Restoration } from './restoration.ts';
-import { loadDeletedSubtree, restoreChildren, restoreParent } from './restore-hierarchy.ts';
+import {
+  loadDeletedSubtree,
+  type NotRestored,
+  type Restoration,
+  restoreChildren,
+  restoreParent,
+} from './restore-hierarchy.ts';
 import { restoreNestings } from './restore-nestings.ts';
 import { assertNameFree } from './rules/placement.ts';
 

@@ -6,8 +6,19 @@ import type { GroupId } from '../../model/ids.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { loadAncestors } from '../queries/hierarchy.ts';
 import type { Group } from '../rows/groups.ts';
-import type { Restoration } from './restoration.ts';
 import { withSubtrees } from './rules/placement.ts';
+
+export type NotRestoredKind = 'PARENT' | 'CHILD' | 'MEMBERSHIP' | 'NESTING';
+/** What could not be restored, and why. `id`: the parent or child group, the user, or the other group of a nesting. */
+export type NotRestored = { kind: NotRestoredKind; id: string; reason: string };
+
+/** The groups `ids`, deleted by one deletion, are being restored; each step appends to `notRestored`. */
+export type Restoration = {
+  tx: WriteContext;
+  ids: GroupId[];
+  deletionId: string;
+  notRestored: NotRestored[];
+};
 
 /** A group that is being restored. `level`: 1 for the requested group. */
 type DeletedGroup = Pick<Group, 'id' | 'parentGroupId'> & {
@@ -123,12 +134,8 @@ function loadMovedChildren(tx: WriteContext, { movedChildren: ids }: DeletedGrou
 }
 
 /** Moves the children back to the group. Later deletions that moved them too no longer list them. */
-async function moveBack(
-  { query, tenantId, at }: WriteContext,
-  { id }: DeletedGroup,
-  deletionId: string,
-  children: MovedChild[],
-): Promise<void> {
+async function moveBack(tx: WriteContext, { id }: DeletedGroup, deletionId: string, children: MovedChild[]) {
+  const { query, tenantId, at } = tx;
   if (children.length === 0) return;
   const later = children.flatMap((child) =>
     child.movedBy.slice(child.movedBy.indexOf(deletionId) + 1).map((by) => ({ by, child: child.id })),

@@ -4,7 +4,7 @@ import { MAX_DEPTH } from '../../model/groups.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { beginNestings, claimNestings, endNestings, type Nesting } from '../writes/edges.ts';
 import { recordNestings } from './recorded-edges.ts';
-import type { Restoration } from './restoration.ts';
+import type { Restoration } from './restore-hierarchy.ts';
 import { type Edge, isTooDeep, loadNestingGraph, type NestingGraph } from './rules/nesting-graph.ts';
 
 /** A nesting in the history. `standsFor`: null if it was requested; for a stand-in, the deletions that are not undone. */
@@ -130,11 +130,8 @@ async function insertRestored(tx: WriteContext, nestings: EndedNesting[]): Promi
 }
 
 /** Assigns ended nestings whose other group is deleted to that group's deletion, whose restoration restores them. */
-async function assignToOtherDeletion({
-  tx: { query, tenantId },
-  ids,
-  deletionId,
-}: Restoration): Promise<void> {
+async function assignToOtherDeletion({ tx, ids, deletionId }: Restoration): Promise<void> {
+  const { query, tenantId } = tx;
   await query(Prisma.sql`
     update nesting_history h set deletion_id = g.deletion_id from groups g
     where h.tenant_id = ${tenantId} and h.deletion_id = ${deletionId}

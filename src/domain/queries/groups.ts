@@ -9,7 +9,7 @@ import { isIdOf } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
 import { type Directory, endUser } from '../directory.ts';
-import { finder, finderOfAll } from '../loading/finders.ts';
+import { finder } from '../loading/finders.ts';
 import { withRows } from '../loading/keyset-page.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
@@ -59,9 +59,6 @@ export async function requireGroupOf(
   return group;
 }
 
-/** The live groups with these ids, in order; null for each that the caller does not see. One statement for all. */
-export const findGroups = finderOfAll(findGroup);
-
 type ListArgs = {
   filter?: GroupFilter | null | undefined;
   orderBy?: GroupOrder | null | undefined;
@@ -88,22 +85,17 @@ const groups = list({
       ${tenantId ? Prisma.sql`and g.tenant_id = ${tenantId}` : Prisma.empty}
       ${partnerId ? Prisma.sql`and g.tenant_id in (select id from tenants where partner_id = ${partnerId})` : Prisma.empty}
       ${type ? Prisma.sql`and g.type = ${type}::"GroupType"` : Prisma.empty}
-      ${underParent(parentGroupId)}
-      ${memberUserId ? ofMember(memberUserId) : Prisma.empty}
+      ${parentGroupId ? Prisma.sql`and g.parent_group_id = ${parentGroupId}` : Prisma.empty}
+      ${parentGroupId === null ? Prisma.sql`and g.parent_group_id is null` : Prisma.empty}
+      ${
+        memberUserId
+          ? Prisma.sql`and exists (select from memberships m
+              where m.tenant_id = g.tenant_id and m.user_id = ${memberUserId} and m.group_id = g.id)`
+          : Prisma.empty
+      }
       ${visible ? matchingName(search) : matching(Prisma.sql`g.search_key`, search)}`;
   },
 });
-
-/** `undefined`: any parent; null: the root. */
-const underParent = (parentGroupId: string | null | undefined): Sql => {
-  if (parentGroupId === undefined) return Prisma.empty;
-  return parentGroupId === null
-    ? Prisma.sql`and g.parent_group_id is null`
-    : Prisma.sql`and g.parent_group_id = ${parentGroupId}`;
-};
-
-const ofMember = (userId: string): Sql => Prisma.sql`and exists (
-  select 1 from memberships m where m.tenant_id = g.tenant_id and m.user_id = ${userId} and m.group_id = g.id)`;
 
 /** A name key may end in a suffix that is no part of the name: one condition uses the index, the other drops the suffix. */
 const matchingName = (search: string | null): Sql =>

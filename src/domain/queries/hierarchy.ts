@@ -7,7 +7,7 @@ import type { Directory } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import type { AnyGroup, Group, VisibleGroup } from '../rows/groups.ts';
 import { groupList } from './group-lists.ts';
-import { findGroup, findGroups } from './groups.ts';
+import { findGroup } from './groups.ts';
 
 /** Groups directly below a group, by name. Null for an end user. */
 export const childGroups = groupList({
@@ -62,10 +62,7 @@ export async function listAncestors(
 ): Promise<(Group | VisibleGroup)[] | null> {
   const ancestors = await ancestorsOf(directory, id);
   if (ancestors === null) return null;
-  const rows = await findGroups(
-    directory,
-    ancestors.map((ancestor) => ancestor.id),
-  );
+  const rows = await Promise.all(ancestors.map((ancestor) => findGroup(directory, ancestor.id)));
   return rows.filter((row) => row !== null);
 }
 

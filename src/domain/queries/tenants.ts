@@ -2,10 +2,10 @@
 
 import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
-import { EMPTY_PAGE, type Page, type PageArgs } from '../../model/page.ts';
+import { EMPTY_PAGE, type PageArgs } from '../../model/page.ts';
 import { type Directory, endUser } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
-import { finder, finderOfAll } from '../loading/finders.ts';
+import { finder } from '../loading/finders.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
 import { type PartnerRow, type TenantRow, tenantColumns } from '../rows/tenants.ts';
 import { readTail } from '../sharing/tail.ts';
@@ -28,9 +28,6 @@ export async function requireTenantOfGroups(directory: Directory, id: string): P
   const isVisible = user ? user.tenantId === id : (await findTenant(directory, id)) !== null;
   if (!isVisible) throw refuse.notFound(id);
 }
-
-/** The tenants with these ids, in order; null for each that the caller does not see. One statement for all. */
-export const findTenants = finderOfAll(findTenant);
 
 /** The partner with that id, or null if the caller sees none of its tenants. */
 export const findPartner = finder<PartnerRow>('partner', {
@@ -69,10 +66,7 @@ const tenants = list({
 });
 
 /** Visible tenants, by name; none for an end user. */
-export async function listTenants(
-  directory: Directory,
-  { page }: { page: PageArgs },
-): Promise<Page<TenantRow>> {
+export async function listTenants(directory: Directory, { page }: { page: PageArgs }) {
   return (await tenants.page(directory, NO_PARENT, {}, page)) ?? EMPTY_PAGE;
 }
 

@@ -3,7 +3,7 @@
 import { Prisma } from '../../database/database.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
 import type { Directory } from '../directory.ts';
-import { finder, finderOfAll } from '../loading/finders.ts';
+import { finder } from '../loading/finders.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
 import { type UserRow, userColumns } from '../rows/users.ts';
@@ -15,9 +15,6 @@ export const findUser = finder<UserRow>('user', {
     select ${userColumns} from users u
     where u.tenant_id = ${tenantId} and u.id = any(${ids}::text[]) and u.until is null`,
 });
-
-/** The users with these ids, in order; null for each that the caller does not see. One statement for all. */
-export const findUsers = finderOfAll(findUser);
 
 const users = list({
   audience: 'administrators',

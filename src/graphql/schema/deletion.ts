@@ -1,8 +1,8 @@
 // The mutations that delete and restore groups.
 
 import { type Deleted, deleteGroup } from '../../domain/commands/delete-group.ts';
-import type { NotRestored, NotRestoredKind } from '../../domain/commands/restoration.ts';
 import { type Restored, restoreGroup } from '../../domain/commands/restore-group.ts';
+import type { NotRestored, NotRestoredKind } from '../../domain/commands/restore-hierarchy.ts';
 import { findGroup } from '../../domain/queries/groups.ts';
 import { DELETE_STRATEGIES } from '../../model/groups.ts';
 import { builder } from './builder.ts';

@@ -7,7 +7,7 @@ import {
   updateGroupMembers,
 } from '../../domain/commands/change-members.ts';
 import type { Positioned } from '../../domain/directory.ts';
-import { findUsers } from '../../domain/queries/users.ts';
+import { findUser } from '../../domain/queries/users.ts';
 import { MAX_PAGE_SIZE } from '../../model/page.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
@@ -58,7 +58,7 @@ const changedUsers = {
     { added = [], removed = [] }: { added?: string[]; removed?: string[] },
     _args: object,
     { directory }: Context,
-  ) => findUsers(directory, [...added, ...removed].slice(0, MAX_PAGE_SIZE)),
+  ) => [...added, ...removed].slice(0, MAX_PAGE_SIZE).map((id) => findUser(directory, id)),
 };
 
 const UNCHANGED = 'Ids of the users whose membership was left unchanged.';

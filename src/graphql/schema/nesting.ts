@@ -6,7 +6,7 @@ import {
   removeNestedGroup,
   type Unnested,
 } from '../../domain/commands/nest-groups.ts';
-import { findGroups } from '../../domain/queries/groups.ts';
+import { findGroup } from '../../domain/queries/groups.ts';
 import { nestedGroups, parentGroups } from '../../domain/queries/nesting.ts';
 import { MAX_CHILDREN_PER_CALL } from '../../model/nesting.ts';
 import { builder } from './builder.ts';
@@ -82,7 +82,7 @@ const AddNestedGroupsPayload = builder.objectRef<Nested>('AddNestedGroupsPayload
       type: [Group],
       nullable: { list: false, items: true },
       complexity: { field: MAX_CHILDREN_PER_CALL, multiplier: MAX_CHILDREN_PER_CALL },
-      resolve: ({ added }, _args, { directory }) => findGroups(directory, added),
+      resolve: ({ added }, _args, { directory }) => added.map((id) => findGroup(directory, id)),
     }),
   }),
 });

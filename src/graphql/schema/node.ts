@@ -1,14 +1,14 @@
 // Query.node and Query.nodes: groups, users and tenants by global id; null for unknown and hidden ones.
-import { findGroups } from '../../domain/queries/groups.ts';
-import { findTenants } from '../../domain/queries/tenants.ts';
-import { findUsers } from '../../domain/queries/users.ts';
+import { findGroup } from '../../domain/queries/groups.ts';
+import { findTenant } from '../../domain/queries/tenants.ts';
+import { findUser } from '../../domain/queries/users.ts';
 import { refuse } from '../../model/errors.ts';
 import { MAX_IDS_PER_CALL } from '../../model/groups.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { nodeTypeOf } from './global-ids.ts';
 
-const LOADERS = { Group: findGroups, User: findUsers, Tenant: findTenants };
+const LOADERS = { Group: findGroup, User: findUser, Tenant: findTenant };
 
 /** The nodes of at most 1,000 ids, in their order. Loads all nodes of a type in one statement. Refused: LIMIT_EXCEEDED. */
 async function loadNodes({ directory }: Context, ids: readonly string[]) {
@@ -21,9 +21,7 @@ async function loadNodes({ directory }: Context, ids: readonly string[]) {
 /** The group, user or tenant with this id; null if it is unknown or hidden. Calls in the same tick are batched. */
 export async function loadNode(directory: Context['directory'], id: string) {
   const type = nodeTypeOf(id);
-  if (type === null) return null;
-  const [node = null] = await LOADERS[type](directory, [id]);
-  return node;
+  return type === null ? null : LOADERS[type](directory, id);
 }
 
 builder.queryFields((t) => ({
