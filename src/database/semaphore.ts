@@ -1,4 +1,4 @@
-// A counting semaphore for the batches of one key, whose permits expire, so that a slow statement delays no other.
+// A counting semaphore for statements in flight, whose permits expire, so that a slow one delays no other.
 import { setImmediate as immediate } from 'node:timers/promises';
 
 /** Milliseconds after which a statement gives up its permit: a slow one must not delay the fast ones behind it. */

@@ -1,4 +1,4 @@
-// Splits lists by the total size of their items, so that each statement stays small.
+// Splits lists by the total size of their items, so that no statement or transaction gets large.
 
 /** The items in order, in chunks of at most `limit` in total size, or of one larger item. */
 export function chunksOf<Item>(

@@ -22,6 +22,7 @@ export function parsePositions(text: string): Positions {
   return positions;
 }
 
+/** The positions as text: of as many tenants as a client may send back, those that were read first. */
 export const printPositions = (positions: Positions): string =>
   [...positions]
     .slice(0, MAX_TENANTS)

@@ -382,8 +382,8 @@ describe('turns', () => {
     expect(await next).toBe('3!');
   });
 
-  test('kinds, tenants, partners and those who see all have turns of their own', async () => {
-    const { begun, ask, settle } = controlled();
+  test('tenants, partners and those who see all have turns of their own, and kinds share those of each', async () => {
+    const { begun, ends, ask, settle } = controlled();
     const visibilities: Visibility[] = [
       tenant('a'),
       tenant('b'),
@@ -392,10 +392,13 @@ describe('turns', () => {
       { kind: 'all' },
     ];
     for (const [at, visibility] of visibilities.entries()) {
-      for (const kind of [undefined, 'x', 'y']) void ask(`${at}${kind}`, visibility, kind);
+      for (const kind of [undefined, 'x', 'y']) ask(`${at}${kind}`, visibility, kind).catch(() => {});
     }
     await settle();
-    expect(begun).toEqual(visibilities.flatMap((_, at) => [`${at}undefined`, `${at}x`, `${at}y`]));
+    expect(begun).toEqual(visibilities.flatMap((_, at) => [`${at}undefined`, `${at}x`]));
+    ends.get('1x')!();
+    await settle();
+    expect(begun.slice(10)).toEqual(['1y']);
   });
 
   test('are forgotten when nothing waits or runs, and not before', async () => {
@@ -473,7 +476,7 @@ describe('closures that outlive a request', () => {
     return tenantReader(db, tenantId as TenantId);
   }
 
-  test('are kept within 64 MB, of which each takes a byte a character of its name and its ids, and 800 bytes', async () => {
+  test('take 64 MB at most, of which each takes a byte a character of its name and its ids, and 800 bytes', async () => {
     const reader = readerOf();
     const ids = ['large 1', 'large 2', 'large 3', `large ${'4'.repeat(9_000)}`];
     const cached = (...more: string[]) => [...ids, ...more].filter((id) => cachedClosure(reader, id));

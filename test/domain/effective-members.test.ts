@@ -385,7 +385,7 @@ test.each<[string, Write, number[]]>([
     (directory, { tenantId, leaf, users }) =>
       expect(
         directory.transact(tenantId, async (tx) => {
-          await addMembers(tx, [{ groupId: leaf as GroupId, userIds: users.slice(4), actor: tx.actor }]);
+          await addMembers(tx, { groupId: leaf as GroupId, userIds: users.slice(4), actor: tx.actor });
           await removeMembers(tx, leaf as GroupId, users.slice(3, 4));
           throw new Error('on purpose');
         }),
@@ -481,7 +481,7 @@ test('what a change in progress has written is not seen, and is seen when it end
   const written = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
   const slow = openAsAdmin(there, tenantId).transact(tenantId, async (tx) => {
-    await addMembers(tx, [{ groupId: leaf as GroupId, userIds: users.slice(5), actor: tx.actor }]);
+    await addMembers(tx, { groupId: leaf as GroupId, userIds: users.slice(5), actor: tx.actor });
     await removeMembers(tx, leaf as GroupId, users.slice(3, 4));
     written.resolve();
     await gate.promise;

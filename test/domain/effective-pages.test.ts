@@ -605,7 +605,12 @@ describe('a large reach', () => {
     const { page, users } = await tenantWith({ users: 10, size: 100, members: [0, 1, 2, 3, 4, 5] });
     expect(await page({ first: 2, after: cursorOf(users[3]!.id) })).toEqual(['nestings', 'walked', 'merged']);
     expect(await page({ last: 2, before: cursorOf(users[1]!.id) })).toEqual(['walked', 'merged']);
+    // And behind an offset, beyond which all members are read.
+    expect(await page({ first: 2, offset: 5 })).toEqual(['walked', 'merged']);
+    expect(await page({ first: 2, offset: 1_000 })).toEqual(['walked', 'merged']);
+    expect(await page({ first: 2, offset: 1_001 })).toEqual(['gathered']);
     expect(await page({ first: 2 })).toEqual(['walked']);
+    expect(await page({ first: 2, offset: 2 })).toEqual(['walked']);
   });
 
   test('is read together with a small one', async () => {

@@ -11,7 +11,7 @@ import {
   requireGroup,
   requireGroupOf,
 } from '../../src/domain/queries/groups.ts';
-import { childGroups, findParent, groupPath, listAncestors } from '../../src/domain/queries/hierarchy.ts';
+import { childGroups, groupPath, listAncestors } from '../../src/domain/queries/hierarchy.ts';
 import type {
   AnyGroup,
   Group,
@@ -22,6 +22,7 @@ import type {
 import type { GroupFilter, GroupOrder } from '../../src/model/groups.ts';
 import type { Page } from '../../src/model/page.ts';
 import {
+  findAll,
   openAsAdmin,
   partnerAdmin,
   plainUser,
@@ -39,12 +40,6 @@ beforeAll(async () => {
   db = database.db;
 });
 afterAll(() => database.close());
-
-const findAll = <Row>(
-  find: (directory: Directory, id: string) => Promise<Row>,
-  directory: Directory,
-  ids: readonly string[],
-) => Promise.all(ids.map((id) => find(directory, id)));
 
 const namesOf = (page: Page<AnyGroup> | null) => page!.rows.map(({ name }) => name);
 const listed = async (directory: Directory, filter?: GroupFilter | null, orderBy?: GroupOrder | null) => {
@@ -303,7 +298,7 @@ describe('an end user', () => {
     expect([
       await childGroups.page(user, ids.Child1, { page: {} }),
       await childGroups.count(user, ids.Child1),
-      await findParent(user, group),
+      await findGroup(user, group.parentGroupId),
       await listAncestors(user, ids.Child1),
       await groupPath(user, ids.Child1),
     ]).toEqual([null, null, null, null, null]);
@@ -355,7 +350,7 @@ describe('the hierarchy', () => {
     const seenBy = async (as: Directory, id: string) => [
       (await listAncestors(as, id))!.map((group) => group.id),
       await groupPath(as, id),
-      (await findParent(as, (await findGroup(directory, id))!))?.id ?? null,
+      (await findGroup(as, (await findGroup(directory, id))!.parentGroupId))?.id ?? null,
     ];
     expect(await seenBy(directory, ids.Leaf)).toEqual([
       [ids.Root, ids.Mid, ids.Low],

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { updateGroupMembers } from '../../src/domain/commands/change-members.ts';
@@ -22,6 +22,7 @@ import { listMembers } from '../../src/domain/queries/members.ts';
 import { lastTail, readTail, Tail } from '../../src/domain/sharing/tail.ts';
 import { DirectoryError } from '../../src/model/errors.ts';
 import { type GroupId, newId, type TenantId, type UserId } from '../../src/model/ids.ts';
+import type { PageArgs } from '../../src/model/page.ts';
 import { createTenant, openAsAdmin, superAdmin } from '../support/directories.ts';
 import { appendChanges, keepHistory, loseChanges } from '../support/logs.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
@@ -73,7 +74,7 @@ async function world() {
     nest: (groupId: string, childGroupId: string) =>
       addNestedGroups(admin, { groupId, childGroupIds: [childGroupId] }),
     unnest: (groupId: string, childGroupId: string) => removeNestedGroup(admin, { groupId, childGroupId }),
-    /** All that is cached of the groups, as a process says it. */
+    /** All that a process says of the groups. */
     async say(db: Database) {
       const directory = openAsAdmin(db, tenantId);
       const places = (page: { rows: readonly { userId: UserId }[] } | null) =>
@@ -364,6 +365,53 @@ describe('answers that overtake each other', () => {
   });
 });
 
+test('a page whose group is counted from scratch at another head is read again', async () => {
+  const { tenantId, users, root, left, add } = await world();
+  const { db, statements, hooks } = watched();
+  const list = async (page: PageArgs) =>
+    (await listEffectiveMembers(openAsAdmin(db, tenantId), root, { page }))!;
+  // The closure is known, and no count of it.
+  await list({ first: 10 });
+  statements.length = 0;
+  hooks.after = async (kind, times) => {
+    if (kind === 'page' && times === 1) await add(left, 4);
+  };
+  const { rows, total } = await list({ first: 10, withTotal: true });
+  expect(rows.map(({ userId }) => users.indexOf(userId))).toEqual([0, 1, 2, 4]);
+  expect(total).toBe(4);
+  expect(statements).toEqual(['page', 'nestings', 'page', 'log']);
+});
+
+test('a count that fails in one request fails no other, and a closure that is read again stays counted', async () => {
+  const { tenantId, root, left, add } = await world();
+  const db = fresh();
+  const reader = tenantReader(db, tenantId);
+  const count = () => countEffectiveMembers(openAsAdmin(db, tenantId), root);
+  expect(await count()).toBe(3);
+  await readClosures(reader, [root], false);
+  expect(cachedClosure(reader, root)?.counted?.count).toBe(3);
+  await add(left, 4);
+  const { sql } = db;
+  const gate = Promise.withResolvers<void>();
+  let times = 0;
+  const held: Database['sql'] = async (statement) => {
+    if (kindOf(statement.text) !== 'carried') return sql(statement);
+    times += 1;
+    if (times > 1) throw new Error('too slow');
+    const rows = await sql(statement);
+    await gate.promise;
+    return rows as never;
+  };
+  Object.assign(db, { sql: held });
+  const first = count();
+  await vi.waitUntil(() => times === 1);
+  await expect(count()).rejects.toThrow('too slow');
+  gate.resolve();
+  expect(await first).toBe(4);
+  Object.assign(db, { sql });
+  expect(await count()).toBe(4);
+});
+
 test('a closure that is outdated by another process alone is noticed by the page, at its position', async () => {
   const { tenantId, users, root, left, elsewhere } = await world();
   const { db, statements } = watched();
@@ -618,7 +666,7 @@ describe('the tail of a log', () => {
     const upsert = (at: number) =>
       upsertUsers(admin, { tenantId, users: [{ id: users[at]!, email: 'a@example.org' }] });
     expect(await changed(() => upsert(1))).toEqual(only({}));
-    // A removed user is on no page of the groups that it leaves.
+    // A removed user leaves its groups.
     expect(await changed(() => removeUsers(admin, { tenantId, userIds: users.slice(2, 3) }))).toEqual(
       only({ members: ['right'] }),
     );

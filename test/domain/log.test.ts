@@ -712,7 +712,7 @@ test('a change is seen by another server also behind more of them than it reads 
       const row = { type: 'users.upserted' as const, userIds: [users[3]] };
       tx.record(...Array.from({ length: count - 1 }, () => row));
       if (isRemoval) await removeMembers(tx, ids.Leaf, [users[2]]);
-      else await addMembers(tx, [{ groupId: ids.Leaf, userIds: [users[2]], actor: tx.actor }]);
+      else await addMembers(tx, { groupId: ids.Leaf, userIds: [users[2]], actor: tx.actor });
       return {};
     });
   expect(await shown()).toEqual([3, users.slice(0, 3)]);

@@ -1,4 +1,5 @@
 // Members that several requests add at the same time: one position of the log for all, and each whole or not at all.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openPostgresql } from '../../src/database/postgresql.ts';
@@ -11,7 +12,7 @@ import { checkDirectory } from '../../src/domain/integrity/check.ts';
 import { countMembers } from '../../src/domain/queries/members.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import type { DirectoryError } from '../../src/model/errors.ts';
-import type { TenantId } from '../../src/model/ids.ts';
+import { newId, type TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, partnerAdmin, superAdmin, tenantAdmin } from '../support/directories.ts';
 import { behind, holdGraph, markDeleted, notFound, positionOf } from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase, untilOneWaits } from '../support/postgresql.ts';
@@ -106,6 +107,45 @@ test('each addition of many is told its own outcome, and written down as its own
   });
   expect(await countMembers(openAsAdmin(db, tenantId), one)).toBe(4);
   expect(await checkDirectory(db, tenantId)).toEqual([]);
+});
+
+test('an addition that is refused takes no membership from a valid one', async () => {
+  const { tenantId, userIds } = await createTenant(db, 2);
+  const [group] = (await createGroups(tenantId, 1)) as [string];
+  const [user, other] = userIds as string[] as [string, string];
+  const admin = tenantAdmin(tenantId);
+  const second = { ...admin, subject: 'usr_other' } as Caller;
+  const outcomes = await Promise.all([
+    addAs(admin, group, [user, newId('user')]),
+    addAs(admin, 'grp_missing00000000000000000', [user]),
+    addAs(second, group, [user, other]),
+    addAs(admin, group, [other]),
+  ]);
+  expect(outcomes).toEqual([
+    'UNKNOWN_USERS',
+    'NOT_FOUND',
+    { group, added: [user, other], unchanged: [] },
+    { group, added: [], unchanged: [other] },
+  ]);
+  expect(await eventsOf(group)).toEqual([{ actor: 'usr_other', userIds: [user, other] }]);
+});
+
+test('one who comes late has its own time to wait', async () => {
+  const { tenantId, userIds } = await createTenant(db, 2);
+  const [group] = (await createGroups(tenantId, 1)) as [string];
+  const impatient = openPostgresql({ url: database.url, timeouts: { ...PATIENT, lock: LOCK_TIMEOUT } });
+  const add = (user: string) => addAs(superAdmin, group, [user], impatient);
+  let late: Promise<unknown> = Promise.resolve();
+  await database.db.transaction(async (sql) => {
+    await sql(holdGraph(tenantId));
+    const early = add(userIds[0]!);
+    await sleep(LOCK_TIMEOUT * 0.7);
+    late = add(userIds[1]!);
+    expect(await early).toBe('UNAVAILABLE');
+    await sleep(LOCK_TIMEOUT * 0.2);
+  });
+  expect(await late).toEqual({ group, added: [userIds[1]], unchanged: [] });
+  await impatient.close();
 });
 
 test('one who waits too long for the log of the tenant is told so, and nobody else', async () => {
@@ -283,6 +323,27 @@ describe('a fault while memberships are written', () => {
     });
     expect(await countMembers(openAsAdmin(db, tenantId), group)).toBe(1);
     expect(await eventsOf(group)).toEqual([{ actor: 'usr_administrator', userIds: [good] }]);
+  });
+
+  test('that one addition brings along adds none whose time is up by then', async () => {
+    const { tenantId, group, admin, users } = await setUp();
+    const [bad, good] = users as [string, string];
+    const controller = new AbortController();
+    const { signal } = controller;
+    // The first attempt is of both; while it fails, the second one's time ends.
+    const refused = `if new.user_id = '${bad}' then perform pg_sleep(0.3);
+      raise exception 'fault' using errcode = 'P0001'; end if;`;
+    await whileFaulty(refused, async () => {
+      setTimeout(() => controller.abort(new Error('late')), 150);
+      const directory = openDirectory(db, admin, { signal });
+      const late = addGroupMembers(directory, { groupId: group, userIds: [good] });
+      expect(
+        await Promise.allSettled([addAs(admin, group, [bad]), late]).then((results) =>
+          results.map((result) => (result.status === 'fulfilled' ? result.value : result.reason.message)),
+        ),
+      ).toEqual(['P0001', 'late']);
+    });
+    expect(await countMembers(openAsAdmin(db, tenantId), group)).toBe(0);
   });
 });
 

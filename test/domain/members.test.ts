@@ -591,7 +591,7 @@ describe('lists', () => {
     const at = (id: string) => `${id} ${users.indexOf(id)}@x.org`;
     await upsertUsers(there, { tenantId, users: users.map((id) => ({ id, email: at(id).split(' ')[1]! })) });
     const byEmail: MemberOrder = { field: 'EMAIL', direction: 'ASC' };
-    /** Expects a page of all, and the first of them by email: twice, first with what is cached. */
+    /** Expects a page of all, and the first of them by email: twice, since no answer may outlive a change. */
     const expectMembers = async (expected: string[], first: string) => {
       for (const _twice of [1, 2]) {
         expect(await shown({ page: {} })).toEqual(expected);

@@ -25,6 +25,7 @@ import type { Caller } from '../../src/model/caller.ts';
 import { newId, type UserId } from '../../src/model/ids.ts';
 import {
   createTenant,
+  findAll,
   openAsAdmin,
   partnerAdmin,
   platform,
@@ -37,12 +38,6 @@ import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 let database: TestDatabase;
 let db: Database;
 /** Sent by the directories of `watched`. */
-const findAll = <Row>(
-  find: (directory: Directory, id: string) => Promise<Row>,
-  directory: Directory,
-  ids: readonly string[],
-) => Promise.all(ids.map((id) => find(directory, id)));
-
 const sent: Sql[] = [];
 let watched: Database;
 beforeAll(async () => {

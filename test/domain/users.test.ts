@@ -5,7 +5,7 @@ import { type Database, Prisma } from '../../src/database/database.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { eraseUsers, removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
-import { type Directory, openDirectory } from '../../src/domain/directory.ts';
+import { openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
 import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
 import {
@@ -22,6 +22,7 @@ import { newId, type TenantId } from '../../src/model/ids.ts';
 import type { Page } from '../../src/model/page.ts';
 import {
   createTenant,
+  findAll,
   openAsAdmin,
   partnerAdmin,
   plainUser,
@@ -51,12 +52,6 @@ afterAll(() => database.close());
 
 /** Live users, as they are stored. */
 type Stored = { id: string; email: string; displayName: string | null; key: string; updatedAt: Date };
-const findAll = <Row>(
-  find: (directory: Directory, id: string) => Promise<Row>,
-  directory: Directory,
-  ids: readonly string[],
-) => Promise.all(ids.map((id) => find(directory, id)));
-
 const usersOf = (tenantId: TenantId) =>
   db.sql<Stored>(Prisma.sql`
     select id, email, display_name as "displayName", search_key as key, updated_at as "updatedAt"
@@ -677,7 +672,6 @@ describe('users', () => {
     const seenBy = async (caller: Caller) => {
       const directory = openDirectory(db, caller);
       const found = await findAll(findUser, directory, asked);
-      expect(await Promise.all(asked.map((id) => findUser(directory, id)))).toEqual(found);
       return found.map((user) => user?.id ?? null);
     };
     for (const caller of [tenantAdmin(tenantId), partnerAdmin(partnerId), service(tenantId, false)])
@@ -765,7 +759,6 @@ describe('tenants and partners', () => {
     const found = async (caller: Caller) => {
       const directory = openDirectory(db, caller);
       const tenants = await findAll(findTenant, directory, asked);
-      expect(await Promise.all(asked.map((id) => findTenant(directory, id)))).toEqual(tenants);
       return tenants.map((tenant) => tenant && [tenant.id, tenant.partnerId, tenant.name, tenant.slug]);
     };
     const row = ({ tenantId }: { tenantId: TenantId }) => [tenantId, partnerId, 'Mine', tenantId];

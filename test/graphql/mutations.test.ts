@@ -311,6 +311,19 @@ describe('updateGroup', () => {
     expect((await update({ parentGroupId: left })).previousParent).toBeNull();
   });
 
+  test.each(['{a: 1, b: {c: [2, {d: null}]}, n: -0}', '{n: 0, b: {c: [2, {d: null}]}, a: 1}'])(
+    'by attributes that it has, written as %s, changes nothing',
+    async (literal) => {
+      const id = await create('Group', { customAttributes: { a: 1, b: { c: [2, { d: null }] }, n: 0 } });
+      const text = `mutation ($id: ID!) { updateGroup(input: {id: $id, customAttributes: ${literal}}) {
+        ... on UpdateGroupPayload { position group { version } } } }`;
+      const { updateGroup } = await server.data(admin, text, { id });
+      expect(updateGroup).toEqual({ position: '1', group: { version: 1 } });
+      const variables = { id, customAttributes: { n: -0, b: { c: [2, { d: null }] }, a: 1 } };
+      expect(await mutate('updateGroup', 'position', variables)).toMatchObject({ position: '1' });
+    },
+  );
+
   test('is refused with each typed error', async () => {
     const id = await create('Group');
     const child = await create('Child', { parentGroupId: id });

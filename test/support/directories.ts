@@ -73,3 +73,10 @@ export const service = (tenantId: TenantId, mayChange: boolean): Caller => ({
   visibility: { kind: 'tenant', tenantId },
   mayChange,
 });
+
+/** What is found with each id, in order. */
+export const findAll = <Row>(
+  find: (directory: Directory, id: string) => Promise<Row>,
+  directory: Directory,
+  ids: readonly string[],
+): Promise<Row[]> => Promise.all(ids.map((id) => find(directory, id)));

@@ -18,7 +18,7 @@ import {
   groupsWithIds,
   withoutCounts,
 } from '../rows/groups.ts';
-import { type Addition, addMembers } from '../writes/memberships.ts';
+import { type Addition, insertMembers, recordAdded } from '../writes/memberships.ts';
 import { assertBatchSize } from './rules/targets.ts';
 
 export type Added = { group: GroupWithoutCounts; added: string[]; unchanged: string[] };
@@ -53,7 +53,7 @@ export async function addGroupMembers(
 /** What became of an addition; null if its group is not live in the tenant. Nothing is added if users are `unknown`. */
 type Outcome = ({ group: GroupWithoutCounts; unknown: string[]; added: string[] } & Positioned) | null;
 
-/** An addition that waits, until the lock is granted or its signal aborts. */
+/** An addition that waits for the lock. If its signal has aborted by then, it is not made. */
 type Waiting = Addition &
   Omit<PromiseWithResolvers<Outcome>, 'promise'> & { signal: AbortSignal | undefined };
 
@@ -80,6 +80,7 @@ function addWithOthers(reader: Reader, addition: Omit<Waiting, 'resolve' | 'reje
 async function addAll(reader: Reader, queue: Waiting[]): Promise<void> {
   queues(reader.db).set(reader.tenantId, queue);
   while (queue.length > 0) {
+    const waiting = queue.length;
     let taken: Waiting[] | undefined;
     // The same for each attempt of the transaction.
     const take = () => {
@@ -89,24 +90,33 @@ async function addAll(reader: Reader, queue: Waiting[]): Promise<void> {
     try {
       await addTogether(reader, queue[0]!, take);
     } catch (error) {
-      const failed = taken ?? queue.splice(0);
-      // What is temporary would be the same for each of them.
-      const isForAll = failed.length === 1 || isDirectoryError(error);
+      // Those who came later have not waited as long.
+      const failed = taken ?? queue.splice(0, waiting);
+      let cause = error;
       for (const item of failed) {
-        if (isForAll) item.reject(error);
-        else await addTogether(reader, item, () => [item]).catch(item.reject);
+        // What is temporary would be the same for each of them.
+        if (failed.length === 1 || isDirectoryError(cause)) item.reject(cause);
+        else
+          await addTogether(reader, item, () => inTime([item])).catch((own) => {
+            item.reject(own);
+            if (isDirectoryError(own)) cause = own;
+          });
       }
     }
   }
   queues(reader.db).delete(reader.tenantId);
 }
 
-/** Takes out those who have waited longest. Those whose time is up are rejected. */
+/** Takes out those who have waited longest, as far as they are in time. */
 function takeFrom(queue: Waiting[]): Waiting[] {
-  const [first = []] = chunksOf(queue, ({ userIds }) => userIds.length, MAX_USERS);
-  queue.splice(0, first.length);
-  for (const { signal, reject } of first) if (signal?.aborted) reject(databaseError(signal.reason));
-  return first.filter(({ signal }) => !signal?.aborted);
+  const [first = []] = chunksOf(queue.slice(0, MAX_USERS), ({ userIds }) => userIds.length, MAX_USERS);
+  return inTime(queue.splice(0, first.length));
+}
+
+/** Rejects those whose time is up, and returns the others. */
+function inTime(items: readonly Waiting[]): Waiting[] {
+  for (const { signal, reject } of items) if (signal?.aborted) reject(databaseError(signal.reason));
+  return items.filter(({ signal }) => !signal?.aborted);
 }
 
 /** Adds those that `take` returns once the lock is granted, each all of its users or none, and resolves them. */
@@ -117,19 +127,29 @@ async function addTogether(
 ): Promise<void> {
   const changed = await change(db, { tenantId, actor }, async (tx) => {
     const items = take();
-    const [targets, added] = await Promise.all([readTargets(tx, items), addMembers(tx, items)]);
-    return { ...targets, added };
+    const [targets, begun] = await Promise.all([readTargets(tx, items), insertMembers(tx, items)]);
+    const found = items.map((item) => {
+      const unknown = item.userIds.filter((id) => targets.unknown.has(id));
+      return { item, unknown, group: targets.groups.get(item.groupId) };
+    });
+    const valid = found.filter(({ group, unknown }) => group && unknown.length === 0);
+    return {
+      found,
+      addedOf: recordAdded(
+        tx,
+        valid.map(({ item }) => item),
+        begun,
+      ),
+    };
   });
-  for (const [index, { groupId, userIds, resolve }] of take().entries()) {
-    const group = changed?.groups.get(groupId);
-    if (!changed || !group) {
-      resolve(null);
-      continue;
+  if (!changed) for (const { resolve } of take()) resolve(null);
+  else
+    for (const { item, unknown, group } of changed.found) {
+      const added = changed.addedOf.get(item) ?? [];
+      item.resolve(
+        group ? { group: withoutCounts(group), unknown, added, position: changed.position } : null,
+      );
     }
-    const { added, position } = changed;
-    const unknown = userIds.filter((id) => changed.unknown.has(id));
-    resolve({ group: withoutCounts(group), unknown, added: added[index]!, position });
-  }
 }
 
 /** The live groups of the items, and those ids of users that are no live ones. One statement: a batch waits for it. */

@@ -50,8 +50,7 @@ async function changeMembers(
   return directory.transact(tenantId, async (tx) => {
     const group = await requireLiveGroup(tx, groupId);
     await assertKnownUsers(tx, [...add, ...remove]);
-    const additions = [{ groupId, userIds: [...new Set(add)], actor: tx.actor }];
-    const [added = []] = await addMembers(tx, additions);
+    const added = await addMembers(tx, { groupId, userIds: [...new Set(add)], actor: tx.actor });
     const removed = await removeMembers(tx, groupId, remove);
     const changed = new Set([...added, ...removed]);
     const unchanged = [...new Set([...add, ...remove])].filter((id) => !changed.has(id));

@@ -42,7 +42,7 @@ export async function createGroup(directory: Directory, input: CreateGroupInput)
     tx.record({ type: 'group.created', groupId: id, data: { after: groupFields(row!) } });
     const userIds = [...new Set(initialMemberIds)];
     await assertKnownUsers(tx, userIds);
-    await addMembers(tx, [{ groupId: id, userIds, actor: tx.actor }]);
+    await addMembers(tx, { groupId: id, userIds, actor: tx.actor });
     return { group: withoutCounts(row!) };
   });
 }

@@ -30,12 +30,9 @@ export type Unnested = Positioned & { group: Group; childGroup: Group };
  */
 export async function addNestedGroups(directory: Directory, input: AddNestedGroupsInput): Promise<Nested> {
   const { groupId, childGroupIds } = parseInput(addNestedGroupsInput, input);
-  if (childGroupIds.length > MAX_CHILDREN_PER_CALL) {
-    throw refuse.limit(
-      MAX_CHILDREN_PER_CALL,
-      `A call may nest at most ${MAX_CHILDREN_PER_CALL} groups; this one names ${childGroupIds.length}`,
-    );
-  }
+  const { length } = childGroupIds;
+  const message = `A call may nest at most ${MAX_CHILDREN_PER_CALL} groups; this one names ${length}`;
+  if (length > MAX_CHILDREN_PER_CALL) throw refuse.limit(MAX_CHILDREN_PER_CALL, message);
   const children = [...new Set(childGroupIds)];
   const { tenantId } = await requireGroupToChange(directory, groupId);
   return directory.transact(tenantId, async (tx) => {

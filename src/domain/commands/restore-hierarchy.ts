@@ -1,4 +1,4 @@
-// Puts restored groups back into the hierarchy: under their parents, with the children that ORPHAN moved away.
+// A restoration and what it reports; its first part puts groups back under their parents, with the children that ORPHAN moved.
 import { Prisma } from '../../database/database.ts';
 import { plainKey } from '../../database/name-keys.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';

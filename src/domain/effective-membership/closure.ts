@@ -16,7 +16,7 @@ export type NestingClosure = {
   /** A head at which these are the groups. */
   head: Head;
   /** Whether a walk over the tenant's users met few members, so that pages merge the groups' members instead. */
-  sparse?: boolean;
+  sparse?: boolean | undefined;
   counted?: Counted | undefined;
 };
 
@@ -96,7 +96,10 @@ export async function readClosures(
   return new Map(
     rows.map(({ id, ids, size, head: text, count }) => {
       const head = parseHead(text);
-      const closure = { ids, size, head, counted: count === null ? undefined : { count, head } };
+      const before = cachedClosure(reader, id);
+      // What is known of the same groups stays known: another request may have counted meanwhile.
+      const { sparse, counted } = before?.ids === ids ? before : { sparse: false, counted: undefined };
+      const closure = { ids, size, head, sparse, counted: count === null ? counted : { count, head } };
       noteHead(reader, head);
       closures(reader.db).set(keyOf(reader, id), closure);
       return [id, closure];

@@ -9,10 +9,8 @@ import { type Counted, cachedClosure, isSameClosure, type NestingClosure, readCl
 /** Users whose memberships have changed since a count. With more, counting from scratch costs less. */
 const MAX_USERS = 2_000;
 
-type CountedClosure = NestingClosure & { counted: Counted };
-
-const isCounted = (closure: NestingClosure | undefined): closure is CountedClosure =>
-  closure?.counted !== undefined;
+/** A closure, and its count as it was found: other requests may replace it meanwhile. */
+type CountedClosure = { closure: NestingClosure; counted: Counted };
 
 /**
  * Counts the effective members of each group, now or at the head of something else that was read; absent for a group that is not
@@ -27,7 +25,7 @@ export async function loadCounts(
   const cached = new Map<string, CountedClosure>();
   for (const id of ids) {
     const closure = cachedClosure(reader, id);
-    if (isCounted(closure)) cached.set(id, closure);
+    if (closure?.counted) cached.set(id, { closure, counted: closure.counted });
   }
   const heads = [...cached.values()].map(({ counted }) => counted.head);
   const tail = cached.size > 0 ? await readTail(reader, at && heads.reduce(later, at)) : null;
@@ -50,45 +48,44 @@ async function carryTo(
   cached: ReadonlyMap<string, CountedClosure>,
 ): Promise<Map<string, Counted>> {
   const counts = new Map<string, Counted>();
-  const changed: [id: string, closure: CountedClosure, groupIds: string][] = [];
-  for (const [id, closure] of cached) {
-    const { ids, counted } = closure;
+  const changed: Changed[] = [];
+  for (const [id, { closure, counted }] of cached) {
     if (!isSameClosure(tail, closure, counted.head, head)) continue;
-    const groupIds = tail.changed('members', ids, earlier(counted.head, head));
+    const groupIds = tail.changed('members', closure.ids, earlier(counted.head, head));
     if (groupIds.length === 0) counts.set(id, { count: counted.count, head });
-    else changed.push([id, closure, groupIds.join(',')]);
+    else changed.push({ id, closure, counted, groupIds: groupIds.join(',') });
   }
   if (changed.length > 0) {
     const rows = await readDeltas(reader, head, changed).catch((error) => {
       // Starting from scratch may succeed where following the changes did not.
-      for (const [, closure] of changed) (closure as NestingClosure).counted = undefined;
+      for (const { closure, counted } of changed)
+        if (closure.counted === counted) closure.counted = undefined;
       throw error;
     });
     for (const { ordinal, count } of rows)
-      if (count !== null) counts.set(changed[ordinal - 1]![0], { count, head });
+      if (count !== null) counts.set(changed[ordinal - 1]!.id, { count, head });
   }
   for (const [id, counted] of counts) {
-    const closure = cached.get(id)!;
-    if (later(closure.counted.head, head) === head) closure.counted = counted;
+    const { closure } = cached.get(id)!;
+    if (!closure.counted || later(closure.counted.head, head) === head) closure.counted = counted;
   }
   return counts;
 }
 
+/** A counted closure, and those of its groups whose members have changed since. */
+type Changed = CountedClosure & { id: string; groupIds: string };
+
 /** The count of each closure at the head; null if the log has lost a position, or too many users changed. */
-function readDeltas(
-  reader: Reader,
-  head: Head,
-  changed: readonly (readonly [id: string, closure: CountedClosure, groupIds: string])[],
-) {
+function readDeltas(reader: Reader, head: Head, changed: readonly Changed[]) {
   const { tenantId } = reader;
-  const latest = changed.map(([, { counted }]) => counted.head).reduce(later, head);
+  const latest = changed.map(({ counted }) => counted.head).reduce(later, head);
   const to = Prisma.sql`${head.position}::bigint`;
   return reader.sql<{ ordinal: number; count: number | null }>(Prisma.sql`
     with k as materialized (
       select *, least(since, ${to}) as earlier
-      from unnest(${changed.map(([, { ids }]) => ids)}::text[], ${changed.map(([, , groupIds]) => groupIds)}::text[],
-        ${changed.map(([, { counted }]) => counted.head.position)}::bigint[],
-        ${changed.map(([, { counted }]) => counted.count)}::int[]) with ordinality k(ids, changed, since, count, ordinal)),
+      from unnest(${changed.map(({ closure }) => closure.ids)}::text[], ${changed.map(({ groupIds }) => groupIds)}::text[],
+        ${changed.map(({ counted }) => counted.head.position)}::bigint[],
+        ${changed.map(({ counted }) => counted.count)}::int[]) with ordinality k(ids, changed, since, count, ordinal)),
     reach as materialized (select k.ordinal, i.id from k cross join unnest(string_to_array(k.ids, ',')) i(id))
     select k.ordinal::int as ordinal,
       case when d.users <= ${MAX_USERS}::int and ${holdsColumn(reader, latest)} then k.count + d.delta end as count

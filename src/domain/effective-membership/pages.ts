@@ -21,7 +21,7 @@ type Row = RawMember & { parentIndex: number; head: string };
 
 const kindOf = ({ page }: Key) => JSON.stringify(page);
 
-const pages = loader({
+const effectivePages = loader({
   audience: 'administrators',
   keyOf: (key: Key) => `${key.groupId}\n${kindOf(key)}`,
   idOf: ({ groupId }) => groupId,
@@ -43,7 +43,7 @@ export const effectiveCount = loader({
  * and if the group kept changing during every attempt: the caller then walks the nestings in the statement itself.
  */
 export const effectivePage = (directory: Directory, groupId: string, args: PageArgs) =>
-  pages(directory, { groupId, page: pageRequest(args) });
+  effectivePages(directory, { groupId, page: pageRequest(args) });
 
 /**
  * Pages with the same arguments; null after `MAX_ATTEMPTS`. A group is tried again if its closure was out of date, if it could be
@@ -76,8 +76,8 @@ async function readPages(reader: Reader, keys: readonly Key[]): Promise<(Page<Me
       if (isCurrent && isFilled) filled.set(id, members);
       if (isFilled) continue;
       merged.add(id);
-      // Past a cursor few users may be left, which says nothing about the closure.
-      if (page.after === null && page.before === null) closure.sparse = true;
+      // Past a cursor or an offset few users may be left, which says nothing about the closure.
+      if (page.after === null && page.before === null && page.offset === 0) closure.sparse = true;
     }
     const counts = page.withTotal ? await loadCounts(reader, [...filled.keys()], head) : null;
     for (const [id, members] of filled) {

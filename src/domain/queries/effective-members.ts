@@ -49,6 +49,9 @@ const effectiveMembers = list({
       : null,
 });
 
+/** Rows that are skipped by way of the closure, which reads them from each of its groups. Beyond, the statement reads all members. */
+const MAX_MERGED_OFFSET = 1_000;
+
 /** Effective members, by user id, each once. Null for an end user. */
 export async function listEffectiveMembers(
   directory: Directory,
@@ -57,9 +60,9 @@ export async function listEffectiveMembers(
 ): Promise<Page<MemberRow> | null> {
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
   if (isFiltered(args)) return effectiveMembers.page(directory, groupId, args, page);
-  return (
-    (await effectivePage(directory, groupId, page)) ?? effectiveMembers.page(directory, groupId, args, page)
-  );
+  const merged =
+    (page.offset ?? 0) <= MAX_MERGED_OFFSET ? await effectivePage(directory, groupId, page) : null;
+  return merged ?? effectiveMembers.page(directory, groupId, args, page);
 }
 
 /** How many effective members there are. Null for an end user. */

@@ -33,8 +33,9 @@ const groupsById = finder<Group>('group', {
     select ${groupColumns} from ${groupsWithIds(tenantId, ids)} where g.deleted_at is null`,
 });
 
-/** The live group with that id, or null if the caller does not see it. */
-export async function findGroup(directory: Directory, id: string): Promise<Group | VisibleGroup | null> {
+/** The live group with that id, or null if the caller does not see it. Null without an id. */
+export async function findGroup(directory: Directory, id: string | null | undefined) {
+  if (id == null) return null;
   if (!endUser(directory)) return groupsById(directory, id);
   if (!isIdOf('group', id) || !(await visibleGroupIds(directory)).has(id)) return null;
   const group = await groupsById(directory, id);

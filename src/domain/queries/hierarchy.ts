@@ -5,7 +5,7 @@ import { MAX_DEPTH } from '../../model/groups.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 import type { Directory } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
-import type { AnyGroup, Group, VisibleGroup } from '../rows/groups.ts';
+import type { Group, VisibleGroup } from '../rows/groups.ts';
 import { groupList } from './group-lists.ts';
 import { findGroup } from './groups.ts';
 
@@ -15,14 +15,6 @@ export const childGroups = groupList({
   from: ({ tenantId }) => Prisma.sql`from groups g
     where g.tenant_id = ${tenantId} and g.parent_group_id = k.id and g.deleted_at is null`,
 });
-
-/** The parent of a group; null for a root, and for an end user, whose `VisibleGroup` has no `parentGroupId`. */
-export async function findParent(
-  directory: Directory,
-  group: Pick<AnyGroup, 'parentGroupId'>,
-): Promise<Group | VisibleGroup | null> {
-  return group.parentGroupId == null ? null : findGroup(directory, group.parentGroupId);
-}
 
 type Ancestor = { id: GroupId; name: string };
 

@@ -53,12 +53,8 @@ export async function listMembers(
 }
 
 /** All direct members, by user id. Null for an end user. Refused with LIMIT_EXCEEDED above 10,000. */
-export async function listAllMembers(
-  directory: Directory,
-  groupId: string,
-): Promise<readonly MemberRow[] | null> {
-  return members.all(directory, groupId, { search: null, orderBy: null });
-}
+export const listAllMembers = (directory: Directory, groupId: string) =>
+  members.all(directory, groupId, { search: null, orderBy: null });
 
 /** How many direct members there are; 0 for a group that the caller does not see. Null for an end user. */
 export async function countMembers(

@@ -37,6 +37,7 @@ export const findPartner = finder<PartnerRow>('partner', {
   rows: (reader, ids) => Prisma.sql`
     select p.id, p.name from partners p
     where p.id = any(${ids}::text[]) and (${reader.visibility.kind === 'all'}::boolean
+      or p.id = ${reader.visibility.kind === 'partner' ? reader.visibility.partnerId : null}
       or p.id in (select t.partner_id from tenants t where ${reader.within(Prisma.sql`t.id`)}))`,
 });
 

@@ -22,8 +22,8 @@ const CHANGEABLE = ['name', 'description', 'parentGroupId', 'customAttributes'] 
 type Fields = Pick<Group, (typeof CHANGEABLE)[number] | 'type'>;
 
 /** The fields of a group that changes record. */
-export const groupFields = (group: Fields): Partial<Fields> =>
-  Object.fromEntries([...CHANGEABLE, 'type' as const].map((field) => [field, group[field]]));
+export const groupFields = (group: Fields): Fields =>
+  Object.fromEntries([...CHANGEABLE, 'type' as const].map((field) => [field, group[field]])) as Fields;
 
 /** A JSON object as a jsonb parameter; SQL null if there is none. */
 export const jsonb = (value: JsonObject | null | undefined): Sql =>
@@ -41,5 +41,8 @@ export const updatedChange = (before: Fields & { id: GroupId }, after: Fields): 
 });
 
 export function changedFields(before: Fields, after: Fields): string[] {
-  return CHANGEABLE.filter((field) => !isDeepStrictEqual(before[field], after[field]));
+  return CHANGEABLE.filter((field) => !isDeepStrictEqual(asJson(before[field]), asJson(after[field])));
 }
+
+/** As jsonb stores it: objects of GraphQL literals have another prototype, and there is no -0. */
+const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));

@@ -3,21 +3,26 @@ import { Prisma } from '../../database/database.ts';
 import type { GroupId } from '../../model/ids.ts';
 import type { Actor } from '../log/changes.ts';
 import type { WriteContext } from '../log/write-context.ts';
-import { beginMemberships, endMemberships } from './edges.ts';
+import { beginMemberships, endMemberships, type Membership } from './edges.ts';
 
 /** Live users of the tenant to add to a live group, and who adds them. */
 export type Addition = { groupId: GroupId; userIds: readonly string[]; actor: Actor };
 
+/** Adds live users of the tenant to a live group; returns those who were not members before. */
+export async function addMembers(tx: WriteContext, addition: Addition): Promise<string[]> {
+  return recordAdded(tx, [addition], await insertMembers(tx, [addition])).get(addition)!;
+}
+
 /**
- * Adds the users of each addition, all or none: none where the group or one of the users is not live. Returns for each
- * those who were not members before, in its order. A membership that two request is the first one's.
+ * Inserts the users of each addition, all or none: none where the group or one of the users is not live. Returns the memberships
+ * that are new. `recordAdded` must be told of them, and which additions are valid.
  */
-export async function addMembers(tx: WriteContext, additions: readonly Addition[]): Promise<string[][]> {
+export async function insertMembers(tx: WriteContext, additions: readonly Addition[]): Promise<Membership[]> {
   const rows = additions.flatMap(({ groupId, userIds, actor }, item) =>
     userIds.map((userId) => ({ item, groupId, userId, actor })),
   );
-  if (rows.length === 0) return additions.map(() => []);
-  const begun = await beginMemberships(
+  if (rows.length === 0) return [];
+  return beginMemberships(
     tx,
     Prisma.sql`
       with a as materialized (
@@ -31,13 +36,24 @@ export async function addMembers(tx: WriteContext, additions: readonly Addition[
       where a.item not in (select item from a where not is_known)
       order by a.group_id, a.user_id, a.item`,
   );
+}
+
+/** Records valid additions: for each, in its order, those who are new. A membership that two request is the first one's. */
+export function recordAdded<A extends Addition>(
+  tx: WriteContext,
+  additions: readonly A[],
+  begun: readonly Membership[],
+): Map<A, string[]> {
   const isNew = new Set(begun.map(pairKey));
-  return additions.map(({ groupId, userIds, actor }) => {
+  const addedOf = new Map<A, string[]>();
+  for (const addition of additions) {
+    const { groupId, actor } = addition;
     // Deleted, so that a second addition of the same membership finds it present.
-    const added = userIds.filter((userId) => isNew.delete(pairKey({ groupId, userId })));
-    if (added.length > 0) tx.record({ type: 'group_membership.added', groupId, userIds: added, actor });
-    return added;
-  });
+    const userIds = addition.userIds.filter((userId) => isNew.delete(pairKey({ groupId, userId })));
+    if (userIds.length > 0) tx.record({ type: 'group_membership.added', groupId, userIds, actor });
+    addedOf.set(addition, userIds);
+  }
+  return addedOf;
 }
 
 const pairKey = ({ groupId, userId }: { groupId: string; userId: string }) => `${groupId} ${userId}`;

@@ -1,5 +1,6 @@
 // The hierarchy of groups: parent, path, ancestors and children. It has no effect on membership.
-import { childGroups, findParent, groupPath, listAncestors } from '../../domain/queries/hierarchy.ts';
+import { findGroup } from '../../domain/queries/groups.ts';
+import { childGroups, groupPath, listAncestors } from '../../domain/queries/hierarchy.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
@@ -10,7 +11,7 @@ builder.prismaObjectFields(Group, (t) => ({
   parent: t.field({
     description: 'The parent in the hierarchy; null for a root.',
     type: Group,
-    resolve: (group, _args, { directory }) => findParent(directory, group),
+    resolve: ({ parentGroupId }, _args, { directory }) => findGroup(directory, parentGroupId),
   }),
   path: t.string({
     description:

@@ -61,12 +61,8 @@ export async function requireTenant(directory: Directory, tenantId: TenantId): P
 /** Refused with LIMIT_EXCEEDED if one call names more than 1,000 ids. */
 export function assertBatchSize(...batches: readonly (readonly unknown[])[]): void {
   const size = batches.reduce((sum, batch) => sum + batch.length, 0);
-  if (size > MAX_IDS_PER_CALL) {
-    throw refuse.limit(
-      MAX_IDS_PER_CALL,
-      `A call may name at most ${MAX_IDS_PER_CALL} ids; this one names ${size}`,
-    );
-  }
+  const message = `A call may name at most ${MAX_IDS_PER_CALL} ids; this one names ${size}`;
+  if (size > MAX_IDS_PER_CALL) throw refuse.limit(MAX_IDS_PER_CALL, message);
 }
 
 /** Refused with UNKNOWN_USERS unless all are live users of the tenant. */
