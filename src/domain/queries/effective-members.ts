@@ -49,7 +49,7 @@ const effectiveMembers = list({
       : null,
 });
 
-/** Rows that are skipped by way of the closure, which reads them from each of its groups. Beyond, the statement reads all members. */
+/** Rows that are skipped by way of the closure, each in each of its groups. Beyond, the statement reads all members. */
 const MAX_MERGED_OFFSET = 1_000;
 
 /** Effective members, by user id, each once. Null for an end user. */

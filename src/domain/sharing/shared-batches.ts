@@ -4,9 +4,9 @@ import { Semaphore } from '../../database/semaphore.ts';
 import { perDatabase, Reader } from '../directory.ts';
 
 /**
- * Max in-flight batches of a visibility, of all kinds together; later callers join the next ones. One would leave the database idle
- * between two statements, and more would make the batches smaller, and let a request with many kinds take all connections. A batch
- * that takes longer than `MAX_HOLD_MS` no longer counts.
+ * Max in-flight batches of a visibility, of all kinds together; later callers join the next ones. One would leave the database
+ * idle between two statements; more would make the batches smaller, and let a request of many kinds take all connections. A
+ * batch that takes longer than `MAX_HOLD_MS` no longer counts.
  */
 const MAX_IN_FLIGHT = 2;
 
