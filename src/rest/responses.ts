@@ -9,7 +9,6 @@ import { nestedGroups } from '../domain/queries/nesting.ts';
 import {
   type Group,
   type GroupSummary,
-  type GroupWithoutCounts,
   isVisibleGroup,
   type VisibleGroup as VisibleGroupRow,
 } from '../domain/rows/groups.ts';
@@ -37,7 +36,7 @@ export const visibleGroup = ({ id, name, type }: VisibleGroupRow): z.infer<typeo
 /** A group in full. An end user's group has no such answer: see `visibleGroup`. */
 export async function groupResponse(
   directory: Directory,
-  group: Group | GroupWithoutCounts,
+  group: Group,
   include: readonly Include[] = [],
 ): Promise<z.infer<typeof GroupResponse>> {
   const { id } = group;
@@ -72,7 +71,7 @@ export async function groupResponse(
 /** The full representation of a group on the admin endpoints, with its tenant. */
 export async function adminGroupResponse(
   directory: Directory,
-  group: Group | GroupWithoutCounts,
+  group: Group,
 ): Promise<z.infer<typeof AdminGroupResponse>> {
   return { ...(await groupResponse(directory, group)), tenant_id: group.tenantId };
 }

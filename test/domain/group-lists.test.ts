@@ -12,13 +12,7 @@ import {
   requireGroupOf,
 } from '../../src/domain/queries/groups.ts';
 import { childGroups, groupPath, listAncestors } from '../../src/domain/queries/hierarchy.ts';
-import type {
-  AnyGroup,
-  Group,
-  GroupSummary,
-  GroupWithoutCounts,
-  VisibleGroup,
-} from '../../src/domain/rows/groups.ts';
+import type { AnyGroup, Group, GroupSummary, VisibleGroup } from '../../src/domain/rows/groups.ts';
 import type { GroupFilter, GroupOrder } from '../../src/model/groups.ts';
 import type { Page } from '../../src/model/page.ts';
 import {
@@ -309,7 +303,6 @@ test('types tell what a row of a group holds, so that a forgotten redaction does
   expectTypeOf<Group>().not.toExtend<VisibleGroup>();
   expectTypeOf<GroupSummary>().not.toExtend<VisibleGroup>();
   expectTypeOf<Group>().not.toExtend<GroupSummary>();
-  expectTypeOf<GroupWithoutCounts>().not.toExtend<Group>();
   expectTypeOf<VisibleGroup>().not.toExtend<Group | GroupSummary>();
 });
 

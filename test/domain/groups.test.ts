@@ -92,6 +92,7 @@ describe('a new group', () => {
       version: 1,
       createdAt: expect.any(Date),
       updatedAt: group.createdAt,
+      memberCount: 2,
     });
     expect(await storedOf(group.id)).toMatchObject({
       tenant_id: tenantId,

@@ -106,7 +106,7 @@ describe('adding', () => {
     const before = (await findGroup(directory, groupId))!;
     const outcome = await addGroupMembers(directory, { groupId, userIds: [e, b, c, e, a, d, b] });
     expect(outcome).toEqual({
-      group: { ...before, memberCount: undefined },
+      group: { ...before, memberCount: 5 },
       added: [e, c, d],
       unchanged: [b, a],
       position: 2,
@@ -134,7 +134,7 @@ describe('adding', () => {
       usersToRemove: [f, c, b, f, c],
     });
     expect(outcome).toEqual({
-      group: { ...before, memberCount: undefined },
+      group: { ...before, memberCount: 3 },
       added: [e, d],
       removed: [c, b],
       unchanged: [a, f],
@@ -163,7 +163,7 @@ describe('adding', () => {
       name: 'New',
       initialMemberIds: [c, a, c, b],
     });
-    expect(group).toMatchObject({ memberCount: undefined });
+    expect(group).toMatchObject({ memberCount: 3 });
     expect(await membersOf(tenantId, group.id)).toEqual(users);
     expect(await countedBy(group.id)).toEqual({ members: 3, changes: 1, version: 1 });
     expect(await eventsOf(group.id)).toEqual([
@@ -216,7 +216,7 @@ describe('removing', () => {
     const other = await create('Other', users);
     const before = (await findGroup(directory, groupId))!;
     expect(await removeGroupMembers(directory, { groupId, userIds: [c, d, a, c, d] })).toEqual({
-      group: { ...before, memberCount: undefined },
+      group: { ...before, memberCount: 1 },
       removed: [c, a],
       unchanged: [d],
       position: 3,
@@ -305,10 +305,7 @@ describe('what changes nothing', () => {
     ],
   ])('%s', async (_name, change, expected) => {
     const world = await createWorld(4, 2);
-    const group = {
-      ...(await findGroup(world.directory, world.groupId)),
-      memberCount: undefined,
-    };
+    const group = await findGroup(world.directory, world.groupId);
     expect(await change(world)).toEqual({ group, ...expected(world), position: 1 });
     expect(await positionOf(db, world.tenantId)).toBe(1);
     expect(await membersOf(world.tenantId, world.groupId)).toEqual(world.users.slice(0, 2));

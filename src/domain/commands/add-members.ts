@@ -11,17 +11,11 @@ import { type Directory, mayChange, type Positioned, perDatabase, type Reader } 
 import { readerFor } from '../loading/routing.ts';
 import { actorOf, change, type WriteContext } from '../log/write-context.ts';
 import { requireGroup } from '../queries/groups.ts';
-import {
-  type Group,
-  type GroupWithoutCounts,
-  groupColumns,
-  groupsWithIds,
-  withoutCounts,
-} from '../rows/groups.ts';
+import { type Group, groupColumns, groupsWithIds } from '../rows/groups.ts';
 import { type Addition, insertMembers, recordAdded } from '../writes/memberships.ts';
 import { assertBatchSize } from './rules/targets.ts';
 
-export type Added = { group: GroupWithoutCounts; added: string[]; unchanged: string[] };
+export type Added = { group: Group; added: string[]; unchanged: string[] };
 
 /**
  * Adds all users to a group, or none; users who are already members are returned as `unchanged`.
@@ -51,7 +45,7 @@ export async function addGroupMembers(
 }
 
 /** What became of an addition; null if its group is not live in the tenant. Nothing is added if users are `unknown`. */
-type Outcome = ({ group: GroupWithoutCounts; unknown: string[]; added: string[] } & Positioned) | null;
+type Outcome = ({ group: Group; unknown: string[]; added: string[] } & Positioned) | null;
 
 /** An addition that waits for the lock. If its signal has aborted by then, it is not made. */
 type Waiting = Addition &
@@ -128,6 +122,7 @@ async function addTogether(
   const changed = await change(db, { tenantId, actor }, async (tx) => {
     const items = take();
     const [targets, begun] = await Promise.all([readTargets(tx, items), insertMembers(tx, items)]);
+    for (const { groupId } of begun) targets.groups.get(groupId)!.memberCount += 1;
     const found = items.map((item) => {
       const unknown = item.userIds.filter((id) => targets.unknown.has(id));
       return { item, unknown, group: targets.groups.get(item.groupId) };
@@ -146,9 +141,7 @@ async function addTogether(
   else
     for (const { item, unknown, group } of changed.found) {
       const added = changed.addedOf.get(item) ?? [];
-      item.resolve(
-        group ? { group: withoutCounts(group), unknown, added, position: changed.position } : null,
-      );
+      item.resolve(group ? { group, unknown, added, position: changed.position } : null);
     }
 }
 

@@ -8,13 +8,13 @@ import {
   updateGroupMembersInput,
 } from '../../model/members.ts';
 import type { Directory, Positioned } from '../directory.ts';
-import { type Group, type GroupWithoutCounts, withoutCounts } from '../rows/groups.ts';
+import type { Group } from '../rows/groups.ts';
 import { requireLiveGroup } from '../writes/groups.ts';
 import { addMembers, removeMembers } from '../writes/memberships.ts';
 import type { Added } from './add-members.ts';
 import { assertBatchSize, assertKnownUsers, requireGroupToChange } from './rules/targets.ts';
 
-export type Removed = Positioned & { group: GroupWithoutCounts; removed: string[]; unchanged: string[] };
+export type Removed = Positioned & { group: Group; removed: string[]; unchanged: string[] };
 
 /**
  * Removes users from a group; users who are not members are returned as `unchanged`.
@@ -54,6 +54,7 @@ async function changeMembers(
     const removed = await removeMembers(tx, groupId, remove);
     const changed = new Set([...added, ...removed]);
     const unchanged = [...new Set([...add, ...remove])].filter((id) => !changed.has(id));
-    return { group: withoutCounts(group), added, removed, unchanged };
+    const memberCount = group.memberCount + added.length - removed.length;
+    return { group: { ...group, memberCount }, added, removed, unchanged };
   });
 }

@@ -6,14 +6,14 @@ import { newId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { nameKey, searchKey } from '../../model/text.ts';
 import type { Directory, Positioned } from '../directory.ts';
-import { type Group, type GroupWithoutCounts, groupColumns, withoutCounts } from '../rows/groups.ts';
+import { type Group, groupColumns } from '../rows/groups.ts';
 import { groupFields, jsonb } from '../writes/groups.ts';
 import { claimIds } from '../writes/ids.ts';
 import { addMembers } from '../writes/memberships.ts';
 import { assertHierarchyFits, assertNameFree } from './rules/placement.ts';
 import { assertBatchSize, assertKnownUsers, requireTenant } from './rules/targets.ts';
 
-export type Created = Positioned & { group: GroupWithoutCounts };
+export type Created = Positioned & { group: Group };
 
 /**
  * Creates a group under `parentGroupId`, or as a root, with its initial members.
@@ -43,6 +43,6 @@ export async function createGroup(directory: Directory, input: CreateGroupInput)
     const userIds = [...new Set(initialMemberIds)];
     await assertKnownUsers(tx, userIds);
     await addMembers(tx, { groupId: id, userIds, actor: tx.actor });
-    return { group: withoutCounts(row!) };
+    return { group: { ...row!, memberCount: userIds.length } };
   });
 }
