@@ -32,7 +32,7 @@ export const ROOMS: Room[] = [
       'src/domain/sharing/tail.ts',
       'src/domain/queries/effective-members.ts',
     ],
-    tests: ['test/domain/effective-*.test.ts', 'test/domain/{count-deltas,counts,log-tail}.test.ts'],
+    tests: ['test/domain/effective-*.test.ts', 'test/domain/{batching,count-deltas,counts,log-tail}.test.ts'],
   },
   {
     name: 'loading',
