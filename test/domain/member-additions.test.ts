@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
+import { UnknownOutcome } from '../../src/database/errors.ts';
 import { openPostgresql } from '../../src/database/postgresql.ts';
 import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { removeGroupMembers, updateGroupMembers } from '../../src/domain/commands/change-members.ts';
@@ -323,6 +324,36 @@ describe('a fault while memberships are written', () => {
     });
     expect(await countMembers(openAsAdmin(db, tenantId), group)).toBe(1);
     expect(await eventsOf(group)).toEqual([{ actor: 'usr_administrator', userIds: [good] }]);
+  });
+
+  test('and then a commit of unknown outcome leaves that of one addition unknown alone', async () => {
+    const { tenantId, group, admin, users } = await setUp();
+    let times = 0;
+    const faulty: Database = {
+      ...db,
+      async transaction(work, options) {
+        times += 1;
+        const at = times;
+        const result = await db.transaction(async (query) => {
+          const worked = await work(query);
+          if (at === 1) throw new Error('fault');
+          return worked;
+        }, options);
+        if (at === 2) throw new UnknownOutcome(new Error('lost'));
+        return result;
+      },
+    };
+    const [first, second] = users as [string, string];
+    const codes = await Promise.all(
+      [first, second].map((user) =>
+        addGroupMembers(openDirectory(faulty, admin), { groupId: group, userIds: [user] }).then(
+          ({ added }) => added,
+          ({ details }: DirectoryError<'UNAVAILABLE'>) => details,
+        ),
+      ),
+    );
+    expect(codes).toEqual([{ outcome: 'UNKNOWN', position: '2' }, [second]]);
+    expect(await countMembers(openAsAdmin(db, tenantId), group)).toBe(2);
   });
 
   test('that one addition brings along adds none whose time is up by then', async () => {

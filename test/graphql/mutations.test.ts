@@ -572,6 +572,30 @@ describe('members', () => {
     }
   });
 
+  test('a user that cannot be read afterwards is null, and the rest of the payload is there', async () => {
+    const group = await create('Group');
+    const failing = await startApp({
+      ...database.db,
+      sql: (statement) =>
+        statement.text.includes('from users u')
+          ? Promise.reject(Object.assign(new Error('too slow'), { code: '57014' }))
+          : database.db.sql(statement),
+    });
+    const input = { groupId: group, userIds: users.slice(0, 2) };
+    const { body } = await failing.ask(
+      admin,
+      mutation('addGroupMembers', 'position added group { memberCount } users { id }'),
+      { input },
+    );
+    expect(body.data?.addGroupMembers).toMatchObject({
+      position: '2',
+      added: users.slice(0, 2),
+      group: { memberCount: 2 },
+      users: [null, null],
+    });
+    expect(body.errors).toHaveLength(2);
+  });
+
   test('of more than a hundred, the first hundred are shown', async () => {
     const id = await create('Crowd');
     const crowd = Array.from({ length: 101 }, (_, at) => `usr_crowd${tenantId.slice(4)}${at + 100}`);

@@ -3,7 +3,7 @@
 import { Prisma } from '../../database/database.ts';
 import { databaseError } from '../../database/errors.ts';
 import { chunksOf } from '../../model/chunks.ts';
-import { isDirectoryError, refuse } from '../../model/errors.ts';
+import { isDirectoryError, isTemporary, refuse } from '../../model/errors.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
 import { type GroupMembersInput, groupMembersInput } from '../../model/members.ts';
@@ -93,7 +93,8 @@ async function addAll(reader: Reader, queue: Waiting[]): Promise<void> {
         else
           await addTogether(reader, item, () => inTime([item])).catch((own) => {
             item.reject(own);
-            if (isDirectoryError(own)) cause = own;
+            // What became of its commit says nothing of the others.
+            if (isTemporary(own)) cause = own;
           });
       }
     }

@@ -58,7 +58,7 @@ const changedUsers = {
     { added = [], removed = [] }: { added?: string[]; removed?: string[] },
     _args: object,
     { directory }: Context,
-  ) => Promise.all([...added, ...removed].slice(0, MAX_PAGE_SIZE).map((id) => findUser(directory, id))),
+  ) => [...added, ...removed].slice(0, MAX_PAGE_SIZE).map((id) => findUser(directory, id)),
 };
 
 const UNCHANGED = 'Ids of the users whose membership was left unchanged.';

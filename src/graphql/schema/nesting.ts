@@ -82,7 +82,7 @@ const AddNestedGroupsPayload = builder.objectRef<Nested>('AddNestedGroupsPayload
       type: [Group],
       nullable: { list: false, items: true },
       complexity: { field: MAX_CHILDREN_PER_CALL, multiplier: MAX_CHILDREN_PER_CALL },
-      resolve: ({ added }, _args, { directory }) => Promise.all(added.map((id) => findGroup(directory, id))),
+      resolve: ({ added }, _args, { directory }) => added.map((id) => findGroup(directory, id)),
     }),
   }),
 });
