@@ -151,7 +151,7 @@ export function perDatabase<Value>(create: () => Value): (db: Database) => Value
 
 /**
  * For each tenant, the latest position that this process has stored or read: what is read from now on holds it. A log that
- * has lost it lowers it. More tenants than these are not read at the same time.
+ * has lost it lowers it. That of a tenant that is not among the last 10,000 is read from its log.
  */
 export const knownPositions = perDatabase(() => new LRUCache<TenantId, number>({ max: 10_000 }));
 

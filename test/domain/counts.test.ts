@@ -329,7 +329,7 @@ test('a count is not lost to another request that learns something newer meanwhi
   expect(await countEffectiveMembers(openAsAdmin(db, tenantId), root)).toBe(2);
   const { sql } = db;
   let asked = false;
-  // While the versions are on their way, the nestings change, and a page makes what is kept newer, without a count.
+  // While the tail of the log is on its way, the nestings change, and a page makes the cached closure newer, without a count.
   const meanwhile: Database['sql'] = async (statement) => {
     if (!asked) {
       asked = true;

@@ -13,7 +13,7 @@ import { BY_USER, type Groups, memberPageStatement, type Strategy } from './page
 
 /** Closures of more groups are read by `walk`: merging costs a probe for each group, and a walk soon meets enough members. */
 const MAX_MERGED_GROUPS = 100;
-/** Attempts to read a page while nestings keep changing. */
+/** Attempts to read a page, each of which a change of the group may spoil. */
 const MAX_ATTEMPTS = 4;
 
 type Key = { groupId: string; page: PageRequest };

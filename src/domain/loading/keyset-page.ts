@@ -58,9 +58,9 @@ export class SortedPage<Raw extends object, Row extends object> implements Page<
   }
 }
 
-/** The page with its rows replaced one for one, and with another total if there is one. */
-export function withRows<Row>(page: Page<unknown>, rows: readonly Row[], total = page.total): Page<Row> {
-  const { cursors, hasNextPage, hasPreviousPage } = page;
+/** The page with its rows replaced one for one. */
+export function withRows<Row>(page: Page<unknown>, rows: readonly Row[]): Page<Row> {
+  const { cursors, hasNextPage, hasPreviousPage, total } = page;
   return { rows, cursors, hasNextPage, hasPreviousPage, total };
 }
 

@@ -5,7 +5,7 @@ import type { Actor } from '../log/changes.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { beginMemberships, endMemberships, type Membership } from './edges.ts';
 
-/** Live users of the tenant to add to a live group, and who adds them. */
+/** Users to add to a group, and who adds them. */
 export type Addition = { groupId: GroupId; userIds: readonly string[]; actor: Actor };
 
 /** Adds live users of the tenant to a live group; returns those who were not members before. */
@@ -15,7 +15,7 @@ export async function addMembers(tx: WriteContext, addition: Addition): Promise<
 
 /**
  * Inserts the users of each addition, all or none: none where the group or one of the users is not live. Returns the memberships
- * that are new. `recordAdded` must be told of them, and which additions are valid.
+ * that are new, for `recordAdded`, which needs the valid additions alone.
  */
 export async function insertMembers(tx: WriteContext, additions: readonly Addition[]): Promise<Membership[]> {
   const rows = additions.flatMap(({ groupId, userIds, actor }, item) =>
