@@ -34,6 +34,7 @@ const ARROWS: Record<string, readonly string[]> = {
     'domain',
     'domain/effective-membership',
     'domain/loading',
+    'domain/log',
     'domain/rows',
     'domain/sharing',
     'model',

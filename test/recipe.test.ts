@@ -157,7 +157,8 @@ const READS = `{
   nodes(ids: ["${SUPPORT}"]) { ... on Group { ${GROUP} } }
   _entities(representations: [{ __typename: "Group", id: "${SUPPORT}" }]) { ... on Group { ${GROUP} } }
   tenant(id: "${TENANT}") { groups${PAGE} }
-  user(id: "${USER}") { groups${PAGE} effectiveGroups${PAGE} }
+  user(id: "${USER}") { groups${PAGE} effectiveGroups(first: 3) { edges { node { ${GROUP}
+    explainMembership(userId: "${USER}", maxPaths: 1) { paths { steps { group { ${GROUP} } } } } } } } }
 }`;
 
 const MUTATIONS = {

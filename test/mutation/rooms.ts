@@ -30,9 +30,12 @@ export const ROOMS: Room[] = [
     source: [
       'src/domain/effective-membership/*',
       'src/domain/sharing/tail.ts',
-      'src/domain/queries/effective-members.ts',
+      'src/domain/queries/{effective-members,membership-explanations}.ts',
     ],
-    tests: ['test/domain/effective-*.test.ts', 'test/domain/{batching,count-deltas,counts,log-tail}.test.ts'],
+    tests: [
+      'test/domain/effective-*.test.ts',
+      'test/domain/{batching,count-deltas,counts,explanations,log-tail}.test.ts',
+    ],
   },
   {
     name: 'loading',
@@ -109,7 +112,7 @@ export const ROOMS: Room[] = [
     name: 'graphql',
     score: 80,
     source: [
-      'src/graphql/schema/{builder,context,deletion,enums,error-types,federation,federation-entities,global-ids,group-inputs}.ts',
+      'src/graphql/schema/{builder,context,deletion,enums,error-types,explanations,federation,federation-entities,global-ids,group-inputs}.ts',
       'src/graphql/schema/{groups,hierarchy,json-object,member-mutations,members,nesting,node,position,print,schema,tenants,users,viewer}.ts',
       'src/graphql/server/{compiled-query,errors,exact-variables,execute,fast-path,graphiql,handler,operation-cache,persisted-operations,positions,trusted-documents}.ts',
     ],

@@ -48,6 +48,7 @@ export const builder = new SchemaBuilder<{
     DateTime: { Input: Date; Output: Date };
     JSONObject: { Input: JsonObject; Output: JsonObject };
     Position: { Input: number; Output: number };
+    BigInt: { Input: never; Output: bigint };
     _Any: { Input: unknown; Output: never };
   };
   Directives: {

@@ -17,7 +17,7 @@ import { OrderDirection } from './group-inputs.ts';
 import { Group, GroupConnection } from './groups.ts';
 import { User } from './users.ts';
 
-const MembershipType = builder.enumType('MembershipType', {
+export const MembershipType = builder.enumType('MembershipType', {
   description: 'How a user is a member of a group.',
   values: enumValues(MEMBERSHIP_TYPES, {
     DIRECT: 'By direct membership, whether or not the user also inherits membership.',

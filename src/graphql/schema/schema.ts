@@ -1,5 +1,6 @@
 // The whole schema, as a Federation 2 subgraph. Importing a file defines its types.
 import './deletion.ts';
+import './explanations.ts';
 import './groups.ts';
 import './hierarchy.ts';
 import './member-mutations.ts';

@@ -60,6 +60,23 @@ query Hierarchy($filter: GroupFilter) {
 }`,
     variables: { filter: { tenantId: NORTHWIND, parentGroupId: null } },
   },
+  {
+    query: `# Why is this user a member of the group?
+query Why($group: ID!, $user: ID!) {
+  group(id: $group) {
+    name
+    explainMembership(userId: $user) {
+      membershipType pathCount
+      paths { steps {
+        group { id name }
+        sinceAt addedBy
+      } }
+      lastLost { at by cause group { name } }
+    }
+  }
+}`,
+    variables: { group: 'grp_north021Oncall00', user: 'usr_north00180000000' },
+  },
   mutation('createGroup', 'Names are unique among siblings.', 'group { id name path version }', {
     tenantId: NORTHWIND,
     name: 'Book club',
