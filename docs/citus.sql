@@ -28,6 +28,8 @@ SELECT create_distributed_table('memberships', 'tenant_id', colocate_with => 'te
 SELECT create_distributed_table('nestings', 'tenant_id', colocate_with => 'tenants');
 SELECT create_distributed_table('membership_history', 'tenant_id', colocate_with => 'tenants');
 SELECT create_distributed_table('nesting_history', 'tenant_id', colocate_with => 'tenants');
+SELECT create_distributed_table('group_history', 'tenant_id', colocate_with => 'tenants');
+SELECT create_distributed_table('user_history', 'tenant_id', colocate_with => 'tenants');
 
 -- By id: unique across tenants, and tells where to look.
 SELECT create_distributed_table('ids', 'id', colocate_with => 'none');

@@ -8,6 +8,7 @@ import { beginMemberships, nest } from '../domain/writes/edges.ts';
 import { groupFields, updatedChange } from '../domain/writes/groups.ts';
 import { claimIds } from '../domain/writes/ids.ts';
 import { createUsers, updateUsers } from '../domain/writes/users.ts';
+import { endGroupVersions } from '../domain/writes/versions.ts';
 import { nameKey, searchKey } from '../model/text.ts';
 import type { Rows } from './rows.ts';
 import type { TenantRows } from './spool.ts';
@@ -43,7 +44,7 @@ async function loadUsers(tx: WriteContext, users: Rows['users'][]): Promise<Tall
 }
 
 async function loadGroups(tx: WriteContext, groups: Rows['groups'][]): Promise<Tally> {
-  const { query, tenantId, at, record } = tx;
+  const { query, tenantId, at, position, record } = tx;
   await claimIds(
     tx,
     groups.map(({ id }) => id),
@@ -71,6 +72,7 @@ async function loadGroups(tx: WriteContext, groups: Rows['groups'][]): Promise<T
   const before = await query<Group & { isRenamedOrMoved: boolean }>(Prisma.sql`
     select ${groupColumns}, (g.name, g.parent_group_id) is distinct from (input.name, ${parent}) as "isRenamedOrMoved"
     from groups g join ${values} on ${isStored} where ${differs}`);
+  endGroupVersions(tx, Prisma.sql`id = any(${before.map(({ id }) => id)}::text[])`);
   const renamedOrMoved = before.filter((group) => group.isRenamedOrMoved);
   await query(
     vacateNames(
@@ -80,16 +82,18 @@ async function loadGroups(tx: WriteContext, groups: Rows['groups'][]): Promise<T
   );
   const created = await query<Group>(Prisma.sql`
     insert into groups as g (tenant_id, id, parent_group_id, name, name_key, search_key, description, type, custom_attributes,
-      created_at, updated_at)
+      created_at, updated_at, version_since)
     select ${tenantId}, input.id, input.parent_group_id, input.name, input.name_key, input.search_key, input.description,
-      input.type::"GroupType", input.custom_attributes::jsonb, ${at}::timestamptz, ${at}::timestamptz from ${values}
+      input.type::"GroupType", input.custom_attributes::jsonb, ${at}::timestamptz, ${at}::timestamptz, ${position}::bigint
+    from ${values}
     on conflict (tenant_id, id) do nothing returning ${groupColumns}`);
   const updated = await query<Group>(Prisma.sql`
     update groups g set name = input.name, name_key = input.name_key, description = ${description}, parent_group_id = ${parent},
       search_key = case when input.has_description then input.search_key
         else input.search_key || coalesce(substring(g.search_key from chr(10) || '.*'), '') end,
       moved_by = case when g.parent_group_id is not distinct from ${parent} then g.moved_by end,
-      custom_attributes = ${attributes}, version = g.version + 1, updated_at = ${at}::timestamptz
+      custom_attributes = ${attributes}, version = g.version + 1, updated_at = ${at}::timestamptz,
+      version_since = ${position}::bigint
     from ${values} where ${isStored} and ${differs}
     returning ${groupColumns}`);
   await dropSuffixes(query, tenantId, renamedOrMoved);

@@ -28,6 +28,8 @@ export const ACROSS_TENANTS: readonly { what: string; tables: string[]; statemen
       'nestings',
       'membership_history',
       'nesting_history',
+      'group_history',
+      'user_history',
       'changes',
       'tenant_logs',
       'tenants',

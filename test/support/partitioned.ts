@@ -13,6 +13,8 @@ export const PARTITIONED: Record<string, string> = {
   nestings: 'tenant_id',
   membership_history: 'tenant_id',
   nesting_history: 'tenant_id',
+  group_history: 'tenant_id',
+  user_history: 'tenant_id',
 };
 
 const PARTITIONS = 4;

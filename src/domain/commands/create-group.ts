@@ -34,10 +34,10 @@ export async function createGroup(directory: Directory, input: CreateGroupInput)
     await claimIds(tx, [id]);
     const [row] = await tx.query<Group>(Prisma.sql`
       insert into groups as g (tenant_id, id, parent_group_id, name, name_key, search_key, description, type, custom_attributes,
-        created_at, updated_at)
+        created_at, updated_at, version_since)
       values (${tenantId}, ${id}, ${parentGroupId ?? null}, ${name}, ${nameKey(name)}, ${searchKey(name, description)},
         ${description ?? null}, ${type ?? 'SECURITY'}::"GroupType", ${jsonb(customAttributes)}, ${tx.at}::timestamptz,
-        ${tx.at}::timestamptz)
+        ${tx.at}::timestamptz, ${tx.position}::bigint)
       returning ${groupColumns}`);
     tx.record({ type: 'group.created', groupId: id, data: { after: groupFields(row!) } });
     const userIds = [...new Set(initialMemberIds)];

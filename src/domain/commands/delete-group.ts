@@ -11,6 +11,7 @@ import type { WriteContext } from '../log/write-context.ts';
 import { type Group, groupColumns } from '../rows/groups.ts';
 import { beginNestings, endMemberships, endNestings } from '../writes/edges.ts';
 import { requireLiveGroup } from '../writes/groups.ts';
+import { endGroupVersions } from '../writes/versions.ts';
 import { recordGroups, recordMove, recordNestings } from './recorded-edges.ts';
 import { withSubtrees } from './rules/placement.ts';
 import { assertExpectedVersion, requireGroupToChange } from './rules/targets.ts';
@@ -42,6 +43,7 @@ export async function deleteGroup(directory: Directory, input: DeleteGroupInput)
       await assertChildNamesFree(tx, group);
       await addStandInNestings(tx, group, deletionId);
     }
+    endGroupVersions(tx, Prisma.sql`id = any(${ids}::text[])`);
     await tx.query(Prisma.sql`
       update groups set deleted_at = ${tx.at}::timestamptz, deletion_id = ${deletionId}
       where tenant_id = ${tenantId} and id = any(${ids}::text[]) and deleted_at is null`);
@@ -126,10 +128,11 @@ async function moveChildrenUp(
   { id, parentGroupId }: Group,
   deletionId: DeletionId,
 ): Promise<Group[]> {
-  const { query, tenantId, at } = tx;
+  const { query, tenantId, at, position } = tx;
+  endGroupVersions(tx, Prisma.sql`parent_group_id = ${id}`);
   const moved = await query<Group>(Prisma.sql`
     update groups as g set parent_group_id = ${parentGroupId}, version = g.version + 1,
-      updated_at = ${at}::timestamptz,
+      updated_at = ${at}::timestamptz, version_since = ${position}::bigint,
       moved_by = array_append(g.moved_by, ${deletionId}::text)
     where g.tenant_id = ${tenantId} and g.parent_group_id = ${id} and g.deleted_at is null
     returning ${groupColumns}`);

@@ -8,6 +8,7 @@ import type { Directory, Positioned } from '../directory.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { endMemberships } from '../writes/edges.ts';
 import { blankUsers } from '../writes/users.ts';
+import { endUserVersions } from '../writes/versions.ts';
 import { assertBatchSize, assertKnownUsers, requireTenant } from './rules/targets.ts';
 
 export type RemovedUsers = Positioned & { removed: string[]; endedMembershipCount: number };
@@ -67,6 +68,7 @@ async function remove(tx: WriteContext, ids: readonly string[]): Promise<number>
     where: Prisma.sql`user_id = any(${[...ids]}::text[])`,
     cause: 'USER_REMOVED',
   });
+  endUserVersions(tx, ids);
   await query(Prisma.sql`
     update users set until = ${position}::bigint, updated_at = ${at}::timestamptz
     where tenant_id = ${tenantId} and id = any(${[...ids]}::text[])`);

@@ -51,7 +51,7 @@ export async function restoreGroup(directory: Directory, input: RestoreGroupInpu
     await assertNameFree(tx, { parentGroupId, name });
     const restored = await query<NamedPlace & { id: GroupId }>(Prisma.sql`
       update groups set deleted_at = null, deletion_id = null, moved_children = null, version = version + 1,
-        updated_at = ${tx.at}::timestamptz
+        updated_at = ${tx.at}::timestamptz, version_since = ${tx.position}::bigint
       where tenant_id = ${tenantId} and id = any(${ids}::text[])
       returning id, name, parent_group_id as "parentGroupId"`);
     await dropSuffixes(query, tenantId, [

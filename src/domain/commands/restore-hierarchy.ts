@@ -6,6 +6,7 @@ import type { GroupId } from '../../model/ids.ts';
 import type { WriteContext } from '../log/write-context.ts';
 import { loadAncestors } from '../queries/hierarchy.ts';
 import type { Group } from '../rows/groups.ts';
+import { endGroupVersions } from '../writes/versions.ts';
 import { withSubtrees } from './rules/placement.ts';
 
 export type NotRestoredKind = 'PARENT' | 'CHILD' | 'MEMBERSHIP' | 'NESTING';
@@ -135,7 +136,7 @@ function loadMovedChildren(tx: WriteContext, { movedChildren: ids }: DeletedGrou
 
 /** Moves the children back to the group. Later deletions that moved them too no longer list them. */
 async function moveBack(tx: WriteContext, { id }: DeletedGroup, deletionId: string, children: MovedChild[]) {
-  const { query, tenantId, at } = tx;
+  const { query, tenantId, at, position } = tx;
   if (children.length === 0) return;
   const later = children.flatMap((child) =>
     child.movedBy.slice(child.movedBy.indexOf(deletionId) + 1).map((by) => ({ by, child: child.id })),
@@ -148,8 +149,11 @@ async function moveBack(tx: WriteContext, { id }: DeletedGroup, deletionId: stri
           select * from unnest(${deletions}::text[], ${later.map(({ child }) => child)}::text[])))
       where g.tenant_id = ${tenantId} and g.deletion_id = any(${deletions}::text[])`);
   }
+  const ids = children.map((child) => child.id);
+  endGroupVersions(tx, Prisma.sql`id = any(${ids}::text[])`);
   await query(Prisma.sql`
     update groups set parent_group_id = ${id}, version = version + 1, updated_at = ${at}::timestamptz,
+      version_since = ${position}::bigint,
       moved_by = nullif(moved_by[: array_position(moved_by, ${deletionId}::text) - 1], '{}')
-    where tenant_id = ${tenantId} and id = any(${children.map((child) => child.id)}::text[])`);
+    where tenant_id = ${tenantId} and id = any(${ids}::text[])`);
 }

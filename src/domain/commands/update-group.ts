@@ -7,6 +7,7 @@ import { nameKey, searchKey } from '../../model/text.ts';
 import type { Directory, Positioned } from '../directory.ts';
 import { type Group, groupColumns } from '../rows/groups.ts';
 import { changedFields, jsonb, requireLiveGroup, updatedChange } from '../writes/groups.ts';
+import { endGroupVersions } from '../writes/versions.ts';
 import { assertHierarchyFits, assertNameFree } from './rules/placement.ts';
 import { assertExpectedVersion, requireGroupToChange } from './rules/targets.ts';
 
@@ -39,12 +40,13 @@ export async function updateGroup(directory: Directory, input: UpdateGroupInput)
     if (changed.length === 0) return { group: before, previousParentId };
     // Otherwise keep the stored key: it ends in the group's id if a sibling already has the same name.
     const key = isRenamedOrMoved ? nameKey(after.name) : Prisma.sql`g.name_key`;
+    endGroupVersions(tx, Prisma.sql`id = ${id}`);
     const [row] = await tx.query<Group>(Prisma.sql`
       update groups as g set name = ${after.name}, name_key = ${key}, description = ${after.description},
         search_key = ${searchKey(after.name, after.description)}, parent_group_id = ${parentGroupId},
         moved_by = case when g.parent_group_id is not distinct from ${parentGroupId}::text then g.moved_by end,
         custom_attributes = ${jsonb(after.customAttributes)}, version = g.version + 1,
-        updated_at = ${tx.at}::timestamptz
+        updated_at = ${tx.at}::timestamptz, version_since = ${tx.position}::bigint
       where g.tenant_id = ${tenantId} and g.id = ${id} returning ${groupColumns}`);
     await dropSuffixes(tx.query, tenantId, [before]);
     tx.record(updatedChange(before, row!));

@@ -147,7 +147,11 @@ function findLogFaults(query: Query, inTenant: (column: string) => Sql): Promise
         (select max(since) from memberships where tenant_id = l.tenant_id),
         (select max(since) from nestings where tenant_id = l.tenant_id),
         (select max(until) from membership_history where tenant_id = l.tenant_id),
-        (select max(until) from nesting_history where tenant_id = l.tenant_id)) as last) r
+        (select max(until) from nesting_history where tenant_id = l.tenant_id),
+        (select max(version_since) from groups where tenant_id = l.tenant_id),
+        (select max(version_since) from users where tenant_id = l.tenant_id),
+        (select max(until) from group_history where tenant_id = l.tenant_id),
+        (select max(until) from user_history where tenant_id = l.tenant_id)) as last) r
     where r.last > l.position and ${inTenant('l.tenant_id')}
     union all
     select 'log', 'tenant ' || t.id || ' has no log' from tenants t

@@ -2,6 +2,7 @@
 import { Prisma, type Sql } from '../../database/database.ts';
 import { searchKey } from '../../model/text.ts';
 import type { WriteContext } from '../log/write-context.ts';
+import { endUserVersions } from './versions.ts';
 
 /** An omitted display name is left unchanged; null clears it. */
 export type UserValues = { id: string; email: string; displayName?: string | null | undefined };
@@ -11,12 +12,14 @@ type Values = { email: string; displayName: string | null };
 export async function createUsers(tx: WriteContext, users: readonly UserValues[]): Promise<string[]> {
   const { query, tenantId, position, at } = tx;
   const created = await query<{ id: string }>(Prisma.sql`
-    insert into users as u (tenant_id, id, email, display_name, search_key, since, created_at, updated_at)
-    select ${tenantId}, input.id, input.email, input.display_name, input.search_key, ${position}::bigint, ${at}::timestamptz,
-      ${at}::timestamptz
+    insert into users as u (tenant_id, id, email, display_name, search_key, since, version_since, created_at,
+      updated_at)
+    select ${tenantId}, input.id, input.email, input.display_name, input.search_key, ${position}::bigint, ${position}::bigint,
+      ${at}::timestamptz, ${at}::timestamptz
     from ${inputRows(users)} input
     on conflict (tenant_id, id) do update set email = excluded.email, display_name = excluded.display_name,
-      search_key = excluded.search_key, since = excluded.since, until = null, created_at = excluded.created_at,
+      search_key = excluded.search_key, since = excluded.since, until = null,
+      version_since = excluded.version_since, created_at = excluded.created_at,
       updated_at = excluded.updated_at
     where u.until is not null returning u.id`);
   const ids = created.map(({ id }) => id);
@@ -26,7 +29,7 @@ export async function createUsers(tx: WriteContext, users: readonly UserValues[]
 
 /** Updates the live users of the tenant that differ, and returns their ids. */
 export async function updateUsers(tx: WriteContext, users: readonly UserValues[]): Promise<string[]> {
-  const { query, tenantId, at } = tx;
+  const { query, tenantId, at, position } = tx;
   const differing = Prisma.sql`users u, ${inputRows(users)} input
     where u.tenant_id = ${tenantId} and u.id = input.id and u.until is null
       and (u.email, u.display_name) is distinct from (input.email, ${DISPLAY_NAME})`;
@@ -38,21 +41,26 @@ export async function updateUsers(tx: WriteContext, users: readonly UserValues[]
     const { email, displayName = old.displayName } = values.get(id)!;
     return { id, before: old, after: { email, displayName } };
   });
+  const ids = changed.map(({ id }) => id);
+  endUserVersions(tx, ids);
   await query(Prisma.sql`
-    update users u set email = c.email, display_name = c.display_name, search_key = c.search_key, updated_at = ${at}::timestamptz
-    from unnest(${changed.map(({ id }) => id)}::text[], ${changed.map(({ after }) => after.email)}::text[],
+    update users u set email = c.email, display_name = c.display_name, search_key = c.search_key, updated_at = ${at}::timestamptz,
+      version_since = ${position}::bigint
+    from unnest(${ids}::text[], ${changed.map(({ after }) => after.email)}::text[],
       ${changed.map(({ after }) => after.displayName)}::text[],
       ${changed.map(({ after }) => searchKey(after.email, after.displayName))}::text[]) c(id, email, display_name, search_key)
     where u.tenant_id = ${tenantId} and u.id = c.id`);
-  const ids = changed.map(({ id }) => id);
   tx.record({ type: 'users.upserted', userIds: ids, data: { users: changed } });
   return ids;
 }
 
-/** Blanks the personal data of removed users, in the log too. */
+/** Blanks the personal data of removed users, in the history and in the log too. */
 export async function blankUsers({ query, tenantId, at }: WriteContext, ids: readonly string[]) {
   await query(Prisma.sql`
     update users set email = '', display_name = null, search_key = '', updated_at = ${at}::timestamptz
+    where tenant_id = ${tenantId} and id = any(${[...ids]}::text[])`);
+  await query(Prisma.sql`
+    update user_history set email = '', display_name = null, search_key = ''
     where tenant_id = ${tenantId} and id = any(${[...ids]}::text[])`);
   await query(Prisma.sql`
     update changes set data = jsonb_set(data, '{users}', (
