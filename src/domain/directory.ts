@@ -11,6 +11,7 @@ import { databaseError } from '../database/errors.ts';
 import { type Caller, isUserCaller, type UserCaller, type Visibility } from '../model/caller.ts';
 import { refuse } from '../model/errors.ts';
 import type { TenantId } from '../model/ids.ts';
+import { PRESENT, type Tables, tablesAt } from './log/tables.ts';
 import { actorOf, change, type WriteContext } from './log/write-context.ts';
 
 /** `position`: that of the tenant's log after a change. */
@@ -30,18 +31,24 @@ export function openDirectory(db: Database, caller: Caller, options?: Transactio
 export const tenantReader = (db: Database, tenantId: TenantId): Reader =>
   new Reader(db, { kind: 'tenant', tenantId });
 
-/** What a statement reads: one tenant, or in lists across tenants those of `visibility`. */
+/** What a statement reads: one tenant, now or as of a position, or in lists across tenants those of `visibility`. */
 // A class, because each request creates some: V8 would give each object literal with an accessor its own hidden class.
 export class Reader {
   readonly db: Database;
   readonly visibility: Visibility;
   /** The tenant, which each statement names for each table: `tenant_id = ${tenantId}`. Across tenants none, which has no rows. */
   readonly tenantId: TenantId;
+  /** The position of the tenant's log as of which it is read; null for the present. */
+  readonly asOf: number | null;
+  /** What statements name in place of the tables that have a history. */
+  readonly tables: Tables;
 
-  constructor(db: Database, visibility: Visibility) {
+  constructor(db: Database, visibility: Visibility, asOf: number | null = null) {
     this.db = db;
     this.visibility = visibility;
     this.tenantId = visibility.kind === 'tenant' ? visibility.tenantId : NO_TENANT;
+    this.asOf = asOf;
+    this.tables = asOf === null ? PRESENT : tablesAt(this.tenantId, asOf);
   }
 
   /** Runs SQL outside a transaction. */
@@ -60,6 +67,9 @@ export class Reader {
   }
 }
 
+/** A tenant as it was at a position of its log. */
+type Past = { tenantId: TenantId; position: number };
+
 /** A directory opened for one caller and one request. Reads are cached until the caller changes something. */
 export class Directory extends Reader {
   readonly caller: Caller;
@@ -71,8 +81,8 @@ export class Directory extends Reader {
   hasCommitted = false;
   private cache = new Map<object, unknown>();
 
-  constructor(db: Database, caller: Caller, { signal }: TransactionOptions = {}) {
-    super(db, visibilityOf(caller));
+  constructor(db: Database, caller: Caller, { signal }: TransactionOptions = {}, past: Past | null = null) {
+    super(db, past ? { kind: 'tenant', tenantId: past.tenantId } : visibilityOf(caller), past?.position);
     this.caller = caller;
     this.signal = signal;
   }
@@ -84,6 +94,15 @@ export class Directory extends Reader {
     const created = create(this);
     this.cache.set(create, created);
     return created;
+  }
+
+  /** A tenant that the caller sees, as it was at a position that its log has. What it was never changes. */
+  at(tenantId: TenantId, position: number): Directory {
+    const pasts = this.memo(pastDirectories);
+    const key = `${tenantId} ${position}`;
+    const past = pasts.get(key) ?? new Directory(this.db, this.caller, {}, { tenantId, position });
+    pasts.set(key, past);
+    return past;
   }
 
   /** Clears the cache after a change. */
@@ -129,6 +148,8 @@ export class Directory extends Reader {
     }
   }
 }
+
+const pastDirectories = () => new Map<string, Directory>();
 
 /** Creates one value for each directory, e.g. a DataLoader; `create` is its cache key. */
 export function perDirectory<Value>(

@@ -25,6 +25,8 @@ export type ErrorDetails = {
   VERSION_CONFLICT: { currentVersion: number };
   /** A limit of the domain or of the server is exceeded. */
   LIMIT_EXCEEDED: { limit: number };
+  /** The history of the tenant does not hold the moment: it begins later, or has not come so far. */
+  HISTORY_UNAVAILABLE: { firstPosition: string; lastPosition: string };
   /** The caller can see the object but may not change it, or its token grants nothing here. */
   FORBIDDEN: Record<never, never>;
   /** The token is missing, invalid or expired. */
@@ -107,6 +109,8 @@ export const refuse = {
       currentVersion,
     }),
   limit: (limit: number, message: string) => new DirectoryError('LIMIT_EXCEEDED', message, { limit }),
+  historyUnavailable: (message: string, details: ErrorDetails['HISTORY_UNAVAILABLE']) =>
+    new DirectoryError('HISTORY_UNAVAILABLE', message, details),
   /** `token` describes a token that grants nothing here; it is only logged. */
   forbidden: (message = 'You may see this, but not change it', token?: RefusedToken) =>
     new DirectoryError('FORBIDDEN', message, {}, token && { cause: token }),

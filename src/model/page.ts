@@ -43,6 +43,12 @@ export type Page<Row> = {
   readonly total?: number | undefined;
 };
 
+/** The page with its rows replaced one for one. */
+export function withRows<Row>(page: Page<unknown>, rows: readonly Row[]): Page<Row> {
+  const { cursors, hasNextPage, hasPreviousPage, total } = page;
+  return { rows, cursors, hasNextPage, hasPreviousPage, total };
+}
+
 /** The page of an empty list. */
 export const EMPTY_PAGE: Page<never> = {
   rows: [],

@@ -8,6 +8,7 @@ import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
 import { eraseUsers, removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
+import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import {
@@ -22,6 +23,7 @@ import {
 import { hasEffectiveMember } from '../../src/domain/queries/effective-members.ts';
 import {
   explainMembership,
+  groupBefore,
   lastLostMembership,
   pathSteps,
 } from '../../src/domain/queries/membership-explanations.ts';
@@ -272,10 +274,9 @@ describe('what took a membership away is', () => {
       at: expect.any(Date),
       by: 'usr_administrator',
       cause: 'REMOVED',
+      tenantId: expect.any(String),
       groupId: low,
-      groupName: 'Low',
       nestedGroupId: null,
-      nestedGroupName: null,
     };
     expect(await lost()).toEqual(removal);
     expect(await lost(low)).toEqual(removal);
@@ -292,10 +293,12 @@ describe('what took a membership away is', () => {
       position: await position(),
       cause: 'REMOVED',
       groupId: chain[5],
-      groupName: 'Six',
       nestedGroupId: low,
-      nestedGroupName: 'Low',
     });
+    // Named as they were.
+    await updateGroup(admin, { id: low, name: 'Renamed' });
+    const named = async (id: string) => (await groupBefore(admin, (await lost())!, id))!.row.name;
+    expect([await named(chain[5]!), await named(low)]).toEqual(['Six', 'Low']);
     expect(await lost(low)).toBeNull();
   });
 

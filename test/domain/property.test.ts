@@ -15,11 +15,17 @@ import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { upsertUsers } from '../../src/domain/commands/upsert-users.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
-import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
+import {
+  countEffectiveMembers,
+  hasEffectiveMember,
+  listEffectiveMembers,
+} from '../../src/domain/queries/effective-members.ts';
 import { listGroups } from '../../src/domain/queries/groups.ts';
 import { groupPath } from '../../src/domain/queries/hierarchy.ts';
 import { countMembers } from '../../src/domain/queries/members.ts';
+import { explainMembership } from '../../src/domain/queries/membership-explanations.ts';
 import { nestedGroups } from '../../src/domain/queries/nesting.ts';
+import { listUsers } from '../../src/domain/queries/users.ts';
 import { DirectoryError } from '../../src/model/errors.ts';
 import type { TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, superAdmin } from '../support/directories.ts';
@@ -31,6 +37,8 @@ import { PATIENT } from '../support/timeouts.ts';
 
 /** At least this many sequences (each a tenant of its own in one database). */
 const SEQUENCES = Number(process.env.SEQUENCES ?? 300);
+/** Of each sequence, so many positions are read as of then; `all` reads each. */
+const PAST = process.env.PAST ?? '2';
 const USERS = 5;
 /** Groups are named by their place in the order of creation; the last place is an id that was never issued. */
 const place = fc.nat({ max: 6 });
@@ -255,22 +263,34 @@ async function run(
   }
 }
 
-/** Everything that can be read is what the model says. */
-async function compare(directory: Directory, model: Model): Promise<void> {
+/** Everything that can be read, now or as of a position, is what the model says. */
+async function compare(directory: Directory, model: Model, userIds: readonly string[]): Promise<void> {
   const page = { first: 100 };
   const { rows } = await listGroups(directory, { page });
   const live = [...model.groups.values()].filter((group) => group.deletion === null);
+  const users = await listUsers(directory, { tenantId: directory.tenantId, page });
+  expect(users!.rows.map(({ id }) => id)).toEqual(sort([...model.users]));
   expect(sort(rows.map((row) => row.id))).toEqual(sort(live.map((group) => group.id)));
   await Promise.all(
-    live.map(async ({ id, parent }) => {
+    live.map(async ({ id, parent, name }) => {
       const row = rows.find((found) => found.id === id)!;
       expect(row.parentGroupId).toBe(parent);
+      expect(row.name).toBe(name);
       const members = await listEffectiveMembers(directory, id, { page });
       expect(members!.rows.map((member) => member.userId)).toEqual(model.effectiveMembers(id));
       const direct = members!.rows.filter((member) => member.membershipType === 'DIRECT');
       expect(direct.map((member) => member.userId)).toEqual(model.members(id));
       expect(await countEffectiveMembers(directory, id)).toBe(model.effectiveMembers(id).length);
       expect(await countMembers(directory, id)).toBe(model.members(id).length);
+      for (const userId of userIds) {
+        const explained = await explainMembership(directory, { groupId: id, userId, maxPaths: 100 });
+        const isMember = model.effectiveMembers(id).includes(userId);
+        const paths = model.paths(id, userId);
+        expect(await hasEffectiveMember(directory, id, userId)).toBe(isMember);
+        expect(explained).toMatchObject({ isMember, pathCount: BigInt(paths.length) });
+        const listed = explained!.paths.map((path) => path.map((step) => step.groupId).join(' '));
+        expect(sort(listed)).toEqual(sort(paths));
+      }
       const nested = await nestedGroups.page(directory, id, { page });
       expect(sort(nested!.rows.map((child) => child.id))).toEqual(model.nested(id));
       const path = model.path(id).map((segment) => segment.replaceAll(/[\\/]/g, (char) => `\\${char}`));
@@ -278,6 +298,13 @@ async function compare(directory: Directory, model: Model): Promise<void> {
     }),
   );
 }
+
+/** Some of the positions from 0 on, or all. */
+const someOf = (length: number): number[] => {
+  const positions = Array.from({ length }, (_, position) => position);
+  const step = PAST === 'all' ? 1 : Math.ceil(length / Number(PAST));
+  return positions.filter((position) => position % step === length % step);
+};
 
 /** The edges at each position of the log, from 0 on, as the history has them. */
 async function pastEdges(db: Database, tenantId: TenantId): Promise<string[][]> {
@@ -303,24 +330,26 @@ test(`${SEQUENCES} random sequences do what the model does`, { timeout: 15 * 60_
       const { tenantId, userIds } = await createTenant(database.db, USERS);
       const directory = openAsAdmin(database.db, tenantId);
       const model = new Model(userIds);
-      const states = [model.edges()];
+      const states = [model.copy()];
       for (const each of commands) {
         if (each.kind === 'read') {
-          await compare(openAsAdmin(elsewhere, tenantId), model);
+          await compare(openAsAdmin(elsewhere, tenantId), model, userIds);
           continue;
         }
         const before = model.state();
         const [real, expected] = await run(directory, model, tenantId, userIds, each);
         expect(real, JSON.stringify(each)).toEqual(expected);
         // A change takes the next position; one that is refused or without effect takes none.
-        if (model.state() !== before) states.push(model.edges());
+        if (model.state() !== before) states.push(model.copy());
         expect(await positionOf(database.db, tenantId), JSON.stringify(each)).toBe(states.length - 1);
         const kind = `${each.kind} ${'code' in real! ? real.code : 'done'}`;
         seen.set(kind, (seen.get(kind) ?? 0) + 1);
       }
-      await compare(directory, model);
-      await compare(openAsAdmin(elsewhere, tenantId), model);
-      expect(await pastEdges(database.db, tenantId)).toEqual(states);
+      await compare(directory, model, userIds);
+      await compare(openAsAdmin(elsewhere, tenantId), model, userIds);
+      expect(await pastEdges(database.db, tenantId)).toEqual(states.map((state) => state.edges()));
+      for (const position of someOf(states.length))
+        await compare(directory.at(tenantId, position), states[position]!, userIds);
       expect(await checkDirectory(database.db, tenantId)).toEqual([]);
     }),
     { numRuns: SEQUENCES, seed },

@@ -36,6 +36,12 @@ export class Model {
     this.users = new Set(users);
   }
 
+  /** A copy, which later changes leave as it is. */
+  copy(): Model {
+    const { groups, users, memberships, nestings } = structuredClone({ ...this });
+    return Object.assign(new Model(users), { groups, memberships, nestings });
+  }
+
   live(id: string | null): ModelGroup | undefined {
     const group = id === null ? undefined : this.groups.get(id);
     return group && group.deletion === null ? group : undefined;
@@ -53,6 +59,14 @@ export class Model {
     const reached = new Set([id]);
     for (const at of reached) for (const child of this.nested(at)) reached.add(child);
     return sorted(new Set([...reached].flatMap((group) => this.members(group))));
+  }
+  /** All paths from a user up to a group, as ids of groups joined by spaces. */
+  paths(id: string, user: string): string[] {
+    const own = this.members(id).includes(user) ? [id] : [];
+    return [
+      ...own,
+      ...this.nested(id).flatMap((child) => this.paths(child, user).map((path) => `${path} ${id}`)),
+    ];
   }
   path(id: string): string[] {
     const above = this.live(this.groups.get(id)!.parent);

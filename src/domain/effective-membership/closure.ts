@@ -1,6 +1,6 @@
 // The nesting closure of a group: the group and all groups nested in it, at any depth. Cached until a nesting among them changes.
 import { LRUCache } from 'lru-cache';
-import { Prisma } from '../../database/database.ts';
+import { Prisma, type Sql } from '../../database/database.ts';
 import { perDatabase, type Reader } from '../directory.ts';
 import type { Head } from '../log/changes.ts';
 import { earlier, headColumn, noteHead, parseHead, type Tail } from '../sharing/tail.ts';
@@ -62,9 +62,17 @@ export async function loadClosures(
   return found;
 }
 
+/** The group `k.id` and all groups nested in it, as (ids, size). `union`, never `union all`: a diamond is walked once. */
+export const nestedBelow = ({ tenantId, tables }: Reader): Sql => Prisma.sql`(
+  with recursive reach(id) as (
+    select k.id collate "C"
+    union
+    select n.child_group_id from reach join ${tables.nestings} n on n.tenant_id = ${tenantId} and n.parent_group_id = reach.id)
+  select string_agg(id, ',' order by id) as ids, count(*)::int as size from reach)`;
+
 /**
  * Walks the nestings below the live groups and, with `counting`, counts distinct members, in one statement and so at one
- * position; caches the closures. `union`, never `union all`: a diamond is walked once, and the walk ends on any graph.
+ * position; caches the closures. The walk ends on any graph.
  */
 export async function readClosures(
   reader: Reader,
@@ -87,12 +95,7 @@ export async function readClosures(
           join memberships m on m.tenant_id = ${tenantId} and m.group_id = i.id group by m.user_id) u) end as count
     from unnest(${[...new Set(ids)]}::text[]) k(id)
     join groups g on g.tenant_id = ${tenantId} and g.id = k.id and g.deleted_at is null
-    cross join lateral (
-      with recursive reach(id) as (
-        select k.id collate "C"
-        union
-        select n.child_group_id from reach join nestings n on n.tenant_id = ${tenantId} and n.parent_group_id = reach.id)
-      select string_agg(id, ',' order by id) as ids, count(*)::int as size from reach) r`);
+    cross join lateral ${nestedBelow(reader)} r`);
   return new Map(
     rows.map(({ id, ids, size, head: text, count }) => {
       const head = parseHead(text);

@@ -21,7 +21,10 @@ export const BY_USER: Ordering = {
  */
 export type Strategy = 'merge' | 'walk';
 
-export type Groups = readonly (readonly [id: string, closure: NestingClosure])[];
+/** Closures of more groups are read by `walk`: merging costs a probe for each group, and a walk soon meets enough members. */
+export const MAX_MERGED_GROUPS = 100;
+
+export type Groups = readonly (readonly [id: string, closure: Pick<NestingClosure, 'ids'>])[];
 
 /** Users walked for each row of a page. If they do not fill the page, most users are no members, and merging is cheaper. */
 const WALK = 40;
@@ -38,7 +41,7 @@ export function memberPageStatement(
   groups: Groups,
   page: PageRequest,
 ): Sql {
-  const { tenantId } = reader;
+  const { tenantId, tables } = reader;
   const cursors = cursorsOf(BY_USER, page);
   const [after = ''] = cursors.after;
   const [before = END] = cursors.before;
@@ -49,16 +52,16 @@ export function memberPageStatement(
     strategy === 'merge'
       ? Prisma.sql`
           select distinct m.user_id from unnest(string_to_array(k.ids, ',')) i(id) cross join lateral (
-            select user_id from memberships
+            select user_id from ${tables.memberships} m
             where tenant_id = ${tenantId} and group_id = i.id and user_id > ${after} and user_id < ${before}
             order by user_id ${direction} limit ${size}) m
           order by m.user_id ${direction} limit ${size}`
       : Prisma.sql`
           select w.id as user_id from (
-            select id from users where tenant_id = ${tenantId} and until is null and id > ${after} and id < ${before}
+            select id from ${tables.users} u where tenant_id = ${tenantId} and until is null and id > ${after} and id < ${before}
             order by id ${direction} limit ${size * WALK}) w
           cross join lateral (
-            select from (select group_id from memberships where user_id = w.id and tenant_id = ${tenantId} offset 0) m
+            select from (select group_id from ${tables.memberships} m where user_id = w.id and tenant_id = ${tenantId} offset 0) m
             where ((k.o, m.group_id) in (select o, id from reach)) is true limit 1) x
           order by w.id ${direction} limit ${size}`;
   return Prisma.sql`
@@ -67,11 +70,11 @@ export function memberPageStatement(
         with ordinality k(id, ids, o)),
     reach as materialized (select k.o, i.id from k cross join unnest(string_to_array(k.ids, ',')) i(id))
     select k.o::int as "parentIndex", ${headColumn(reader)} as head, r.*
-    from k join groups g on g.tenant_id = ${tenantId} and g.id = k.id and g.deleted_at is null
+    from k join ${tables.groups} g on g.tenant_id = ${tenantId} and g.id = k.id and g.deleted_at is null
     left join lateral (
       select ${memberUserColumns}, d.added_at as "addedAt",
         case when d.user_id is null then 'INHERITED' else 'DIRECT' end as "membershipType"
-      from (${users}) e join users u on u.tenant_id = ${tenantId} and u.id = e.user_id
-      left join memberships d on d.tenant_id = ${tenantId} and d.group_id = k.id and d.user_id = e.user_id
+      from (${users}) e join ${tables.users} u on u.tenant_id = ${tenantId} and u.id = e.user_id
+      left join ${tables.memberships} d on d.tenant_id = ${tenantId} and d.group_id = k.id and d.user_id = e.user_id
       order by e.user_id ${direction} offset ${page.offset}::bigint) r on true`;
 }

@@ -1,4 +1,4 @@
-// Pages of effective members without a filter, read by way of cached closures: the cost does not grow with the number of
+// Pages of effective members without a filter, now, read by way of cached closures: the cost does not grow with the number of
 // members. The statement of a page returns the head of the log, which tells whether its closure was valid.
 
 import { type Page, type PageArgs, type PageRequest, pageRequest } from '../../model/page.ts';
@@ -7,12 +7,10 @@ import { loader } from '../loading/batching.ts';
 import { rowsToRead, SortedPage } from '../loading/keyset-page.ts';
 import { type MemberRow, type RawMember, toMemberRow } from '../rows/members.ts';
 import { isSameHead, later, parseHead, readTail } from '../sharing/tail.ts';
-import { isSameClosure, loadClosures } from './closure.ts';
+import { isSameClosure, loadClosures, type NestingClosure } from './closure.ts';
 import { loadCounts } from './counts.ts';
-import { BY_USER, type Groups, memberPageStatement, type Strategy } from './page-sql.ts';
+import { BY_USER, MAX_MERGED_GROUPS, memberPageStatement, type Strategy } from './page-sql.ts';
 
-/** Closures of more groups are read by `walk`: merging costs a probe for each group, and a walk soon meets enough members. */
-const MAX_MERGED_GROUPS = 100;
 /** Attempts to read a page, each of which a change of the group may spoil. */
 const MAX_ATTEMPTS = 4;
 
@@ -57,7 +55,10 @@ async function readPages(reader: Reader, keys: readonly Key[]): Promise<(Page<Me
   const merged = new Set<string>();
   const outdated = new Set<string>();
 
-  const readBy = async (strategy: Strategy, groups: Groups): Promise<void> => {
+  const readBy = async (
+    strategy: Strategy,
+    groups: readonly (readonly [string, NestingClosure])[],
+  ): Promise<void> => {
     const rows = await reader.sql<Row>(memberPageStatement(reader, strategy, groups, page));
     const byGroup = Map.groupBy(rows, ({ parentIndex }) => groups[parentIndex - 1]![0]);
     // A group without a row is no longer visible.

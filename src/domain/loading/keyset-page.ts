@@ -58,12 +58,6 @@ export class SortedPage<Raw extends object, Row extends object> implements Page<
   }
 }
 
-/** The page with its rows replaced one for one. */
-export function withRows<Row>(page: Page<unknown>, rows: readonly Row[]): Page<Row> {
-  const { cursors, hasNextPage, hasPreviousPage, total } = page;
-  return { rows, cursors, hasNextPage, hasPreviousPage, total };
-}
-
 /** The values of a page's cursors, one for each key of the order; empty without a cursor. */
 export type Cursors = { after: readonly string[]; before: readonly string[] };
 

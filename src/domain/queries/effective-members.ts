@@ -7,6 +7,7 @@ import type { Page, PageArgs } from '../../model/page.ts';
 import type { Directory, Reader } from '../directory.ts';
 import { BY_USER } from '../effective-membership/page-sql.ts';
 import { effectiveCount, effectivePage } from '../effective-membership/pages.ts';
+import { pastEffectivePage } from '../effective-membership/past-pages.ts';
 import { loader } from '../loading/batching.ts';
 import { list } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
@@ -19,13 +20,14 @@ type ListArgs = { search?: string | null | undefined; membershipType?: Membershi
  * The distinct members of the group `k.id` and of all groups nested in it, as (user_id, added_at of the direct membership
  * or null). `union`, not `union all`: a group nested by two paths is visited once, and the recursion ends on any graph.
  */
-const effectiveUsers = ({ tenantId }: Reader): Sql => Prisma.sql`(
+const effectiveUsers = ({ tenantId, tables }: Reader): Sql => Prisma.sql`(
   with recursive closure(id) as (
-    select id from groups where tenant_id = ${tenantId} and id = k.id and deleted_at is null
+    select id from ${tables.groups} g where tenant_id = ${tenantId} and id = k.id and deleted_at is null
     union
-    select n.child_group_id from closure join nestings n on n.tenant_id = ${tenantId} and n.parent_group_id = closure.id)
+    select n.child_group_id
+    from closure join ${tables.nestings} n on n.tenant_id = ${tenantId} and n.parent_group_id = closure.id)
   select m.user_id, min(m.added_at) filter (where m.group_id = k.id) as added_at
-  from closure join memberships m on m.tenant_id = ${tenantId} and m.group_id = closure.id
+  from closure join ${tables.memberships} m on m.tenant_id = ${tenantId} and m.group_id = closure.id
   group by m.user_id)`;
 
 const OF_TYPE = {
@@ -41,7 +43,7 @@ const effectiveMembers = list({
   order: () => BY_USER,
   toRow: toMemberRow,
   from: (reader, { search, membershipType }: ListArgs) => Prisma.sql`from ${effectiveUsers(reader)} e
-    join users u on u.tenant_id = ${reader.tenantId} and u.id = e.user_id
+    join ${reader.tables.users} u on u.tenant_id = ${reader.tenantId} and u.id = e.user_id
     where true${ofType(membershipType)}${matching(Prisma.sql`u.search_key`, search)}`,
   total: (reader, { search, membershipType }) =>
     search == null
@@ -60,6 +62,7 @@ export async function listEffectiveMembers(
 ): Promise<Page<MemberRow> | null> {
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
   if (isFiltered(args)) return effectiveMembers.page(directory, groupId, args, page);
+  if (directory.asOf !== null) return pastEffectivePage(directory, groupId, page);
   const merged =
     (page.offset ?? 0) <= MAX_MERGED_OFFSET ? await effectivePage(directory, groupId, page) : null;
   return merged ?? effectiveMembers.page(directory, groupId, args, page);
@@ -72,7 +75,8 @@ export async function countEffectiveMembers(
   { search, membershipType }: ListArgs = {},
 ): Promise<number | null> {
   const args = { search: searchPattern(search), membershipType: membershipType ?? null };
-  return isFiltered(args)
+  // Counts are cached for the present alone.
+  return isFiltered(args) || directory.asOf !== null
     ? effectiveMembers.count(directory, groupId, args)
     : effectiveCount(directory, groupId);
 }

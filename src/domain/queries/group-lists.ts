@@ -1,8 +1,7 @@
 // Lists of the groups that belong to one group or to one user, by name.
 import type { Sql } from '../../database/database.ts';
-import type { Page, PageArgs } from '../../model/page.ts';
+import { type Page, type PageArgs, withRows } from '../../model/page.ts';
 import { type Audience, type Directory, endUser, type Reader } from '../directory.ts';
-import { withRows } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
 import {
   type Group,

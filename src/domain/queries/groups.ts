@@ -7,10 +7,9 @@ import { refuse } from '../../model/errors.ts';
 import { type GroupFilter, type GroupOrder, groupFilter } from '../../model/groups.ts';
 import { isIdOf } from '../../model/ids.ts';
 import { parseInput } from '../../model/input.ts';
-import type { Page, PageArgs } from '../../model/page.ts';
+import { type Page, type PageArgs, withRows } from '../../model/page.ts';
 import { type Directory, endUser } from '../directory.ts';
 import { finder } from '../loading/finders.ts';
-import { withRows } from '../loading/keyset-page.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
 import { matching, searchPattern } from '../loading/search.ts';
 import {
@@ -29,8 +28,8 @@ import { visibleGroupIds } from './visible-groups.ts';
 
 const groupsById = finder<Group>('group', {
   audience: 'anyone',
-  rows: ({ tenantId }, ids) => Prisma.sql`
-    select ${groupColumns} from ${groupsWithIds(tenantId, ids)} where g.deleted_at is null`,
+  rows: ({ tenantId, tables }, ids) => Prisma.sql`
+    select ${groupColumns} from ${groupsWithIds(tenantId, ids, tables.groups)} where g.deleted_at is null`,
 });
 
 /** The live group with that id, or null if the caller does not see it. Null without an id. */
@@ -81,7 +80,7 @@ const groups = list({
   idOf: (_parent, { filter }) => filter.tenantId ?? filter.parentGroupId ?? filter.memberUserId ?? null,
   from(reader, { filter, visible }) {
     const { search, tenantId, partnerId, type, parentGroupId, memberUserId } = filter;
-    return Prisma.sql`from groups g where g.deleted_at is null and ${reader.within(Prisma.sql`g.tenant_id`)}
+    return Prisma.sql`from ${reader.tables.groups} g where g.deleted_at is null and ${reader.within(Prisma.sql`g.tenant_id`)}
       ${visible ? Prisma.sql`and g.id = any(${visible}::text[])` : Prisma.empty}
       ${tenantId ? Prisma.sql`and g.tenant_id = ${tenantId}` : Prisma.empty}
       ${partnerId ? Prisma.sql`and g.tenant_id in (select id from tenants where partner_id = ${partnerId})` : Prisma.empty}
@@ -90,7 +89,7 @@ const groups = list({
       ${parentGroupId === null ? Prisma.sql`and g.parent_group_id is null` : Prisma.empty}
       ${
         memberUserId
-          ? Prisma.sql`and exists (select from memberships m
+          ? Prisma.sql`and exists (select from ${reader.tables.memberships} m
               where m.tenant_id = g.tenant_id and m.user_id = ${memberUserId} and m.group_id = g.id)`
           : Prisma.empty
       }

@@ -1,6 +1,6 @@
 // The hierarchy, read: parents, ancestors, children and paths. A tree of at most 32 levels, separate from nesting.
 
-import { Prisma, type Query } from '../../database/database.ts';
+import { Prisma, type Query, type Sql } from '../../database/database.ts';
 import { MAX_DEPTH } from '../../model/groups.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 import type { Directory } from '../directory.ts';
@@ -12,7 +12,7 @@ import { findGroup } from './groups.ts';
 /** Groups directly below a group, by name. Null for an end user. */
 export const childGroups = groupList({
   audience: 'administrators',
-  from: ({ tenantId }) => Prisma.sql`from groups g
+  from: ({ tenantId, tables }) => Prisma.sql`from ${tables.groups} g
     where g.tenant_id = ${tenantId} and g.parent_group_id = k.id and g.deleted_at is null`,
 });
 
@@ -24,16 +24,17 @@ export async function loadAncestors(
   tenantId: TenantId,
   ids: readonly string[],
   state: 'live' | 'live or deleted',
+  groups: Sql = Prisma.sql`groups`,
 ): Promise<Ancestor[][]> {
   const inState = state === 'live' ? Prisma.sql` and g.deleted_at is null` : Prisma.empty;
   const rows = await query<Ancestor & { ordinal: number }>(Prisma.sql`
     with recursive up(ordinal, id, parent_group_id, name, level) as (
       select k.ordinal::int, g.id, g.parent_group_id, g.name, 1
-      from unnest(${ids}::text[]) with ordinality k(id, ordinal) join groups g
+      from unnest(${ids}::text[]) with ordinality k(id, ordinal) join ${groups} g
         on g.tenant_id = ${tenantId} and g.id = k.id${inState}
       union all
       select up.ordinal, g.id, g.parent_group_id, g.name, up.level + 1
-      from up join groups g on g.tenant_id = ${tenantId} and g.id = up.parent_group_id${inState}
+      from up join ${groups} g on g.tenant_id = ${tenantId} and g.id = up.parent_group_id${inState}
       where up.level <= ${MAX_DEPTH})
     select ordinal, id, name from up order by ordinal, level`);
   const ancestors = ids.map((): Ancestor[] => []);
@@ -43,8 +44,10 @@ export async function loadAncestors(
 
 const ancestorsOf = loader({
   audience: 'administrators',
-  read: async ({ sql, tenantId }, ids: readonly string[]) =>
-    (await loadAncestors(sql, tenantId, ids, 'live')).map(([_self, ...above]) => above.reverse()),
+  read: async ({ sql, tenantId, tables }, ids: readonly string[]) =>
+    (await loadAncestors(sql, tenantId, ids, 'live', tables.groups)).map(([_self, ...above]) =>
+      above.reverse(),
+    ),
 });
 
 /** The ancestors, the root first. Null for an end user. */

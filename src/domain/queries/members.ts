@@ -32,11 +32,11 @@ const members = list({
   columns: (_directory, { projection = {} }: ListArgs) => directMemberColumns(projection),
   order: memberOrdering,
   toRow: toMemberRow,
-  from: ({ tenantId }, { search }) => Prisma.sql`from memberships m
-    join users u on u.tenant_id = ${tenantId} and u.id = m.user_id
+  from: ({ tenantId, tables }, { search }) => Prisma.sql`from ${tables.memberships} m
+    join ${tables.users} u on u.tenant_id = ${tenantId} and u.id = m.user_id
     where m.tenant_id = ${tenantId} and m.group_id = k.id${matching(Prisma.sql`u.search_key`, search)}`,
-  total: ({ tenantId }, { search }) =>
-    search == null
+  total: ({ tenantId, asOf }, { search }) =>
+    search == null && asOf === null
       ? Prisma.sql`coalesce((select member_count from groups where tenant_id = ${tenantId} and id = k.id
           and deleted_at is null), 0)`
       : null,

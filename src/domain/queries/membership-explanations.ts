@@ -1,9 +1,9 @@
 // Why a user is an effective member of a group: the paths that lead to it; and why it is none any more: what ended the last one.
 import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
-import { isIdOf } from '../../model/ids.ts';
+import { isIdOf, type TenantId } from '../../model/ids.ts';
 import type { MembershipType } from '../../model/members.ts';
-import type { Directory } from '../directory.ts';
+import { type Directory, endUser } from '../directory.ts';
 import {
   countPaths,
   type Interval,
@@ -17,24 +17,25 @@ import {
 } from '../effective-membership/paths.ts';
 import { loader } from '../loading/batching.ts';
 import type { EndCause } from '../log/changes.ts';
+import { findGroup } from './groups.ts';
 import { effectiveGroupIds } from './visible-groups.ts';
 
-const DEFAULT_PATHS = 10;
+export const DEFAULT_PATHS = 10;
 export const MAX_PATHS = 100;
 
 /** A step of a path: the group, and since when the user, or the group of the step before, is in it. */
 export type PathStep = { groupId: string; since: number; sinceAt: Date; addedBy: string };
 
-/** The last change that ended an effective membership. `nestedGroupId`: the group whose nesting ended; null for a membership. */
+/** The last change that ended an effective membership. `groupId`: the group that the user or the nested group was in, or that
+ * was deleted; `nestedGroupId`: the group whose nesting ended; null for a membership. */
 export type LostMembership = {
+  tenantId: TenantId;
   position: number;
   at: Date;
   by: string;
   cause: EndCause;
   groupId: string;
-  groupName: string;
   nestedGroupId: string | null;
-  nestedGroupName: string | null;
 };
 
 export type MembershipExplanation = {
@@ -46,6 +47,8 @@ export type MembershipExplanation = {
   pathCount: bigint;
   paths: readonly Path[];
 };
+
+export type { Path };
 
 type Pair = { groupId: string; userId: string };
 
@@ -65,9 +68,9 @@ const pathGraphs = loader({
     }>(Prisma.sql`
       select k.ordinal::int as ordinal, e.id, m.since::float8 as "memberSince", p.parents
       from unnest(${userIds}::text[]) with ordinality k(id, ordinal) cross join lateral ${effectiveGroupIds(reader)} e
-      left join memberships m on m.tenant_id = ${tenantId} and m.group_id = e.id and m.user_id = k.id
+      left join ${reader.tables.memberships} m on m.tenant_id = ${tenantId} and m.group_id = e.id and m.user_id = k.id
       left join lateral (
-        select string_agg(parent_group_id || ' ' || since, ',') as parents from nestings
+        select string_agg(parent_group_id || ' ' || since, ',') as parents from ${reader.tables.nestings} n
         where tenant_id = ${tenantId} and child_group_id = e.id) p on true order by e.id`);
     const graphs = userIds.map(
       () => new Map<string, PathNode & { children: PathNode['children'][number][] }>(),
@@ -163,7 +166,10 @@ export async function pathSteps(directory: Directory, userId: string, path: Path
  */
 const pastGraphs = loader({
   audience: 'self',
-  read: async ({ sql, tenantId }, userIds: readonly string[]): Promise<PastGraph[]> => {
+  read: async ({ sql, tenantId, asOf }, userIds: readonly string[]): Promise<PastGraph[]> => {
+    // What began later is left out, and what ended later had not ended.
+    const last = Prisma.sql`${asOf ?? Number.MAX_SAFE_INTEGER}::bigint`;
+    const end = Prisma.sql`case when until <= ${last} then until end`;
     const rows = await sql<{
       ordinal: number;
       id: string;
@@ -172,18 +178,23 @@ const pastGraphs = loader({
     }>(Prisma.sql`
     select k.ordinal::int as ordinal, r.* from unnest(${userIds}::text[]) with ordinality k(id, ordinal) cross join lateral (
       with recursive own as materialized (
-        select group_id, since, null::bigint as until from memberships where tenant_id = ${tenantId} and user_id = k.id
+        select group_id, since, null::bigint as until from memberships
+        where tenant_id = ${tenantId} and user_id = k.id and since <= ${last}
         union all
-        select h.group_id, h.since, h.until from membership_history h
-        join users u on u.tenant_id = ${tenantId} and u.id = h.user_id
-        where h.tenant_id = ${tenantId} and h.user_id = k.id and h.since >= u.since),
+        select group_id, since, ${end} from membership_history
+        where tenant_id = ${tenantId} and user_id = k.id and since <= ${last} and since >= (
+          select max(since) from (
+            select since from users where tenant_id = ${tenantId} and id = k.id and since <= ${last}
+            union all
+            select created_since from user_history where tenant_id = ${tenantId} and id = k.id and since <= ${last}) u)),
       up(id) as (
         select group_id from own
         union
         select n.parent_group_id from up cross join lateral (
-          select parent_group_id from nestings where tenant_id = ${tenantId} and child_group_id = up.id
+          select parent_group_id from nestings where tenant_id = ${tenantId} and child_group_id = up.id and since <= ${last}
           union all
-          select parent_group_id from nesting_history where tenant_id = ${tenantId} and child_group_id = up.id offset 0) n)
+          select parent_group_id from nesting_history
+          where tenant_id = ${tenantId} and child_group_id = up.id and since <= ${last} offset 0) n)
       select up.id, o.memberships, p.parents from up
       left join lateral (
         select string_agg(since || ' ' || coalesce(until::text, ''), ',') as memberships from own
@@ -191,10 +202,10 @@ const pastGraphs = loader({
       left join lateral (
         select string_agg(n.id || ' ' || n.since || ' ' || coalesce(n.until::text, ''), ',') as parents from (
           select parent_group_id as id, since, null::bigint as until from nestings
-          where tenant_id = ${tenantId} and child_group_id = up.id
+          where tenant_id = ${tenantId} and child_group_id = up.id and since <= ${last}
           union all
-          select parent_group_id, since, until from nesting_history
-          where tenant_id = ${tenantId} and child_group_id = up.id) n) p on true) r`);
+          select parent_group_id, since, ${end} from nesting_history
+          where tenant_id = ${tenantId} and child_group_id = up.id and since <= ${last}) n) p on true) r`);
     const graphs = userIds.map(() => ({
       memberships: new Map<string, Interval[]>(),
       parents: new Map<string, (Interval & { id: string })[]>(),
@@ -227,6 +238,18 @@ export async function lastLostMembership(directory: Directory, pair: Pair): Prom
   return edge && lostEdgeDetails(directory, { ...edge, userId: pair.userId });
 }
 
+/** A group as it was before the change that took a membership away; null unless the caller sees it, an end user also now. */
+export async function groupBefore(
+  directory: Directory,
+  { tenantId, position }: LostMembership,
+  groupId: string,
+) {
+  if (endUser(directory) && !(await findGroup(directory, groupId))) return null;
+  const past = directory.at(tenantId, position - 1);
+  const row = await findGroup(past, groupId);
+  return row && { row, directory: past };
+}
+
 const lostEdgeDetails = loader({
   audience: 'self',
   keyOf: ({ groupId, userId, child, since }: LostEdge & Pair) => `${groupId} ${userId} ${child} ${since}`,
@@ -239,17 +262,17 @@ const lostEdgeDetails = loader({
           ${edges.map(({ child }) => child)}::text[], ${edges.map(({ since }) => since)}::bigint[])
           with ordinality k(group_id, user_id, child, since, ordinal))
       select k.ordinal::int as ordinal, e.until::float8 as position, e.ended_at as at, e.ended_by as by, e.cause,
-        g.id as "groupId", g.name as "groupName", n.id as "nestedGroupId", n.name as "nestedGroupName"
+        ${tenantId} as "tenantId", case when d.is_child then k.child else k.group_id end as "groupId",
+        case when not d.is_child then k.child end as "nestedGroupId"
       from k cross join lateral (
         select until, ended_at, ended_by, cause from membership_history where tenant_id = ${tenantId}
           and group_id = k.group_id and user_id = k.user_id and since = k.since and k.child is null
         union all
         select until, ended_at, ended_by, cause from nesting_history where tenant_id = ${tenantId}
           and parent_group_id = k.group_id and child_group_id = k.child and since = k.since) e
-      join groups g on g.tenant_id = ${tenantId} and g.id = case when exists (
+      cross join lateral (select exists (
         select from changes c where c.tenant_id = ${tenantId} and c.position = e.until and c.type = 'group.deleted'
-          and c.group_id = k.child) then k.child else k.group_id end
-      left join groups n on n.tenant_id = ${tenantId} and n.id = k.child and g.id = k.group_id`);
+          and c.group_id = k.child) as is_child) d`);
     const found = new Map(rows.map(({ ordinal, ...lost }) => [ordinal, lost]));
     return edges.map((_, index) => found.get(index + 1) ?? null);
   },

@@ -9,11 +9,11 @@ function groupsAt(end: 'child_group_id' | 'parent_group_id', otherEnd: 'child_gr
   const given = Prisma.raw(`n.${otherEnd}`);
   return groupList({
     audience: 'administrators',
-    from: (reader) => Prisma.sql`from nestings n
-      join groups g on g.tenant_id = ${reader.tenantId} and g.id = ${listed}
+    from: (reader) => Prisma.sql`from ${reader.tables.nestings} n
+      join ${reader.tables.groups} g on g.tenant_id = ${reader.tenantId} and g.id = ${listed}
       where n.tenant_id = ${reader.tenantId} and ${given} = k.id and g.deleted_at is null`,
-    total: ({ tenantId }) => Prisma.sql`(
-      select count(*)::int from nestings n where n.tenant_id = ${tenantId} and ${given} = k.id)`,
+    total: ({ tenantId, tables }) => Prisma.sql`(
+      select count(*)::int from ${tables.nestings} n where n.tenant_id = ${tenantId} and ${given} = k.id)`,
   });
 }
 

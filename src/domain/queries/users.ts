@@ -11,8 +11,8 @@ import { type UserRow, userColumns } from '../rows/users.ts';
 /** The user with that id, or null if the caller does not see it; an end user sees only itself. */
 export const findUser = finder<UserRow>('user', {
   audience: 'self',
-  rows: ({ tenantId }, ids) => Prisma.sql`
-    select ${userColumns} from users u
+  rows: ({ tenantId, tables }, ids) => Prisma.sql`
+    select ${userColumns} from ${tables.users} u
     where u.tenant_id = ${tenantId} and u.id = any(${ids}::text[]) and u.until is null`,
 });
 
@@ -25,7 +25,7 @@ const users = list({
     descending: false,
     keys: [{ column: Prisma.sql`u.id`, type: 'text', alias: 'id' }],
   }),
-  from: ({ tenantId }, { search }: { search: string | null }) => Prisma.sql`from users u
+  from: ({ tenantId, tables }, { search }: { search: string | null }) => Prisma.sql`from ${tables.users} u
     where u.tenant_id = ${tenantId} and u.tenant_id = k.id and u.until is null${matching(Prisma.sql`u.search_key`, search)}`,
 });
 

@@ -5,11 +5,11 @@ import { type Directory, endUser, type Reader } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 
 /** The groups that the user `k.id` is an effective member of, as (id). `union` ends the recursion on any graph. */
-export const effectiveGroupIds = ({ tenantId }: Reader): Sql => Prisma.sql`(
+export const effectiveGroupIds = ({ tenantId, tables }: Reader): Sql => Prisma.sql`(
   with recursive up(id) as (
-    select m.group_id from memberships m where m.tenant_id = ${tenantId} and m.user_id = k.id
+    select m.group_id from ${tables.memberships} m where m.tenant_id = ${tenantId} and m.user_id = k.id
     union
-    select n.parent_group_id from up join nestings n on n.tenant_id = ${tenantId} and n.child_group_id = up.id)
+    select n.parent_group_id from up join ${tables.nestings} n on n.tenant_id = ${tenantId} and n.child_group_id = up.id)
   select id from up)`;
 
 const effectiveGroupIdsByUser = loader({

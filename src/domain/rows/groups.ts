@@ -53,9 +53,13 @@ export const groupColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.n
  * Groups of the tenant with these ids, live or not, under the alias `g`. Each id is looked up by itself: a plan for the average
  * tenant would look for `id = any(…)` among all groups of the tenant, which is fast for few groups and slow for many.
  */
-export const groupsWithIds = (tenantId: TenantId, ids: readonly string[]): Sql => Prisma.sql`
+export const groupsWithIds = (
+  tenantId: TenantId,
+  ids: readonly string[],
+  groups: Sql = Prisma.sql`groups`,
+): Sql => Prisma.sql`
   unnest(${[...new Set(ids)]}::text[]) i(id) cross join lateral (
-    select * from groups where tenant_id = ${tenantId} and id = i.id offset 0) g`;
+    select * from ${groups} g where tenant_id = ${tenantId} and id = i.id offset 0) g`;
 
 /** Columns of a `GroupSummary`, which suffice for most lists. */
 const summaryColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, g.type, g.version,
@@ -65,7 +69,7 @@ const summaryColumns: Sql = Prisma.sql`g.id, g.tenant_id as "tenantId", g.name, 
 export function listColumns(reader: Reader, projection: GroupProjection): Sql {
   const columns = projection.summary ? summaryColumns : groupColumns;
   if (!projection.nestedGroupCount) return columns;
-  return Prisma.sql`${columns}, (select count(*)::int from nestings n
+  return Prisma.sql`${columns}, (select count(*)::int from ${reader.tables.nestings} n
     where ${reader.within(Prisma.sql`n.tenant_id`)} and n.tenant_id = g.tenant_id and n.parent_group_id = g.id)
     as "nestedGroupCount"`;
 }

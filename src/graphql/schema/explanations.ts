@@ -1,13 +1,15 @@
 // Why a user is an effective member of a group, or is none any more.
 import { GraphQLScalarType } from 'graphql';
-import { endUser } from '../../domain/directory.ts';
+import { type Directory, endUser } from '../../domain/directory.ts';
 import { findGroup } from '../../domain/queries/groups.ts';
 import {
+  DEFAULT_PATHS,
   explainMembership,
   type LostMembership,
   lastLostMembership,
   MAX_PATHS,
   type MembershipExplanation,
+  type Path,
   type PathStep,
   pathSteps,
 } from '../../domain/queries/membership-explanations.ts';
@@ -31,13 +33,21 @@ builder.addScalarType(
 const unlessEndUser = <Value>({ directory }: Context, value: Value): Value | null =>
   endUser(directory) ? null : value;
 
-const MembershipStep = builder.objectRef<PathStep>('MembershipStep').implement({
+/** A directory, now or as of a position, and what it explains. */
+type In = { directory: Directory };
+
+const MembershipStep = builder.objectRef<PathStep & In>('MembershipStep').implement({
   description: 'A step of a path: the user, or the group of the step before, is in this group.',
   fields: (t) => ({
     group: t.field({
       type: Group,
-      description: 'The group; null if it was deleted while you asked.',
+      description: 'The group as it is now; null if it was deleted since.',
       resolve: ({ groupId }, _args, { directory }) => findGroup(directory, groupId),
+    }),
+    groupId: t.exposeID('groupId', { nullable: false, description: 'Id of the group.' }),
+    name: t.string({
+      description: 'Name of the group, at the moment that was asked about.',
+      resolve: async ({ groupId, directory }) => (await findGroup(directory, groupId))?.name ?? null,
     }),
     since: t.field({
       type: 'Position',
@@ -52,7 +62,7 @@ const MembershipStep = builder.objectRef<PathStep>('MembershipStep').implement({
   }),
 });
 
-const MembershipPath = builder.objectRef<{ steps: Promise<PathStep[]> }>('MembershipPath').implement({
+const MembershipPath = builder.objectRef<{ path: Path; userId: string } & In>('MembershipPath').implement({
   description: 'One way in which a user is an effective member of a group.',
   fields: (t) => ({
     steps: t.field({
@@ -60,7 +70,8 @@ const MembershipPath = builder.objectRef<{ steps: Promise<PathStep[]> }>('Member
       nullable: { list: false, items: false },
       description: 'From the group of which the user is a direct member to the group that was asked about.',
       complexity: { field: MAX_DEPTH, multiplier: MAX_DEPTH },
-      resolve: ({ steps }) => steps,
+      resolve: async ({ path, userId, directory }) =>
+        (await pathSteps(directory, userId, path)).map((step) => ({ ...step, directory })),
     }),
   }),
 });
@@ -75,15 +86,7 @@ const EndCause = builder.enumType('EndCause', {
   }),
 });
 
-const GroupSnapshot = builder.objectRef<{ groupId: string; name: string }>('GroupSnapshot').implement({
-  description: 'A group as it was. It has no `id`, so that no cache takes it for the group as it is.',
-  fields: (t) => ({
-    groupId: t.exposeID('groupId', { nullable: false, description: 'Id of the group.' }),
-    name: t.exposeString('name', { nullable: false, description: 'Name of the group.' }),
-  }),
-});
-
-const LostMembershipType = builder.objectRef<LostMembership>('LostMembership').implement({
+export const LostMembershipType = builder.objectRef<LostMembership>('LostMembership').implement({
   description: 'The change that took an effective membership away.',
   fields: (t) => ({
     position: t.field({
@@ -101,29 +104,10 @@ const LostMembershipType = builder.objectRef<LostMembership>('LostMembership').i
       nullable: false,
       description: 'Why the membership or the nesting ended.',
     }),
-    group: t.field({
-      type: GroupSnapshot,
-      description:
-        'The group that the user, or the nested group, was in; or the group that was deleted. Null if you do not see it.',
-      resolve: ({ groupId, groupName }, _args, context) => snapshotFor(context, groupId, groupName),
-    }),
-    nestedGroup: t.field({
-      type: GroupSnapshot,
-      description:
-        'The group whose nesting ended. Null if the membership of the user ended, or if you do not see it.',
-      resolve: ({ nestedGroupId: id, nestedGroupName: name }, _args, context) =>
-        id === null || name === null ? null : snapshotFor(context, id, name),
-    }),
   }),
 });
 
-/** A group as it was, for callers who see all groups of the tenant; for an end user if it still sees the group. */
-async function snapshotFor({ directory }: Context, groupId: string, name: string) {
-  const isVisible = !endUser(directory) || (await findGroup(directory, groupId)) !== null;
-  return isVisible ? { groupId, name } : null;
-}
-
-const Explanation = builder.objectRef<MembershipExplanation>('MembershipExplanation').implement({
+export const Explanation = builder.objectRef<MembershipExplanation & In>('MembershipExplanation').implement({
   description: 'Why a user is an effective member of a group, or is none.',
   fields: (t) => ({
     isMember: t.exposeBoolean('isMember', {
@@ -144,17 +128,30 @@ const Explanation = builder.objectRef<MembershipExplanation>('MembershipExplanat
       nullable: { list: false, items: false },
       description: 'The shortest paths, at most `maxPaths`, shortest first.',
       complexity: { field: 1, multiplier: 1 },
-      resolve: ({ paths, userId }, _args, { directory }) =>
-        paths.map((path) => ({ steps: pathSteps(directory, userId, path) })),
+      resolve: ({ paths, userId, directory }) => paths.map((path) => ({ path, userId, directory })),
     }),
     lastLost: t.field({
       type: LostMembershipType,
       description: 'The change that last took the membership away; null if there never was one to lose.',
       complexity: { field: 1, multiplier: 1 },
-      resolve: ({ groupId, userId }, _args, { directory }) =>
-        lastLostMembership(directory, { groupId, userId }),
+      resolve: ({ groupId, userId, directory }) => lastLostMembership(directory, { groupId, userId }),
     }),
   }),
+});
+
+type Asked = { userId?: string | null | undefined; maxPaths?: number | null | undefined };
+
+/** Explains the membership of a user, by default the caller's, in a group of the directory. */
+export async function explain(directory: Directory, groupId: string, { userId, maxPaths }: Asked) {
+  const pair = { groupId, userId: userId ?? directory.caller.subject };
+  const explanation = await explainMembership(directory, { ...pair, maxPaths });
+  return explanation && { ...explanation, directory };
+}
+
+export const MAX_PATHS_DESCRIPTION = `How many paths to list at most: from 1 to ${MAX_PATHS}.`;
+export const explanationCost = ({ maxPaths }: Asked) => ({
+  field: 1,
+  multiplier: Math.max(1, maxPaths ?? DEFAULT_PATHS),
 });
 
 builder.prismaObjectField(Group, 'explainMembership', (t) =>
@@ -164,13 +161,9 @@ builder.prismaObjectField(Group, 'explainMembership', (t) =>
       'Why the user is an effective member, or what ended that. Null if an end user asks about another user.',
     args: {
       userId: t.arg.id({ description: 'Id of the user. The default is you.' }),
-      maxPaths: t.arg.int({
-        defaultValue: 10,
-        description: `How many paths to list at most: from 1 to ${MAX_PATHS}.`,
-      }),
+      maxPaths: t.arg.int({ defaultValue: DEFAULT_PATHS, description: MAX_PATHS_DESCRIPTION }),
     },
-    complexity: ({ maxPaths }) => ({ field: 1, multiplier: Math.max(1, maxPaths ?? 10) }),
-    resolve: ({ id }, { userId, maxPaths }, { directory }) =>
-      explainMembership(directory, { groupId: id, userId: userId ?? directory.caller.subject, maxPaths }),
+    complexity: explanationCost,
+    resolve: ({ id }, args, { directory }) => explain(directory, id, args),
   }),
 );

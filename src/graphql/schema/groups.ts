@@ -5,7 +5,10 @@ import { type Updated, updateGroup } from '../../domain/commands/update-group.ts
 import { countGroups, findGroup, listGroups } from '../../domain/queries/groups.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
 import { refuse } from '../../model/errors.ts';
-import type { UpdateGroupInput as UpdateGroupFields } from '../../model/groups.ts';
+import type {
+  GroupFilter as GroupConditions,
+  UpdateGroupInput as UpdateGroupFields,
+} from '../../model/groups.ts';
 import { builder, exposedId } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection, groupProjection } from './connections.ts';
@@ -86,6 +89,17 @@ builder.queryFields((t) => ({
   ),
 }));
 
+/** The filter of a list of one tenant's groups. Refused with VALIDATION_FAILED: one that names another tenant. */
+export function filterOfTenant(
+  tenantId: string,
+  filter: GroupConditions | null | undefined,
+): GroupConditions {
+  if (filter?.tenantId == null || filter.tenantId === tenantId) return { ...filter, tenantId };
+  throw refuse.validation([
+    { path: ['filter', 'tenantId'], message: 'must be omitted or the id of the tenant' },
+  ]);
+}
+
 builder.prismaObjectField(Tenant, 'groups', (t) =>
   t.connection(
     {
@@ -100,21 +114,16 @@ builder.prismaObjectField(Tenant, 'groups', (t) =>
       },
       complexity: connectionCost,
       resolve: ({ id }, { filter, orderBy, ...page }, { directory }, info) => {
-        if (filter?.tenantId != null && filter.tenantId !== id) {
-          throw refuse.validation([
-            { path: ['filter', 'tenantId'], message: 'must be omitted or the id of the tenant' },
-          ]);
-        }
-        const filterOfTenant = { ...filter, tenantId: id };
+        const ofTenant = filterOfTenant(id, filter);
         return connection(page, info, {
           list: (page) =>
             listGroups(directory, {
-              filter: filterOfTenant,
+              filter: ofTenant,
               orderBy,
               projection: groupProjection(info),
               page,
             }),
-          count: () => countGroups(directory, { filter: filterOfTenant, orderBy }),
+          count: () => countGroups(directory, { filter: ofTenant, orderBy }),
         });
       },
     },

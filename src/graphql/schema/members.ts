@@ -25,7 +25,7 @@ export const MembershipType = builder.enumType('MembershipType', {
   }),
 });
 
-const MemberOrder = builder.inputType('MemberOrder', {
+export const MemberOrder = builder.inputType('MemberOrder', {
   description: 'The order of a list of direct members. Members with equal values are ordered by user id.',
   fields: (t) => ({
     field: t.field({
@@ -73,7 +73,7 @@ const MemberConnection = builder.connectionObject(
   { name: 'MemberEdge', description: 'A member at its position in the list.' },
 );
 
-const SEARCH_DESCRIPTION = 'Part of the email address or display name, ignoring case.';
+export const SEARCH_DESCRIPTION = 'Part of the email address or display name, ignoring case.';
 
 builder.prismaObjectFields(Group, (t) => ({
   members: t.connection(

@@ -1,6 +1,8 @@
 // The whole schema, as a Federation 2 subgraph. Importing a file defines its types.
+import './as-of.ts';
 import './deletion.ts';
 import './explanations.ts';
+import './group-snapshots.ts';
 import './groups.ts';
 import './hierarchy.ts';
 import './member-mutations.ts';
@@ -8,6 +10,7 @@ import './members.ts';
 import './nesting.ts';
 import './node.ts';
 import './tenants.ts';
+import './user-snapshots.ts';
 import './users.ts';
 import './viewer.ts';
 import { builder } from './builder.ts';
