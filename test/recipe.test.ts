@@ -150,7 +150,7 @@ const GROUP = 'id costCentre';
 const PAGE = `(first: 3) { edges { node { ${GROUP} } } }`;
 
 const READS = `{
-  group(id: "${SUPPORT}") { ${GROUP} parent { ${GROUP} } ancestors { ${GROUP} } parentGroups${PAGE} }
+  group(id: "${SUPPORT}") { ${GROUP} asOf(position: "1") { id: groupId costCentre } parent { ${GROUP} } ancestors { ${GROUP} } parentGroups${PAGE} }
   below: group(id: "${SUPPORT}") { parent { children${PAGE} nestedGroups${PAGE} } }
   groups${PAGE}
   node(id: "${SUPPORT}") { ... on Group { ${GROUP} } }

@@ -43,7 +43,7 @@ export const ROOMS: Room[] = [
     source: [
       'src/domain/{loading,rows}/*',
       'src/domain/sharing/shared-batches.ts',
-      'src/domain/queries/{group-lists,groups,hierarchy,members,nesting,positions,tenants,user-groups,users}.ts',
+      'src/domain/queries/{group-lists,groups,hierarchy,members,moments,nesting,positions,tenants,user-groups,users}.ts',
       'src/model/{chunks,cursors,page,positions}.ts',
       'src/graphql/schema/connections.ts',
     ],
@@ -112,8 +112,9 @@ export const ROOMS: Room[] = [
     name: 'graphql',
     score: 80,
     source: [
-      'src/graphql/schema/{builder,context,deletion,enums,error-types,explanations,federation,federation-entities,global-ids,group-inputs}.ts',
-      'src/graphql/schema/{groups,hierarchy,json-object,member-mutations,members,nesting,node,position,print,schema,tenants,users,viewer}.ts',
+      'src/graphql/schema/{as-of,builder,context,deletion,enums,error-types,explanations,federation,federation-entities,global-ids,group-inputs}.ts',
+      'src/graphql/schema/{group-snapshots,groups,hierarchy,json-object,member-mutations,members,nesting,node,position,print}.ts',
+      'src/graphql/schema/{schema,snapshots,tenants,user-snapshots,users,viewer}.ts',
       'src/graphql/server/{compiled-query,errors,exact-variables,execute,fast-path,graphiql,handler,operation-cache,persisted-operations,positions,trusted-documents}.ts',
     ],
     tests: [

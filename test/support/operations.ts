@@ -59,6 +59,8 @@ export function idPlaces(root: 'Query' | 'Mutation', field: GraphQLField<unknown
 
 /** Small pages, so that everything fits into the limit of cost. */
 const PAGE = 'first: 2';
+/** A position that each directory of these tests has had. */
+const PAST = 'position: "3"';
 
 /** A selection of everything below a type, `depth` objects deep. `userId` is for arguments that must be given. */
 export function selectAll(type: GraphQLOutputType, depth: number, userId: string): string {
@@ -79,6 +81,7 @@ export function selectAll(type: GraphQLOutputType, depth: number, userId: string
     if (!isLeafType(inner) && left < 0) return [];
     const args = [
       ...(field.args.some((arg) => arg.name === 'first') ? [PAGE] : []),
+      ...(field.name === 'asOf' ? [PAST] : []),
       ...field.args.filter(isRequiredArgument).map((arg) => `${arg.name}: "${userId}"`),
     ];
     return [

@@ -10,6 +10,12 @@ export type Tables = {
   readonly nestings: Sql;
 };
 
+/** The columns of a group, and of a user, that its history has too. */
+export const GROUP_COLUMNS = Prisma.sql`parent_group_id, name, name_key, search_key, description, type,
+  custom_attributes, version,
+  created_at, updated_at`;
+export const USER_COLUMNS = Prisma.sql`email, display_name, search_key`;
+
 /** The tables of the present. Rows of deleted groups and removed users are among them. */
 export const PRESENT: Tables = {
   groups: Prisma.sql`groups`,
@@ -28,18 +34,15 @@ export function tablesAt(tenantId: TenantId, position: number): Tables {
   const held = Prisma.sql`tenant_id = ${tenantId} and since <= ${at} and until > ${at}`;
   return {
     groups: Prisma.sql`(
-      select tenant_id, id, parent_group_id, name, name_key, search_key, description, type, custom_attributes, version,
-        created_at, updated_at, null::timestamptz as deleted_at, null::int as member_count
+      select tenant_id, id, ${GROUP_COLUMNS}, null::timestamptz as deleted_at, null::int as member_count
       from groups where tenant_id = ${tenantId} and version_since <= ${at} and deleted_at is null
       union all
-      select tenant_id, id, parent_group_id, name, name_key, search_key, description, type, custom_attributes, version,
-        created_at, updated_at, null, null
-      from group_history where ${held})`,
+      select tenant_id, id, ${GROUP_COLUMNS}, null, null from group_history where ${held})`,
     users: Prisma.sql`(
-      select tenant_id, id, email, display_name, search_key, since, null::bigint as until
+      select tenant_id, id, ${USER_COLUMNS}, since, null::bigint as until
       from users where tenant_id = ${tenantId} and version_since <= ${at} and until is null
       union all
-      select tenant_id, id, email, display_name, search_key, created_since, null from user_history where ${held})`,
+      select tenant_id, id, ${USER_COLUMNS}, created_since, null from user_history where ${held})`,
     memberships: Prisma.sql`(
       select tenant_id, group_id, user_id, since, added_at, added_by
       from memberships where tenant_id = ${tenantId} and since <= ${at}

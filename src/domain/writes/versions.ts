@@ -1,5 +1,6 @@
 // Moves groups and users to the history as they are, before a change of theirs: what they were can be read as of a position.
 import { Prisma, type Sql } from '../../database/database.ts';
+import { GROUP_COLUMNS, USER_COLUMNS } from '../log/tables.ts';
 import type { WriteContext } from '../log/write-context.ts';
 
 /**
@@ -8,10 +9,8 @@ import type { WriteContext } from '../log/write-context.ts';
  */
 export function endGroupVersions({ send, tenantId, position }: WriteContext, where: Sql): void {
   send(Prisma.sql`
-    insert into group_history (tenant_id, id, since, until, parent_group_id, name, name_key, search_key, description, type,
-      custom_attributes, version, created_at, updated_at)
-    select tenant_id, id, version_since, ${position}::bigint, parent_group_id, name, name_key, search_key, description, type,
-      custom_attributes, version, created_at, updated_at
+    insert into group_history (tenant_id, id, since, until, ${GROUP_COLUMNS})
+    select tenant_id, id, version_since, ${position}::bigint, ${GROUP_COLUMNS}
     from groups where tenant_id = ${tenantId} and deleted_at is null and version_since < ${position}::bigint and ${where}`);
 }
 
@@ -21,8 +20,8 @@ export function endUserVersions(
   userIds: readonly string[],
 ): void {
   send(Prisma.sql`
-    insert into user_history (tenant_id, id, since, until, created_since, email, display_name, search_key)
-    select tenant_id, id, version_since, ${position}::bigint, since, email, display_name, search_key
+    insert into user_history (tenant_id, id, since, until, created_since, ${USER_COLUMNS})
+    select tenant_id, id, version_since, ${position}::bigint, since, ${USER_COLUMNS}
     from users where tenant_id = ${tenantId} and id = any(${[...userIds]}::text[]) and until is null
       and version_since < ${position}::bigint`);
 }
