@@ -1,5 +1,6 @@
 // `npm run bench`: Coterie, PostGraphile 5 and the limit over one database, under the same load, in turns. With `growth`,
-// `contention` or `embedded` first, one of the other questions: how cost grows, whether writers wait, and the default.
+// `contention`, `embedded` or `past` first, one of the other questions: how cost grows, whether writers wait, the default, and
+// what the past costs.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -13,6 +14,7 @@ import { growth } from './growth.ts';
 import { startIssuer } from './issuer.ts';
 import { measure, say } from './measure.ts';
 import { type Options, readOptions } from './options.ts';
+import { past } from './past.ts';
 import { startServer } from './postgresql.ts';
 import { prepare } from './prepare.ts';
 import { readQueries } from './queries.ts';
@@ -68,7 +70,7 @@ async function compare(options: Options): Promise<void> {
   }
 }
 
-const QUESTIONS: Record<string, (options: Options) => Promise<void>> = { growth, contention, embedded };
+const QUESTIONS: Record<string, (options: Options) => Promise<void>> = { growth, contention, embedded, past };
 const [first = '', ...rest] = process.argv.slice(2);
 const question = QUESTIONS[first];
 await (question ? question(readOptions(rest)) : compare(readOptions(process.argv.slice(2))));

@@ -19,7 +19,7 @@ CREATE TABLE "group_history" (
     CONSTRAINT "group_history_interval" CHECK ("since" < "until")
 );
 CREATE INDEX "group_history_tenant_id_name_key_id_idx" ON "group_history"("tenant_id", "name_key", "id");
-CREATE INDEX "group_history_tenant_id_parent_group_id_until_idx" ON "group_history"("tenant_id", "parent_group_id", "until");
+CREATE INDEX "group_history_tenant_id_parent_group_id_name_key_id_idx" ON "group_history"("tenant_id", "parent_group_id", "name_key", "id");
 
 CREATE TABLE "user_history" (
     "tenant_id" TEXT COLLATE "C" NOT NULL,

@@ -24,34 +24,40 @@ export const PRESENT: Tables = {
   nestings: Prisma.sql`nestings`,
 };
 
+/** After every position: the end of what has not ended. */
+const NEVER = Prisma.sql`9223372036854775807::bigint`;
+
 /**
  * What the tables held at a position: rows that began by then and have not ended since, and ended ones that held then.
- * PostgreSQL moves conditions into both parts of a union, so each is read by its own indexes. `member_count` is null: it has no
- * history.
+ * `member_count` is null: it has no history. The conditions stand outside of the union, whose parts have none: so PostgreSQL
+ * flattens it, and reads each part by its own indexes and in their order.
  */
 export function tablesAt(tenantId: TenantId, position: number): Tables {
   const at = Prisma.sql`${position}::bigint`;
-  const held = Prisma.sql`tenant_id = ${tenantId} and since <= ${at} and until > ${at}`;
+  const heldAt = (present: Sql, ended: Sql, isPresent = Prisma.empty) => Prisma.sql`(
+    select * from (${present} union all ${ended}) v
+    where v.tenant_id = ${tenantId} and v.began <= ${at} and v.ended > ${at}${isPresent})`;
+  const membership = Prisma.sql`tenant_id, group_id, user_id, since, added_at, added_by, since as began`;
+  const nesting = Prisma.sql`tenant_id, parent_group_id, child_group_id, since, created_at, created_by, since as began`;
   return {
-    groups: Prisma.sql`(
-      select tenant_id, id, ${GROUP_COLUMNS}, null::timestamptz as deleted_at, null::int as member_count
-      from groups where tenant_id = ${tenantId} and version_since <= ${at} and deleted_at is null
-      union all
-      select tenant_id, id, ${GROUP_COLUMNS}, null, null from group_history where ${held})`,
-    users: Prisma.sql`(
-      select tenant_id, id, ${USER_COLUMNS}, since, null::bigint as until
-      from users where tenant_id = ${tenantId} and version_since <= ${at} and until is null
-      union all
-      select tenant_id, id, ${USER_COLUMNS}, created_since, null from user_history where ${held})`,
-    memberships: Prisma.sql`(
-      select tenant_id, group_id, user_id, since, added_at, added_by
-      from memberships where tenant_id = ${tenantId} and since <= ${at}
-      union all
-      select tenant_id, group_id, user_id, since, added_at, added_by from membership_history where ${held})`,
-    nestings: Prisma.sql`(
-      select tenant_id, parent_group_id, child_group_id, since, created_at, created_by
-      from nestings where tenant_id = ${tenantId} and since <= ${at}
-      union all
-      select tenant_id, parent_group_id, child_group_id, since, created_at, created_by from nesting_history where ${held})`,
+    groups: heldAt(
+      Prisma.sql`select tenant_id, id, ${GROUP_COLUMNS}, deleted_at, null::int as member_count, version_since as began,
+        ${NEVER} as ended from groups`,
+      Prisma.sql`select tenant_id, id, ${GROUP_COLUMNS}, null, null, since, until from group_history`,
+      Prisma.sql` and v.deleted_at is null`,
+    ),
+    users: heldAt(
+      Prisma.sql`select tenant_id, id, ${USER_COLUMNS}, since, until, version_since as began, ${NEVER} as ended from users`,
+      Prisma.sql`select tenant_id, id, ${USER_COLUMNS}, created_since, null, since, until from user_history`,
+      Prisma.sql` and v.until is null`,
+    ),
+    memberships: heldAt(
+      Prisma.sql`select ${membership}, ${NEVER} as ended from memberships`,
+      Prisma.sql`select ${membership}, until from membership_history`,
+    ),
+    nestings: heldAt(
+      Prisma.sql`select ${nesting}, ${NEVER} as ended from nestings`,
+      Prisma.sql`select ${nesting}, until from nesting_history`,
+    ),
   };
 }
