@@ -16,6 +16,14 @@ const origins = list.refine(
   'must be origins such as https://app.example.com, separated by commas, or * alone',
 );
 
+/** AuthZEN's metadata names the server by an https URL. It has no path: the server's own links begin at the root. */
+const publicUrl = z
+  .string()
+  .refine(
+    (text) => text.startsWith('https:') && isOrigin(text),
+    'must be an https origin such as https://directory.example.com',
+  );
+
 /** node-postgres reads no list of hosts. */
 const ONE_HOST = [
   'must name one host: to follow a failover, put a proxy (PgBouncer, HAProxy)',
@@ -47,6 +55,7 @@ const environment = z.object({
   NODE_ENV: z.string().default('development'),
   HOST: z.string().default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65_535).default(4000),
+  PUBLIC_URL: publicUrl.optional(),
   DATABASE_URL: server.optional(),
   DATABASE_READ_URL: server.optional(),
   DATABASE_POOL: count(10),
@@ -108,6 +117,8 @@ export function readConfig(variables: NodeJS.ProcessEnv = process.env) {
     production,
     host: env.HOST,
     port: env.PORT,
+    /** Where clients reach the server; null if it is not told. */
+    publicUrl: env.PUBLIC_URL ?? null,
     databaseUrl: env.DATABASE_URL,
     /** A standby of the server for reads; undefined without one. */
     databaseReadUrl: env.DATABASE_READ_URL,

@@ -12,6 +12,7 @@ const DEFAULTS = {
   production: false,
   host: '127.0.0.1',
   port: 4000,
+  publicUrl: null,
   databaseUrl: undefined,
   databaseReadUrl: undefined,
   namedStatements: true,
@@ -60,7 +61,7 @@ test('without variables everything has its default', () => {
 
 test('an empty variable is one that was not set', () => {
   const names = [
-    'NODE_ENV HOST PORT DATABASE_URL DATABASE_POOL DATA_DIR AUTH_ISSUER AUTH_AUDIENCE AUTH_JWKS_URL LOG_LEVEL',
+    'NODE_ENV HOST PORT PUBLIC_URL DATABASE_URL DATABASE_POOL DATA_DIR AUTH_ISSUER AUTH_AUDIENCE AUTH_JWKS_URL LOG_LEVEL',
     'CORS_ORIGINS SEED_DEMO TRUSTED_DOCUMENTS LIMIT_COST TIMEOUT_LOCK_MS',
   ].flatMap((line) => line.split(' '));
   expect(readConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(DEFAULTS);
@@ -118,6 +119,8 @@ describe('each other variable', () => {
     ['PORT', '65535', 'port', 65_535],
     ['HOST', '::1', 'host', '::1'],
     ['HOST', 'localhost', 'host', 'localhost'],
+    ['PUBLIC_URL', 'https://a.example.com', 'publicUrl', 'https://a.example.com'],
+    ['PUBLIC_URL', 'https://[::1]:8443', 'publicUrl', 'https://[::1]:8443'],
     ['DATABASE_URL', 'postgresql://u:p@host/db', 'databaseUrl', 'postgresql://u:p@host/db'],
     ['DATABASE_URL', 'postgres://host/db', 'databaseUrl', 'postgres://host/db'],
     ['DATABASE_URL', 'postgresql://u:a,b@[::1]:5432/db', 'databaseUrl', 'postgresql://u:a,b@[::1]:5432/db'],
@@ -151,6 +154,16 @@ describe('each other variable', () => {
     ['PORT', '65536'],
     ['PORT', '80.5'],
     ['PORT', 'http'],
+    ['PUBLIC_URL', 'http://a.example.com'],
+    ['PUBLIC_URL', 'a.example.com'],
+    ['PUBLIC_URL', 'https://a.example.com/'],
+    ['PUBLIC_URL', 'https://a.example.com/coterie'],
+    ['PUBLIC_URL', 'https://a.example.com?x'],
+    ['PUBLIC_URL', 'https://a.example.com#x'],
+    ['PUBLIC_URL', 'https://u:p@a.example.com'],
+    ['PUBLIC_URL', 'https://a.example.com:443'],
+    ['PUBLIC_URL', 'https://A.example.com'],
+    ['PUBLIC_URL', 'https://*.example.com'],
     ['LOG_LEVEL', 'loud'],
     ['LOG_LEVEL', 'INFO'],
     ['SEED_DEMO', 'yes'],
@@ -313,6 +326,9 @@ test('a message says what a variable must be', () => {
   expect(faultsOf({ LOG_LEVEL: 'loud' })[0]).toContain('"silent"');
   expect(faultsOf({ PORT: '70000' })[0]).toContain('65535');
   expect(faultsOf({ LIMIT_COST: '0' })[0]).toContain('>=1');
+  expect(faultsOf({ PUBLIC_URL: 'http://a' })).toEqual([
+    'PUBLIC_URL: must be an https origin such as https://directory.example.com',
+  ]);
   expect(faultsOf({ HOST: '0.0.0.0' })).toEqual([
     'HOST: must be a loopback address unless AUTH_ISSUER is set',
   ]);
