@@ -12,6 +12,7 @@ import { readTrustedDocuments } from './graphql/server/trusted-documents.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createListener, type ListenerOptions } from './http/plain.ts';
 import { createRouter, type Router, routeWords } from './http/router.ts';
+import { listenUrl } from './http/server.ts';
 import type { Authenticate } from './model/caller.ts';
 import { createRestHandler } from './rest/router.ts';
 
@@ -25,7 +26,10 @@ export type App = {
 };
 
 export type AppParts = {
-  config: Pick<Config, 'issuer' | 'dataDir' | 'limits' | 'trustedDocuments' | 'corsOrigins'>;
+  config: Pick<
+    Config,
+    'issuer' | 'dataDir' | 'limits' | 'trustedDocuments' | 'corsOrigins' | 'publicUrl' | 'host' | 'port'
+  >;
   database: Database;
   logger: Logger;
 };
@@ -42,6 +46,7 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     limits: config.limits,
     trustedDocuments: config.trustedDocuments ? await readTrustedDocuments(config.trustedDocuments) : null,
     developmentToken,
+    publicUrl: publicUrlOf(config),
   };
   const { fetch: graphql, fastPath: plainGraphQL } = createGraphQLHandler(apiOptions);
   const { fetch: rest, paths } = createRestHandler(apiOptions);
@@ -60,6 +65,11 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     logger,
   };
   return { fetch: createRouter(routes), listener: createListener(routes), signToken };
+}
+
+/** Where clients reach the server. Without an issuer that is where it listens, unless the port is still to be chosen. */
+function publicUrlOf({ publicUrl, issuer, host, port }: AppParts['config']): string | null {
+  return publicUrl ?? (issuer || port === 0 ? null : listenUrl(host, port));
 }
 
 async function tokens({ issuer, dataDir }: AppParts['config'], logger: Logger) {

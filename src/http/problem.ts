@@ -2,8 +2,9 @@
 
 export const GRAPHQL_PATH = '/graphql';
 
-/** Paths of the REST API. The captured prefix is the route in metrics, because whole paths contain ids. */
-export const REST_PATH = /^(\/api\/v1|\/docs|\/openapi\.json)(?:\/|$)/;
+/** Paths of the REST API and of AuthZEN. The captured prefix is the route in metrics, because whole paths contain ids. */
+export const REST_PATH =
+  /^(\/api\/v1|\/access\/v1|\/\.well-known\/authzen-configuration|\/docs|\/openapi\.json)(?:\/|$)/;
 
 /** The path and the Accept header of a refused request: they decide the format and media type of the error. */
 export type Asked = { path: string; accept: string | null | undefined };

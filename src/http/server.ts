@@ -41,9 +41,8 @@ export async function listen(
     server.listen(port, host, resolve);
   });
   const { port: actual } = server.address() as AddressInfo;
-  const name = host.includes(':') ? `[${host}]` : host;
   return {
-    url: `http://${name}:${actual}`,
+    url: listenUrl(host, actual),
     server,
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -54,6 +53,10 @@ export async function listen(
     },
   };
 }
+
+/** The URL of a listening address. */
+export const listenUrl = (host: string, port: number): string =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /** Node's statuses for broken requests, by error code; 400 for all other codes. */
 const STATUS: Record<string, number> = {

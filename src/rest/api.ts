@@ -1,6 +1,7 @@
-// Builds the Hono app of the 19 operations. A request that breaks an operation's schemas is answered with all its errors.
+// Builds the Hono app of all operations. A request that breaks an operation's schemas is answered with all its errors.
 import { type Hook, OpenAPIHono, type RouteConfig, type z } from '@hono/zod-openapi';
 import { getPath } from 'hono/utils/url';
+import { accessEvaluation } from './access-evaluation.ts';
 import { adminGroups } from './admin-groups.ts';
 import { adminMembers } from './admin-members.ts';
 import { adminNesting } from './admin-nesting.ts';
@@ -29,12 +30,13 @@ export function createApi(): Api {
   return api;
 }
 
-/** Registers the operations in the order of the reference. */
+/** Registers the 19 operations in the order of the reference, then those of AuthZEN. */
 export function addOperations(api: Api): void {
   adminGroups(api);
   adminMembers(api);
   adminNesting(api);
   tenantGroups(api);
+  accessEvaluation(api);
 }
 
 /** Maps a list path to the reference's spelling: the admin path ends in a slash, the tenant path does not. */

@@ -4,7 +4,8 @@ import type { Directory } from '../domain/directory.ts';
 import type { RequestLog } from '../model/request-log.ts';
 
 export type RestEnv = {
-  Bindings: { log: RequestLog };
+  /** `publicUrl`: where clients reach the server; null if that is not known. */
+  Bindings: { log: RequestLog; publicUrl: string | null };
   /** `signal` ends a change whose time is up or whose client has gone away; undefined for reads. */
   Variables: { directory: Directory; signal: AbortSignal | undefined };
 };

@@ -156,3 +156,14 @@ export const changeRefusals = {
   413: json('The body is too large.', HTTPError),
   415: json('The body is not sent as `application/json`.', HTTPError),
 };
+/** Error responses of an access evaluation: each with one message, as AuthZEN asks. */
+export const evaluationRefusals = {
+  400: json('The body is not JSON or invalid.', HTTPError),
+  401: ALWAYS[401],
+  403: json('The token lacks a required scope.', HTTPError),
+  413: changeRefusals[413],
+  415: changeRefusals[415],
+  503: ALWAYS[503],
+};
+/** Error responses of AuthZEN's metadata. */
+export const metadataRefusals = { 404: json('`PUBLIC_URL` is not set.', HTTPError) };

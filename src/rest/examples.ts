@@ -40,4 +40,14 @@ export const BODIES = {
   updateMembers: { users_to_add: ['usr_north00030000000'], users_to_remove: ['usr_north00040000000'] },
   addMembers: { user_ids: [USER] },
   nestGroups: { group_ids: [OTHER_GROUP] },
+  evaluateAccess: {
+    subject: { type: 'user', id: USER },
+    action: { name: 'member' },
+    resource: { type: 'group', id: GROUP },
+  },
+  evaluateAccesses: {
+    subject: { type: 'user', id: USER },
+    action: { name: 'member' },
+    evaluations: [{ resource: { type: 'group', id: GROUP } }, { resource: { type: 'group', id: PARENT } }],
+  },
 } as const;

@@ -2,10 +2,14 @@
 import packageJson from '../../package.json' with { type: 'json' };
 import { addOperations, createApi } from './api.ts';
 
-/** The tags of the operations, with their descriptions in the reference. */
+/** The tags of the operations, with their descriptions; those of groups are of the reference. */
 const TAGS = [
   { name: 'Admin groups', description: 'Groups of all tenants visible to you.' },
   { name: 'Groups', description: 'The directory of one tenant.' },
+  {
+    name: 'Access evaluation',
+    description: "OpenID AuthZEN's Authorization API 1.0 over effective membership.",
+  },
 ];
 
 /** The document that `/openapi.json` serves and `npm run openapi` writes. */

@@ -11,6 +11,7 @@ import { type DirectoryError, isDirectoryError, isTemporary, refuse } from '../m
 import { POSITION_HEADER } from '../model/plain-request.ts';
 import { printPositions } from '../model/positions.ts';
 import type { RequestLog } from '../model/request-log.ts';
+import { badRequests } from './access-evaluation.ts';
 import { addOperations, createApi } from './api.ts';
 import type { RestContext, RestEnv } from './context.ts';
 import { addDocs, pageTag } from './docs.ts';
@@ -22,6 +23,8 @@ export type RestOptions = {
   authenticate: Authenticate;
   openDirectory: DirectoryOpener;
   limits: { operationMs: number };
+  /** Where clients reach the server; null if that is not known. */
+  publicUrl: string | null;
   /** Token for the reference page; null outside development. */
   developmentToken: string | null;
 };
@@ -32,9 +35,9 @@ export type RestHandler = {
   paths: string[];
 };
 
-/** Handles `/api/v1`, `/openapi.json` and `/docs`. Requests are authenticated before anything else in them is parsed. */
+/** Handles the paths of `REST_PATH`. Requests that need a token are authenticated before anything else in them is parsed. */
 export function createRestHandler(options: RestOptions): RestHandler {
-  const { authenticate, openDirectory, limits } = options;
+  const { authenticate, openDirectory, limits, publicUrl } = options;
   const api = createApi();
   api.onError(answerError);
   api.notFound((c) => c.json({ detail: 'Not Found' }, 404));
@@ -45,9 +48,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
         c.json({ detail: 'Method Not Allowed' }, 405, { Allow: methods.join(', ') }),
     }),
   );
-  api.use('/api/v1/*', deadlines(limits.operationMs));
-  api.use('/api/v1/*', notModified);
-  api.use('/api/v1/*', async (c, next) => {
+  const authenticated: MiddlewareHandler<RestEnv> = async (c, next) => {
     const caller = await authenticate(c.req.header('authorization') ?? null);
     c.env.log.noteCaller(caller);
     const directory = openDirectory(caller, { signal: c.get('signal') });
@@ -57,7 +58,13 @@ export function createRestHandler(options: RestOptions): RestHandler {
     if (directory.positions.size > 0) c.env.log.notePositions(printPositions(directory.positions));
     // Responses depend on the caller and hold personal data. A client may still store one itself, for `If-None-Match`.
     c.header('cache-control', 'no-store');
-  });
+  };
+  api.use('/access/v1/*', badRequests);
+  for (const paths of ['/api/v1/*', '/access/v1/*']) {
+    api.use(paths, deadlines(limits.operationMs));
+    api.use(paths, notModified);
+    api.use(paths, authenticated);
+  }
   addOperations(api);
 
   let document: { text: string; etag: string } | undefined;
@@ -68,7 +75,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
   });
   addDocs(api, options.developmentToken);
   return {
-    fetch: async (request, log) => api.fetch(request, { log }),
+    fetch: async (request, log) => api.fetch(request, { log, publicUrl }),
     paths: api.routes.map(({ path }) => path),
   };
 }
@@ -86,7 +93,9 @@ function deadlines(milliseconds: number): MiddlewareHandler<RestEnv> {
   const message = `The operation took longer than ${milliseconds} ms`;
   const endRead = timeout(milliseconds, () => new HTTPException(503, { message }));
   return async (c, next) => {
-    if (c.req.method === 'GET' || c.req.method === 'HEAD') return endRead(c, next);
+    // An evaluation of access is a read, although it is a POST.
+    const isRead = ['GET', 'HEAD'].includes(c.req.method) || c.req.path.startsWith('/access/');
+    if (isRead) return endRead(c, next);
     const deadline = new Deadline(c.req.raw.signal);
     c.set('signal', deadline.signal);
     return deadline.within(milliseconds, () => refuse.unavailable(message), next);

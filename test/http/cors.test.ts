@@ -97,6 +97,12 @@ const CALLS: [what: string, status: number, call: () => Call][] = [
     422,
     () => ({ path: '/api/v1/admin/groups?page=0', headers: { authorization: token } }),
   ],
+  [
+    'an evaluation of access that is not valid',
+    400,
+    () => ({ path: '/access/v1/evaluation', ...JSON_POST, headers: signedIn(), body: '{}' }),
+  ],
+  ['where access is evaluated', 200, () => ({ path: '/.well-known/authzen-configuration' })],
   ['an ambiguous path', 404, () => ({ path: '/api/v1/%61dmin/groups' })],
   ['a path of nobody', 404, () => ({ path: '/nothing' })],
   ['the reference', 200, () => ({ path: '/docs' })],

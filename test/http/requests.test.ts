@@ -210,6 +210,9 @@ test('the log has of a path the words of routes, and nothing else', async () => 
     '/api/v1/admin/groups/grp_A/members',
     '/api/v1/admin/groups/grp_A/nested-groups/grp_B',
     '/api/v1/tenants/tnt_A/groups',
+    '/access/v1/evaluation',
+    '/access/v1/evaluations/alice',
+    '/.well-known/authzen-configuration',
     '/alice',
     '/jane.doe',
     '/api/v1/alice/groups/jane.doe-1984',
@@ -224,6 +227,9 @@ test('the log has of a path the words of routes, and nothing else', async () => 
     '/api/v1/admin/groups/*/members',
     '/api/v1/admin/groups/*/nested-groups/*',
     '/api/v1/tenants/*/groups',
+    '/access/v1/evaluation',
+    '/access/v1/evaluations/*',
+    '/.well-known/authzen-configuration',
     '/*',
     '/*',
     '/api/v1/*/groups/*',
@@ -587,6 +593,9 @@ describe('/metrics', () => {
     await post(app, JSON.stringify({ query, other: 1 }));
     for (const path of ['/api/v1/admin/groups', '/api/v1/tenants/tnt_x/groups/grp_x', '/api/v1/nothing'])
       await send(app, path);
+    for (const path of ['/access/v1/evaluation', '/access/v1/evaluations', '/access/v1/search/subject'])
+      await send(app, path);
+    await send(app, '/.well-known/authzen-configuration');
     await send(app, '/docs');
     await send(app, '/openapi.json');
     await send(app, '/');
@@ -600,6 +609,9 @@ describe('/metrics', () => {
       '/graphql 401': 2,
       '/api/v1 200': 1,
       '/api/v1 404': 2,
+      '/access/v1 405': 2,
+      '/access/v1 404': 1,
+      '/.well-known/authzen-configuration 200': 1,
       '/docs 200': 1,
       '/openapi.json 200': 1,
       '/ 302': 1,

@@ -128,7 +128,7 @@ export const ROOMS: Room[] = [
     name: 'rest',
     score: 80,
     source: ['src/rest/*'],
-    tests: ['test/rest/{access,errors,groups,openapi,api}.test.ts', 'test/parity.test.ts'],
+    tests: ['test/rest/{access,access-evaluation,errors,groups,openapi,api}.test.ts', 'test/parity.test.ts'],
   },
   {
     name: 'http',
@@ -141,7 +141,7 @@ export const ROOMS: Room[] = [
     tests: [
       'test/http/*',
       'test/graphql/{over-http,limits,fast-path}.test.ts',
-      'test/rest/{errors,groups}.test.ts',
+      'test/rest/{access-evaluation,errors,groups}.test.ts',
     ],
   },
 ];

@@ -78,7 +78,9 @@ const CALLERS: Record<string, () => Claims> = {
 type Parameter = { name: keyof Place; in: string };
 type Operation = { method: string; path: string; parameters: Parameter[] };
 const document = JSON.parse(JSON.stringify(openApiDocument()));
-const operations: Operation[] = Object.entries(document.paths as object).flatMap(([path, methods]) =>
+/** Evaluations of access have no ids in their paths, and refuse nobody: access-evaluation.test.ts says who is told what. */
+const paths = Object.entries(document.paths as object).filter(([path]) => path.startsWith('/api/v1/'));
+const operations: Operation[] = paths.flatMap(([path, methods]) =>
   Object.entries(methods as Record<string, { parameters?: Parameter[] }>).map(
     ([method, { parameters = [] }]) => ({
       method: method.toUpperCase(),

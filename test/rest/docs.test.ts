@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 test('there are commands to run', () => {
-  expect(exports_.map(([name]) => name)).toEqual(['GROUPS_URL', 'ADMIN_URL']);
+  expect(exports_.map(([name]) => name)).toEqual(['GROUPS_URL', 'ADMIN_URL', 'SERVER_URL']);
   expect(shown.length).toBeGreaterThanOrEqual(4);
 });
 
@@ -52,12 +52,11 @@ test.skipIf(missing).each(shown)('%s', async (command, answer) => {
   expect(rest).toEqual(answer);
 });
 
-test('the table of paths lists those that are described', () => {
-  const listed = [...page.matchAll(/^\| `(\/(?:tenants|admin)\/\S*)` +\| (.*)\|$/gm)].flatMap(
-    ([, path, methods]) =>
-      [...methods!.matchAll(/\b(GET|POST|PUT|PATCH|DELETE)\b/g)].map(
-        ([method]) => `${method} /api/v1${path}`,
-      ),
+test('the tables of paths list those that are described', () => {
+  const listed = [...page.matchAll(/^\| `(\/\S*)` +\| (.*)\|$/gm)].flatMap(([, path, methods]) =>
+    [...methods!.matchAll(/\b(GET|POST|PUT|PATCH|DELETE)\b/g)].map(
+      ([method]) => `${method} ${/^\/(tenants|admin)\//.test(path!) ? '/api/v1' : ''}${path}`,
+    ),
   );
   const { paths } = JSON.parse(readFileSync(join(import.meta.dirname, '../../openapi.json'), 'utf8'));
   const described = Object.entries(paths as Record<string, object>).flatMap(([path, methods]) =>

@@ -209,7 +209,7 @@ describe('before a request is read', () => {
           ([method]) => `${method.toUpperCase()} ${path.replaceAll(/\{(.+?)\}/g, (_, name) => ids[name]!)}`,
         ),
     );
-    expect(taking).toHaveLength(7);
+    expect(taking).toHaveLength(9);
     for (const call of taking) {
       for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp']) {
         const { status, body } = await server.rest(admin, call, '{"name":"x"}', { 'content-type': type });
@@ -378,6 +378,7 @@ describe('faults on the server', () => {
       openDirectory: (caller) => openDirectory({ ...database.db, sql, transaction: sql }, caller),
       limits: { operationMs },
       developmentToken: null,
+      publicUrl: null,
     });
     return { get: (url = GET) => handler(new Request(url), log), log };
   }
@@ -438,6 +439,7 @@ describe('faults on the server', () => {
       openDirectory: (caller, options) => openDirectory(failing, caller, options),
       limits: { operationMs: 60_000 },
       developmentToken: null,
+      publicUrl: null,
     });
     const post = () =>
       handler(

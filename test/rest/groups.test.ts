@@ -1,4 +1,4 @@
-// The 19 operations as the reference describes them, each call held to the OpenAPI document by a proxy in passing.
+// The operations as they are described, each call held to the OpenAPI document by a proxy in passing.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openApiDocument } from '../../src/rest/openapi.ts';
 import { createTenant } from '../support/directories.ts';
@@ -321,6 +321,11 @@ test('each operation succeeds through the proxy', async () => {
   const mine = groupsOf(tenantId);
   const [first, second] = [await create('First'), await create('Second')];
   const [user] = users;
+  const evaluation = {
+    subject: { type: 'user', id: user },
+    action: { name: 'member' },
+    resource: { type: 'group', id: first },
+  };
   const calls: [string, unknown?][] = [
     [`GET ${mine}`],
     [`GET ${mine}/${first}`],
@@ -337,6 +342,9 @@ test('each operation succeeds through the proxy', async () => {
     [`GET ${ADMIN}/${first}/nested-groups`],
     [`GET ${ADMIN}/${second}/parent-groups`],
     [`GET ${ADMIN}/${first}/effective-members`],
+    ['POST /access/v1/evaluation', evaluation],
+    ['POST /access/v1/evaluations', { ...evaluation, evaluations: [{}] }],
+    ['GET /.well-known/authzen-configuration'],
     [`DELETE ${ADMIN}/${first}/nested-groups/${second}`],
     [`DELETE ${ADMIN}/${second}`],
     [`DELETE ${mine}/${first}?strategy=CASCADE`],

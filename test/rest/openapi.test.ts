@@ -16,7 +16,7 @@ test('openapi.json is what the code defines', async () => {
   expect(document.openapi).toBe('3.1.0');
 });
 
-test('the operations are those of the reference', () => {
+test('the operations are those of the reference, and those of AuthZEN', () => {
   const operations = Object.entries(document.paths as Record<string, object>).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
@@ -43,6 +43,9 @@ test('the operations are those of the reference', () => {
       `GET ${tenant}/{group_id}`,
       `PATCH ${tenant}/{group_id}`,
       `PUT ${tenant}/{group_id}/members`,
+      'POST /access/v1/evaluation',
+      'POST /access/v1/evaluations',
+      'GET /.well-known/authzen-configuration',
     ].toSorted(),
   );
 });
