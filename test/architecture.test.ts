@@ -199,6 +199,13 @@ test('only config.ts reads the environment', () => {
   expect(readers).toEqual(['config.ts']);
 });
 
+test('no list of unknown length becomes the arguments of a call, which the stack could not hold', () => {
+  const spreads = files
+    .filter(({ code }) => /\b(?:push|unshift|max|min|fromCharCode)\(\s*\.\.\./.test(code))
+    .map(({ path }) => path);
+  expect(spreads).toEqual(['database/case-keys.ts', 'domain/log/write-context.ts']);
+});
+
 test('every file begins with its purpose', () => {
   const silent = files.filter(({ text }) => !/^(#!.*\n)?\/\/ \S/.test(text)).map(({ path }) => path);
   expect(silent).toEqual([]);

@@ -182,7 +182,7 @@ class Sorter {
   private reportUnstored(): void {
     for (const [tenantId, { first, count }] of this.rowsOfTenant) {
       if (this.tenants.has(tenantId)) continue;
-      this.rootFaults.push(...(this.tenantFaults.get(tenantId) ?? []));
+      for (const fault of this.tenantFaults.get(tenantId) ?? []) this.rootFaults.push(fault);
       const more = count > 1 ? ` and ${count - 1} more` : '';
       this.rootFaults.push(`${first}${more}: tenant ${tenantId} is not in the file, or is not valid`);
     }

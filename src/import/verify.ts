@@ -22,9 +22,7 @@ export async function verifyTenant(query: Query, tenantId: string, rows: TenantR
     from groups where tenant_id = ${tenantId} order by id`);
   const storedById = new Map(stored.map((group) => [group.id, group]));
   const foreign = await foreignIds(query, tenantId, rows);
-  faults.push(
-    ...groups.filter(({ id }) => foreign.has(id)).map(({ id }) => `group ${id} belongs to another tenant`),
-  );
+  for (const { id } of groups) if (foreign.has(id)) faults.push(`group ${id} belongs to another tenant`);
   for (const { id, groupType } of groups) {
     const existing = storedById.get(id);
     if (!existing) continue;
@@ -39,11 +37,9 @@ export async function verifyTenant(query: Query, tenantId: string, rows: TenantR
   );
   for (const { id, name, parentGroupId } of groups)
     live.set(id as string, { name, parentGroupId: parentOf(parentGroupId, live.get(id)?.parentGroupId) });
-  faults.push(...verifyHierarchy(live, new Set(groups.map(({ id }) => id))));
+  for (const fault of verifyHierarchy(live, new Set(groups.map(({ id }) => id)))) faults.push(fault);
 
-  faults.push(
-    ...users.filter(({ id }) => foreign.has(id)).map(({ id }) => `user ${id} belongs to another tenant`),
-  );
+  for (const { id } of users) if (foreign.has(id)) faults.push(`user ${id} belongs to another tenant`);
   const storedUsers = await query<{ id: string }>(Prisma.sql`
     select id from users where tenant_id = ${tenantId} and until is null
       and id = any(${[...new Set(memberships.map((membership) => membership.userId))]}::text[])`);
@@ -65,7 +61,7 @@ export async function verifyTenant(query: Query, tenantId: string, rows: TenantR
       ...nestings.map((edge) => ({ parent: edge.parentGroupId, child: edge.childGroupId })),
     ].map((edge) => [`${edge.parent} ${edge.child}`, edge] as const),
   );
-  faults.push(...topologyFaults('nesting', [...pairs.values()]));
+  for (const fault of topologyFaults('nesting', [...pairs.values()])) faults.push(fault);
   return faults;
 }
 

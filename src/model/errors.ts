@@ -1,13 +1,16 @@
 // Error codes of all operations, and the details of each. They know nothing of HTTP: each API maps them to its responses.
 /** The counts that prevent the deletion of a group under BLOCK. */
 export type NotEmptyCounts = { members: number; children: number; nestedGroups: number };
+/** Validation errors that one answer lists: enough to mend a request, while a list of invalid items may have many thousands. */
+export const MAX_FAULTS = 100;
+
 /** One validation error. `path` locates it inside the input, e.g. `["users", "0", "email"]`. */
 export type FieldFault = { path: string[]; message: string };
 /** One group of a cycle. The first and last groups of a cycle are the same. */
 export type CycleStep = { id: string; name: string };
 
 export type ErrorDetails = {
-  /** The input is invalid; every validation error is listed. */
+  /** The input is invalid; its validation errors are listed. */
   VALIDATION_FAILED: { fields: FieldFault[] };
   /** The id does not exist or is not visible to the caller: both get the same answer. */
   NOT_FOUND: { id: string };
@@ -76,12 +79,14 @@ export type RefusedToken = {
 };
 
 export const refuse = {
-  validation: (fields: FieldFault[]) =>
-    new DirectoryError(
-      'VALIDATION_FAILED',
-      fields.map(({ path, message }) => (path.length ? `${path.join('.')} ${message}` : message)).join('; '),
-      { fields },
-    ),
+  /** Of more than `MAX_FAULTS` faults the first are listed. */
+  validation: (faults: FieldFault[]) => {
+    const fields = faults.slice(0, MAX_FAULTS);
+    const messages = fields.map(({ path, message }) =>
+      path.length ? `${path.join('.')} ${message}` : message,
+    );
+    return new DirectoryError('VALIDATION_FAILED', messages.join('; '), { fields });
+  },
   notFound: (id: string, message = `${id} was not found`) => new DirectoryError('NOT_FOUND', message, { id }),
   nameTaken: (names: string[]) =>
     new DirectoryError(

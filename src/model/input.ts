@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { refuse } from './errors.ts';
 
-/** Returns the parsed input. Throws one VALIDATION_FAILED that lists every validation error. */
+/** Returns the parsed input. Throws one VALIDATION_FAILED that lists the validation errors. */
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;

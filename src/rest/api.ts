@@ -1,6 +1,7 @@
-// Builds the Hono app of all operations. A request that breaks an operation's schemas is answered with all its errors.
+// Builds the Hono app of all operations. A request that breaks an operation's schemas is answered with its errors.
 import { type Hook, OpenAPIHono, type RouteConfig, type z } from '@hono/zod-openapi';
 import { getPath } from 'hono/utils/url';
+import { MAX_FAULTS } from '../model/errors.ts';
 import { accessEvaluation } from './access-evaluation.ts';
 import { adminGroups } from './admin-groups.ts';
 import { adminMembers } from './admin-members.ts';
@@ -58,14 +59,14 @@ function allErrorsHook({ request = {} }: RouteConfig): OperationHook {
   ];
   return async (result, c) => {
     if (result.success) return undefined;
-    const errors: ValidationError[] = [];
+    const errors: ValidationError[][] = [];
     for (const [part, schema, read] of parts) {
       if (!schema) continue;
       const value = await read(c);
       const { error } = (schema as z.ZodType).safeParse(value, { error: wording });
-      errors.push(...validationErrors(part, error?.issues ?? [], value));
+      errors.push(validationErrors(part, error?.issues ?? [], value));
     }
-    return c.json({ detail: errors }, 422);
+    return c.json({ detail: errors.flat().slice(0, MAX_FAULTS) }, 422);
   };
 }
 

@@ -114,7 +114,7 @@ const HTTPOutcome = z
 const ALWAYS = {
   401: json('The token is missing, invalid or expired.', HTTPError),
   403: json('You may read this, but not change it; or the token lacks a required scope.', HTTPError),
-  422: json('The request is invalid; every validation error is listed.', HTTPValidationError),
+  422: json('The request is invalid; its validation errors are listed, at most 100.', HTTPValidationError),
   503: json('The directory is busy or unavailable; try again.', HTTPError),
 };
 

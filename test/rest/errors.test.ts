@@ -44,6 +44,20 @@ async function create(name: string, more: object = {}): Promise<string> {
 }
 
 describe('422', () => {
+  test('lists the first 100 errors of a list with a great many invalid items', async () => {
+    const many = JSON.stringify({ user_ids: Array.from({ length: 400_000 }, () => 0) });
+    const { status, body } = await server.rest(admin, `POST ${ADMIN}/${ids.group_id}/members`, many);
+    expect([status, body.detail.length]).toEqual([422, 100]);
+    expect(body.detail[99]).toMatchObject({ loc: ['body', 'user_ids', 99] });
+    // The domain's own errors as well.
+    expect(
+      refuse.validation(Array.from({ length: 200_000 }, () => ({ path: ['a'], message: 'b' }))),
+    ).toMatchObject({
+      message: Array.from({ length: 100 }, () => 'a b').join('; '),
+      details: { fields: { length: 100 } },
+    });
+  });
+
   test('tells the faults of path, query, header and body at once', async () => {
     const { status, body } = await ask(
       'DELETE /api/v1/tenants/nobody/groups/nothing?strategy=MAYBE',

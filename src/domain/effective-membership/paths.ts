@@ -78,9 +78,10 @@ export type LostEdge = Interval & { groupId: string; child: string | null };
 
 /** The edge that ended when the user last stopped being an effective member of the group; null if it never did. */
 export function lastLostEdge(graph: PastGraph, top: string): LostEdge | null {
-  const ends = membershipIntervals(graph, top).map(({ until }) => until);
-  const position = Math.max(...ends.filter((until) => until < Number.POSITIVE_INFINITY));
-  if (position === Number.NEGATIVE_INFINITY) return null;
+  // Sorted, so only the last one may not have ended.
+  const last = membershipIntervals(graph, top).findLast(({ until }) => until < Number.POSITIVE_INFINITY);
+  if (!last) return null;
+  const { until: position } = last;
   return pathAt(graph, top, position - 1).find(({ until }) => until === position) ?? null;
 }
 
