@@ -18,10 +18,22 @@ export const jsonRequest = <Schema extends z.ZodType>(schema: Schema, example: o
   content: { 'application/json': { schema, example } },
 });
 
+/** Items of a list in a body: ten times what an operation accepts. Of longer lists, not each item is validated. */
+const MAX_ITEMS = 10_000;
+
+/** The first list of the body that is too long, as a validation error. */
+function tooLong(body: unknown): ValidationError | null {
+  const isTooLong = ([, value]: [string, unknown]) => Array.isArray(value) && value.length > MAX_ITEMS;
+  const [key] = Object.entries((body ?? {}) as object).find(isTooLong) ?? [];
+  if (key === undefined) return null;
+  return { loc: ['body', key], msg: `List should have at most ${MAX_ITEMS} items`, type: 'too_long' };
+}
+
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
 /**
- * Rejects bodies that are not sent as JSON (415), do not parse (400) or repeat a key (422), before any schema is checked.
+ * Rejects bodies that are not sent as JSON (415), do not parse (400), repeat a key or have an endless list (422), before any
+ * schema is checked.
  * Later reads of the body return the value parsed here: `parseJson` never rounds a number.
  */
 export const jsonBody = createMiddleware<RestEnv>(async (c, next) => {
@@ -30,6 +42,8 @@ export const jsonBody = createMiddleware<RestEnv>(async (c, next) => {
   }
   try {
     const body = parseJson(await c.req.text());
+    const error = tooLong(body);
+    if (error) return c.json({ detail: [error] }, 422);
     c.req.json = async () => body as never;
   } catch (cause) {
     if (cause instanceof RepeatedKey) {

@@ -45,10 +45,19 @@ async function create(name: string, more: object = {}): Promise<string> {
 
 describe('422', () => {
   test('lists the first 100 errors of a list with a great many invalid items', async () => {
-    const many = JSON.stringify({ user_ids: Array.from({ length: 400_000 }, () => 0) });
-    const { status, body } = await server.rest(admin, `POST ${ADMIN}/${ids.group_id}/members`, many);
+    const listOf = (length: number) => JSON.stringify({ user_ids: Array.from({ length }, () => 0) });
+    const { status, body } = await server.rest(
+      admin,
+      `POST ${ADMIN}/${ids.group_id}/members`,
+      listOf(10_000),
+    );
     expect([status, body.detail.length]).toEqual([422, 100]);
     expect(body.detail[99]).toMatchObject({ loc: ['body', 'user_ids', 99] });
+    const endless = await server.rest(admin, `POST ${ADMIN}/${ids.group_id}/members`, listOf(400_000));
+    expect([endless.status, endless.body.detail]).toEqual([
+      422,
+      [{ loc: ['body', 'user_ids'], msg: 'List should have at most 10000 items', type: 'too_long' }],
+    ]);
     // The domain's own errors as well.
     expect(
       refuse.validation(Array.from({ length: 200_000 }, () => ({ path: ['a'], message: 'b' }))),
