@@ -77,6 +77,28 @@ query Why($group: ID!, $user: ID!) {
 }`,
     variables: { group: 'grp_north021Oncall00', user: 'usr_north00180000000' },
   },
+  {
+    query: `# As of a position, or of a time (at).
+query AsOf($tenant: ID!, $position: Position!) {
+  tenant(id: $tenant) {
+    position
+    asOf(position: $position) {
+      at
+      groups(first: 5) {
+        totalCount
+        edges { node {
+          groupId name path
+          effectiveMembers(first: 2) {
+            totalCount
+            edges { node { email } }
+          }
+        } }
+      }
+    }
+  }
+}`,
+    variables: { tenant: NORTHWIND, position: '1' },
+  },
   mutation('createGroup', 'Names are unique among siblings.', 'group { id name path version }', {
     tenantId: NORTHWIND,
     name: 'Book club',
