@@ -54,6 +54,8 @@ beforeEach(async () => {
       'memberships',
       'nesting_history',
       'membership_history',
+      'group_history',
+      'user_history',
       'changes',
       'groups',
       'users',
@@ -91,6 +93,12 @@ const endedMembership = (tenantId: string, groupId: string, userId: string, sinc
 const endedNesting = (tenantId: string, parent: string, child: string, since: number, until: number) =>
   `insert into nesting_history (tenant_id, parent_group_id, child_group_id, since, until, created_at, created_by, ended_at,
     ended_by, cause) values ('${tenantId}', '${parent}', '${child}', ${since}, ${until}, now(), ${ENDED})`;
+const endedGroup = (tenantId: string, id: string, since: number, until: number) =>
+  `insert into group_history (tenant_id, id, since, until, name, name_key, search_key, type, version, created_at, updated_at)
+    values ('${tenantId}', '${id}', ${since}, ${until}, 'A', 'a', 'a', 'SECURITY', 1, now(), now())`;
+const endedUser = (tenantId: string, id: string, since: number, until: number) =>
+  `insert into user_history (tenant_id, id, since, until, created_since, email, search_key)
+    values ('${tenantId}', '${id}', ${since}, ${until}, 0, 'a@example.org', 'a')`;
 const alone = (groupId: string) => [
   `delete from memberships where group_id = '${groupId}'`,
   `delete from nestings where '${groupId}' in (parent_group_id, child_group_id)`,
@@ -293,6 +301,23 @@ const cases: [string, (world: World) => string[], (world: World) => { kind: stri
     ({ b, c }) => ({ kind: 'interval', message: `nesting of ${c} in ${b} from position 2` }),
   ],
   [
+    'a group that was two at one position',
+    ({ tenantId, a }) => [
+      endedGroup(tenantId, a, 0, 4),
+      `update groups set version_since = 3 where id = '${a}'`,
+    ],
+    ({ a }) => ({ kind: 'interval', message: `group ${a} from position 3` }),
+  ],
+  [
+    'a user that was two at one position',
+    ({ tenantId, userIds: [id] }) => [
+      endedUser(tenantId, id!, 0, 2),
+      endedUser(tenantId, id!, 1, 3),
+      `update users set version_since = 3 where id = '${id}'`,
+    ],
+    ({ userIds: [id] }) => ({ kind: 'interval', message: `user ${id} from position 1` }),
+  ],
+  [
     'a position without a change',
     ({ tenantId }) => [`delete from changes where tenant_id = '${tenantId}' and position = 3`],
     ({ tenantId }) => ({
@@ -319,6 +344,10 @@ const cases: [string, (world: World) => string[], (world: World) => { kind: stri
       ['an ended membership', ({ tenantId, c, userIds }) => endedMembership(tenantId, c, userIds[1]!, 1, 7)],
       ['an ended nesting', ({ tenantId, b, c }) => endedNesting(tenantId, b, c, 1, 7)],
       ['a user', ({ userIds }) => `update users set since = 7 where id = '${userIds[1]}'`],
+      ['a group', ({ a }) => `update groups set version_since = 7 where id = '${a}'`],
+      ['an ended group', ({ tenantId }) => endedGroup(tenantId, 'grp_1', 1, 7)],
+      ['an ended user', ({ tenantId }) => endedUser(tenantId, 'usr_1', 1, 7)],
+      ['a changed user', ({ userIds }) => `update users set version_since = 7 where id = '${userIds[1]}'`],
       ['a removed user', ({ userIds }) => `update users set until = 7 where id = '${userIds[1]}'`],
     ] as [string, (world: World) => string][]
   ).map(([what, plant]): (typeof cases)[number] => [

@@ -110,16 +110,16 @@ export async function repairDirectory(db: Database): Promise<number> {
   return keys + counts.length;
 }
 
-/** Ids without their tenant, edges that were twice at one position, positions without a change, and what is beyond the head. */
+/** Ids without their tenant, edges, groups and users that were twice at one position, positions without a change, and what is beyond the head. */
 function findLogFaults(query: Query, inTenant: (column: string) => Sql): Promise<Fault[]> {
-  const overlaps = (kind: string, part: string, whole: string) => Prisma.sql`
-    select 'interval', ${kind} || ' of ' || e.part || ' in ' || e.whole || ' from position ' || e.since
+  const overlaps = (kind: string, what: string, since = 'since', isPresent = 'true') => Prisma.sql`
+    select 'interval', ${kind} || ' ' || e.what || ' from position ' || e.since
     from (
-      select *, lag(until) over (partition by tenant_id, whole, part order by since) as before from (
-        select tenant_id, ${Prisma.raw(part)} as part, ${Prisma.raw(whole)} as whole, since, until
-        from ${Prisma.raw(kind)}_history
+      select *, lag(until) over (partition by tenant_id, what order by since) as before from (
+        select tenant_id, ${Prisma.raw(what)} as what, since, until from ${Prisma.raw(kind)}_history
         union all
-        select tenant_id, ${Prisma.raw(part)}, ${Prisma.raw(whole)}, since, null from ${Prisma.raw(kind)}s) i
+        select tenant_id, ${Prisma.raw(what)}, ${Prisma.raw(since)}, null from ${Prisma.raw(kind)}s
+        where ${Prisma.raw(isPresent)}) i
       where ${inTenant('i.tenant_id')}) e
     where e.before > e.since`;
   return query<Fault>(Prisma.sql`
@@ -128,9 +128,13 @@ function findLogFaults(query: Query, inTenant: (column: string) => Sql): Promise
     from (select id, tenant_id from users union all select id, tenant_id from groups) o left join ids i on i.id = o.id
     where i.tenant_id is distinct from o.tenant_id and ${inTenant('o.tenant_id')}
     union all
-    ${overlaps('membership', 'user_id', 'group_id')}
+    ${overlaps('membership', "'of ' || user_id || ' in ' || group_id")}
     union all
-    ${overlaps('nesting', 'child_group_id', 'parent_group_id')}
+    ${overlaps('nesting', "'of ' || child_group_id || ' in ' || parent_group_id")}
+    union all
+    ${overlaps('group', 'id', 'version_since', 'deleted_at is null')}
+    union all
+    ${overlaps('user', 'id', 'version_since', 'until is null')}
     union all
     select 'log', 'tenant ' || l.tenant_id || ' has changes at ' || c.n || ' of the positions from ' || l.exact_from + 1 || ' to '
       || l.position

@@ -137,7 +137,7 @@ export function groupProjection(info: GraphQLResolveInfo): GroupProjection {
 const SUMMARY_FIELDS = new Set(
   [
     '__typename id tenant name type version path ancestors children members memberCount effectiveMembers',
-    'effectiveMemberCount hasEffectiveMember explainMembership nestedGroups nestedGroupCount parentGroups',
+    'effectiveMemberCount hasEffectiveMember explainMembership nestedGroups nestedGroupCount parentGroups asOf',
   ].flatMap((line) => line.split(' ')),
 );
 
