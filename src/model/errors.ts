@@ -26,6 +26,8 @@ export type ErrorDetails = {
   OTHER_TENANT: { id: string };
   /** The group has changed since `expectedVersion`. */
   VERSION_CONFLICT: { currentVersion: number };
+  /** The changes would have other effects than the preview that they are applied by. */
+  PREVIEW_STALE: Record<never, never>;
   /** A limit of the domain or of the server is exceeded. */
   LIMIT_EXCEEDED: { limit: number };
   /** The history of the tenant does not hold the moment: it begins later, or has not come so far. */
@@ -48,6 +50,8 @@ export class DirectoryError<Code extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'DirectoryError';
   readonly code: Code;
   readonly details: ErrorDetails[Code];
+  /** Which of several changes was refused, from 0; undefined for a change alone. */
+  declare changeIndex?: number;
 
   constructor(code: Code, message: string, details: ErrorDetails[Code], options?: ErrorOptions) {
     super(message, options);
@@ -108,11 +112,18 @@ export const refuse = {
     new DirectoryError('UNKNOWN_USERS', `Not users of the group's tenant: ${userIds.join(', ')}`, {
       userIds,
     }),
-  otherTenant: (id: string) => new DirectoryError('OTHER_TENANT', `${id} belongs to another tenant`, { id }),
+  otherTenant: (id: string, message = `${id} belongs to another tenant`) =>
+    new DirectoryError('OTHER_TENANT', message, { id }),
   versionConflict: (currentVersion: number) =>
     new DirectoryError('VERSION_CONFLICT', `The group has changed: its version is now ${currentVersion}`, {
       currentVersion,
     }),
+  previewStale: () =>
+    new DirectoryError(
+      'PREVIEW_STALE',
+      'The directory has changed: the changes would have other effects than the preview showed',
+      {},
+    ),
   limit: (limit: number, message: string) => new DirectoryError('LIMIT_EXCEEDED', message, { limit }),
   historyUnavailable: (message: string, details: ErrorDetails['HISTORY_UNAVAILABLE']) =>
     new DirectoryError('HISTORY_UNAVAILABLE', message, details),

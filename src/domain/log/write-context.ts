@@ -33,12 +33,39 @@ type Changing = Pick<WriteContext, 'query' | 'tenantId' | 'actor'> & {
   taken?: (position: number) => void;
 };
 
-/** Runs `work` as the next change of the tenant, in a transaction of its own. Its errors are those of `databaseError`. */
+/** The open changes that changes of a database join: those of the databases that `inside` returns. */
+const openChanges = new WeakMap<Database, WriteContext>();
+
+/**
+ * A database inside the transaction of an open change. Its statements run there, and its changes are parts of the open one. What
+ * is cached for it is shared with no other database: rows that are not committed reach no request.
+ */
+export function inside(tx: WriteContext, { kind, onStatement }: Database): Database {
+  const refused = () => Promise.reject(new Error('A transaction is open: nothing runs outside it'));
+  const db: Database = {
+    kind,
+    sql: tx.query,
+    standby: null,
+    change: refused,
+    transaction: refused,
+    onStatement,
+    close: refused,
+  };
+  openChanges.set(db, tx);
+  return db;
+}
+
+/**
+ * Runs `work` as the next change of the tenant, in a transaction of its own. Its errors are those of `databaseError`. Inside an
+ * open change it runs as a part of that one, with the errors as they are; a change of another tenant is null there.
+ */
 export async function change<Result extends object>(
   db: Database,
   { tenantId, actor, signal }: Pick<WriteContext, 'tenantId' | 'actor'> & TransactionOptions,
   work: (tx: WriteContext) => Promise<Result>,
 ): Promise<(Result & { position: number }) | null> {
+  const open = openChanges.get(db);
+  if (open) return open.tenantId === tenantId ? { ...(await work(open)), position: open.position } : null;
   let position: number | undefined;
   const taken = (next: number) => {
     position = next;

@@ -28,6 +28,7 @@ const REFUSALS = {
   UNKNOWN_USERS: refusalsOf('UNKNOWN_USERS'),
   OTHER_TENANT: refusalsOf('OTHER_TENANT'),
   VERSION_CONFLICT: refusalsOf('VERSION_CONFLICT'),
+  PREVIEW_STALE: refusalsOf('PREVIEW_STALE'),
   LIMIT_EXCEEDED: refusalsOf('LIMIT_EXCEEDED'),
   HISTORY_UNAVAILABLE: null,
   FORBIDDEN: null,
@@ -58,6 +59,7 @@ const CODE_DESCRIPTIONS: Record<TypedCode, string> = {
   UNKNOWN_USERS: 'Some ids do not belong to users of the tenant.',
   OTHER_TENANT: 'The objects belong to different tenants.',
   VERSION_CONFLICT: 'The group does not have the expected version.',
+  PREVIEW_STALE: 'The changes would have other effects than the preview showed.',
   LIMIT_EXCEEDED: 'A limit of the directory is exceeded.',
 };
 
@@ -68,7 +70,7 @@ const ErrorCodeEnum = builder.enumType('ErrorCode', {
   ) as { [Code in TypedCode]: { description: string } },
 });
 
-const ErrorInterface = builder.interfaceRef<DirectoryError>('Error').implement({
+export const ErrorInterface = builder.interfaceRef<DirectoryError>('Error').implement({
   description: 'An error of a mutation that was refused. Nothing was changed.',
   fields: (t) => ({
     message: t.exposeString('message', { nullable: false, description: 'Message for people.' }),
@@ -77,6 +79,11 @@ const ErrorInterface = builder.interfaceRef<DirectoryError>('Error').implement({
       type: ErrorCodeEnum,
       nullable: false,
       resolve: ({ code }) => code as TypedCode,
+    }),
+    changeIndex: t.int({
+      description:
+        'Which of the changes of `applyChanges` was refused, from 0; null if it was not a single one, and elsewhere.',
+      resolve: ({ changeIndex }) => changeIndex ?? null,
     }),
   }),
 });
@@ -230,6 +237,12 @@ builder.objectType(REFUSALS.VERSION_CONFLICT, {
       resolve: ({ details }) => details.currentVersion,
     }),
   }),
+});
+
+builder.objectType(REFUSALS.PREVIEW_STALE, {
+  name: 'PreviewStaleError',
+  description: 'The changes would have other effects than the preview showed: preview them again.',
+  interfaces: [ErrorInterface],
 });
 
 builder.objectType(REFUSALS.LIMIT_EXCEEDED, {

@@ -14,6 +14,7 @@ export const STATUS = {
   UNKNOWN_USERS: 409,
   OTHER_TENANT: 409,
   VERSION_CONFLICT: 409,
+  PREVIEW_STALE: 409,
   LIMIT_EXCEEDED: 400,
   HISTORY_UNAVAILABLE: 404,
   FORBIDDEN: 403,
@@ -23,11 +24,11 @@ export const STATUS = {
 
 /** A refusal as a GraphQL error: message, code and details, at the location and path of `located`. */
 export function toGraphQLError(error: DirectoryError, located?: GraphQLError): GraphQLError {
-  const { message, code, details } = error;
+  const { message, code, details, changeIndex } = error;
   return new GraphQLError(message, {
     nodes: located?.nodes ?? null,
     path: located?.path ?? null,
-    extensions: { code, ...details },
+    extensions: { code, ...details, ...(changeIndex !== undefined && { changeIndex }) },
   });
 }
 
