@@ -1,4 +1,5 @@
 // Pages of a list: arguments and results, by cursor (Relay Cursor Connections Specification) or by page number.
+import { decodeCursor, encodeCursor } from './cursors.ts';
 import { refuse } from './errors.ts';
 
 /** Page size without an argument. */
@@ -85,4 +86,28 @@ export function pageRequest({
     ]);
   }
   return { size, backward, after: after ?? null, before: before ?? null, offset, skipPageInfo, withTotal };
+}
+
+/** A page of a list that is in memory, in the order of its keys. A cursor is a key. */
+export function arrayPage<Row>(
+  items: readonly Row[],
+  args: PageArgs,
+  keyOf: (row: Row) => string,
+): Page<Row> {
+  const { size, backward, after, before } = pageRequest(args);
+  const order = { tag: 'key', keys: [{ type: 'text' }] } as const;
+  const [low] = after === null ? [] : decodeCursor(order, after, 'after');
+  const [high] = before === null ? [] : decodeCursor(order, before, 'before');
+  const between = items.filter(
+    (item) => (low === undefined || keyOf(item) > low) && (high === undefined || keyOf(item) < high),
+  );
+  const rows = backward ? between.slice(Math.max(0, between.length - size)) : between.slice(0, size);
+  const more = between.length > rows.length;
+  return {
+    rows,
+    cursors: rows.map((row) => encodeCursor(order, [keyOf(row)])),
+    hasNextPage: backward ? before !== null : more,
+    hasPreviousPage: backward ? more : after !== null,
+    total: items.length,
+  };
 }

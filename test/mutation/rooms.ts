@@ -92,7 +92,7 @@ export const ROOMS: Room[] = [
   {
     name: 'model',
     score: 80,
-    source: ['src/model/{errors,groups,ids,input,json,members,nesting,text,users}.ts'],
+    source: ['src/model/{changes,errors,groups,ids,input,json,members,nesting,text,users}.ts'],
     tests: [
       'test/exact-input.test.ts',
       'test/rest/errors.test.ts',
@@ -112,7 +112,7 @@ export const ROOMS: Room[] = [
     name: 'graphql',
     score: 80,
     source: [
-      'src/graphql/schema/{as-of,builder,context,deletion,enums,error-types,explanations,federation,federation-entities,global-ids,group-inputs}.ts',
+      'src/graphql/schema/{as-of,builder,change-effects,changes,context,deletion,enums,error-types,explanations,federation,federation-entities,global-ids,group-inputs}.ts',
       'src/graphql/schema/{group-snapshots,groups,hierarchy,json-object,member-mutations,members,nesting,node,position,print}.ts',
       'src/graphql/schema/{schema,snapshots,tenants,user-snapshots,users,viewer}.ts',
       'src/graphql/server/{compiled-query,errors,exact-variables,execute,fast-path,graphiql,handler,operation-cache,persisted-operations,positions,trusted-documents}.ts',

@@ -13,8 +13,8 @@ import type { NotRestored } from './restore-hierarchy.ts';
 import type { Attempt } from './run-changes.ts';
 
 /**
- * A group that changes. `key`: its id or, for one that the changes create, `created:` and their index: ids of new groups are random.
- * `groupId` is null for a group that is created by a preview.
+ * A group that changes. `key`: its id or, for one that a change creates, `created:` and the index of the change: ids of new
+ * groups are random. `groupId` is null for a group that is created by a preview.
  */
 export type ChangedGroup = { key: string; groupId: GroupId | null; createdBy: number | null; name: string };
 

@@ -25,9 +25,10 @@ class RolledBack extends Error {
 }
 
 /**
- * What the changes would do, together and in this order: the commands run in a transaction that is rolled back. Refusals of single
- * changes are part of it; the others are previewed as if a refused one were left out. Refused: VALIDATION_FAILED, LIMIT_EXCEEDED
- * (more than 100 changes, or more than `limit` milliseconds), NOT_FOUND (no tenant that the caller sees), FORBIDDEN.
+ * What the changes would do, together and in this order: the commands run in a transaction that is rolled back. Refusals of
+ * single changes are part of it; the others are previewed as if a refused one were left out. Refused: VALIDATION_FAILED,
+ * LIMIT_EXCEEDED (more than 100 changes, or more than `limit` milliseconds), NOT_FOUND (no tenant that the caller sees),
+ * FORBIDDEN.
  */
 export async function previewChanges(
   directory: Directory,

@@ -58,8 +58,8 @@ export async function tenantOfChanges(
 }
 
 /**
- * Runs the changes in order, as the caller of `directory`; each sees those before it. A refused one is `refused`, and the next one
- * runs unless that throws. Errors that are no refusals end all.
+ * Runs the changes in order, as the caller of `directory`; each sees those before it. A refused one is `refused`, and the next
+ * one runs unless that throws. Errors that are no refusals end all.
  */
 export async function runChanges(
   directory: Directory,
@@ -117,8 +117,8 @@ async function assertInTenant(directory: Directory, tx: WriteContext, targetId: 
 }
 
 /**
- * What the changes before began and ended, at the position that all share. What begins and ends at one position leaves no history:
- * a deletion could not be undone whole, so it is refused for what was begun, and so is the opposite for what was ended.
+ * What the changes before began and ended, at the position that all share. What begins and ends at one position leaves no
+ * history: a deletion could not be undone whole, so it is refused for what was begun, and so is the opposite for what was ended.
  */
 class OnePosition {
   readonly #begun = new Set<string>();

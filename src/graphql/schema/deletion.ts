@@ -21,7 +21,7 @@ const DeleteStrategy = builder.enumType('DeleteStrategy', {
   }),
 });
 
-const DeleteGroupInput = builder.inputType('DeleteGroupInput', {
+export const DeleteGroupInput = builder.inputType('DeleteGroupInput', {
   description: 'Input of `deleteGroup`.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'The group to delete.' }),
@@ -61,7 +61,7 @@ const DeleteGroupPayload = builder.objectRef<Deleted>('DeleteGroupPayload').impl
   }),
 });
 
-const RestoreGroupInput = builder.inputType('RestoreGroupInput', {
+export const RestoreGroupInput = builder.inputType('RestoreGroupInput', {
   description: 'Input of `restoreGroup`.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'The deleted group to restore.' }),
@@ -74,7 +74,7 @@ const RestoreGroupInput = builder.inputType('RestoreGroupInput', {
 
 const NOT_RESTORED_KINDS: readonly NotRestoredKind[] = ['PARENT', 'CHILD', 'MEMBERSHIP', 'NESTING'];
 
-const NotRestoredType = builder.objectRef<NotRestored>('NotRestored').implement({
+export const NotRestoredType = builder.objectRef<NotRestored>('NotRestored').implement({
   description: 'An object that could not be restored.',
   fields: (t) => ({
     kind: t.field({

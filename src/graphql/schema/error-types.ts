@@ -9,11 +9,25 @@ import { builder } from './builder.ts';
 
 // Only nodes have a field `id`: a client's cache treats two objects with the same id as one.
 
+/** A refusal as the value of a field: graphql-js throws an Error that a field returns. */
+export class ShownRefusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: object;
+
+  constructor({ code, message, details }: DirectoryError) {
+    this.code = code;
+    this.message = message;
+    this.details = details;
+  }
+}
+
 /** The errors plugin selects a type with `instanceof`. The instances of this class are the refusals with one code. */
 function refusalsOf<Code extends ErrorCode>(code: Code) {
   class Refusal {}
   Object.defineProperty(Refusal, Symbol.hasInstance, {
-    value: (error: unknown) => isDirectoryError(error, code),
+    value: (error: unknown) =>
+      isDirectoryError(error, code) || (error instanceof ShownRefusal && error.code === code),
   });
   return Refusal as new () => DirectoryError<Code>;
 }
@@ -63,6 +77,19 @@ const CODE_DESCRIPTIONS: Record<TypedCode, string> = {
   LIMIT_EXCEEDED: 'A limit of the directory is exceeded.',
 };
 
+const TYPE_NAMES: Record<TypedCode, string> = {
+  VALIDATION_FAILED: 'ValidationError',
+  NOT_FOUND: 'NotFoundError',
+  NAME_TAKEN: 'NameTakenError',
+  GROUP_NOT_EMPTY: 'GroupNotEmptyError',
+  CYCLE: 'CycleError',
+  UNKNOWN_USERS: 'UnknownUsersError',
+  OTHER_TENANT: 'OtherTenantError',
+  VERSION_CONFLICT: 'VersionConflictError',
+  PREVIEW_STALE: 'PreviewStaleError',
+  LIMIT_EXCEEDED: 'LimitError',
+};
+
 const ErrorCodeEnum = builder.enumType('ErrorCode', {
   description: 'Why a mutation was refused.',
   values: Object.fromEntries(
@@ -72,6 +99,7 @@ const ErrorCodeEnum = builder.enumType('ErrorCode', {
 
 export const ErrorInterface = builder.interfaceRef<DirectoryError>('Error').implement({
   description: 'An error of a mutation that was refused. Nothing was changed.',
+  resolveType: ({ code }) => TYPE_NAMES[code as TypedCode],
   fields: (t) => ({
     message: t.exposeString('message', { nullable: false, description: 'Message for people.' }),
     code: t.field({
@@ -130,7 +158,7 @@ const CycleStepType = builder.objectRef<ErrorDetails['CYCLE']['path'][number]>('
 });
 
 builder.objectType(REFUSALS.VALIDATION_FAILED, {
-  name: 'ValidationError',
+  name: TYPE_NAMES.VALIDATION_FAILED,
   description: 'The input is invalid.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
@@ -145,7 +173,7 @@ builder.objectType(REFUSALS.VALIDATION_FAILED, {
 });
 
 builder.objectType(REFUSALS.NOT_FOUND, {
-  name: 'NotFoundError',
+  name: TYPE_NAMES.NOT_FOUND,
   description: 'The object does not exist, or you cannot see it. The error does not reveal which.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
@@ -158,7 +186,7 @@ builder.objectType(REFUSALS.NOT_FOUND, {
 });
 
 builder.objectType(REFUSALS.NAME_TAKEN, {
-  name: 'NameTakenError',
+  name: TYPE_NAMES.NAME_TAKEN,
   description: 'Siblings have the same name, ignoring case.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
@@ -171,7 +199,7 @@ builder.objectType(REFUSALS.NAME_TAKEN, {
 });
 
 builder.objectType(REFUSALS.GROUP_NOT_EMPTY, {
-  name: 'GroupNotEmptyError',
+  name: TYPE_NAMES.GROUP_NOT_EMPTY,
   description: 'With `BLOCK`, only an empty group can be deleted.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
@@ -185,7 +213,7 @@ builder.objectType(REFUSALS.GROUP_NOT_EMPTY, {
 });
 
 builder.objectType(REFUSALS.CYCLE, {
-  name: 'CycleError',
+  name: TYPE_NAMES.CYCLE,
   description: 'The group would become its own ancestor, or be nested in itself.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
@@ -200,7 +228,7 @@ builder.objectType(REFUSALS.CYCLE, {
 });
 
 builder.objectType(REFUSALS.UNKNOWN_USERS, {
-  name: 'UnknownUsersError',
+  name: TYPE_NAMES.UNKNOWN_USERS,
   description: 'Some ids do not belong to users of the tenant.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
@@ -213,7 +241,7 @@ builder.objectType(REFUSALS.UNKNOWN_USERS, {
 });
 
 builder.objectType(REFUSALS.OTHER_TENANT, {
-  name: 'OtherTenantError',
+  name: TYPE_NAMES.OTHER_TENANT,
   description:
     'The objects belong to different tenants. If you cannot see the other tenant, the error is `NotFoundError`.',
   interfaces: [ErrorInterface],
@@ -227,7 +255,7 @@ builder.objectType(REFUSALS.OTHER_TENANT, {
 });
 
 builder.objectType(REFUSALS.VERSION_CONFLICT, {
-  name: 'VersionConflictError',
+  name: TYPE_NAMES.VERSION_CONFLICT,
   description: 'The version of the group is not `expectedVersion`.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
@@ -240,13 +268,13 @@ builder.objectType(REFUSALS.VERSION_CONFLICT, {
 });
 
 builder.objectType(REFUSALS.PREVIEW_STALE, {
-  name: 'PreviewStaleError',
+  name: TYPE_NAMES.PREVIEW_STALE,
   description: 'The changes would have other effects than the preview showed: preview them again.',
   interfaces: [ErrorInterface],
 });
 
 builder.objectType(REFUSALS.LIMIT_EXCEEDED, {
-  name: 'LimitError',
+  name: TYPE_NAMES.LIMIT_EXCEEDED,
   description:
     'A limit of the directory is exceeded: the number of ids in a call, or the depth of a structure.',
   interfaces: [ErrorInterface],

@@ -131,7 +131,7 @@ builder.prismaObjectField(Tenant, 'groups', (t) =>
   ),
 );
 
-const CreateGroupInput = builder.inputType('CreateGroupInput', {
+export const CreateGroupInput = builder.inputType('CreateGroupInput', {
   description: 'Input of `createGroup`.',
   fields: (t) => ({
     tenantId: t.id({ required: true, description: 'The tenant that the group belongs to.' }),
@@ -155,7 +155,7 @@ const CreateGroupInput = builder.inputType('CreateGroupInput', {
   }),
 });
 
-const UpdateGroupInput = builder.inputType('UpdateGroupInput', {
+export const UpdateGroupInput = builder.inputType('UpdateGroupInput', {
   description: 'Input of `updateGroup`. Omitted fields are left unchanged; null clears a field.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'The group to change.' }),

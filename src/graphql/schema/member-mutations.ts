@@ -16,7 +16,7 @@ import { Group } from './groups.ts';
 import { positionField } from './position.ts';
 import { User } from './users.ts';
 
-const AddGroupMembersInput = builder.inputType('AddGroupMembersInput', {
+export const AddGroupMembersInput = builder.inputType('AddGroupMembersInput', {
   description: 'Input of `addGroupMembers`.',
   fields: (t) => ({
     groupId: t.id({ required: true, description: 'The group.' }),
@@ -24,7 +24,7 @@ const AddGroupMembersInput = builder.inputType('AddGroupMembersInput', {
   }),
 });
 
-const RemoveGroupMembersInput = builder.inputType('RemoveGroupMembersInput', {
+export const RemoveGroupMembersInput = builder.inputType('RemoveGroupMembersInput', {
   description: 'Input of `removeGroupMembers`.',
   fields: (t) => ({
     groupId: t.id({ required: true, description: 'The group.' }),
@@ -35,7 +35,7 @@ const RemoveGroupMembersInput = builder.inputType('RemoveGroupMembersInput', {
   }),
 });
 
-const UpdateGroupMembersInput = builder.inputType('UpdateGroupMembersInput', {
+export const UpdateGroupMembersInput = builder.inputType('UpdateGroupMembersInput', {
   description: 'Input of `updateGroupMembers`. A user must not be in both lists.',
   fields: (t) => ({
     groupId: t.id({ required: true, description: 'The group.' }),

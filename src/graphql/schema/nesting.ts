@@ -51,7 +51,7 @@ builder.prismaObjectFields(Group, (t) => ({
   ),
 }));
 
-const AddNestedGroupsInput = builder.inputType('AddNestedGroupsInput', {
+export const AddNestedGroupsInput = builder.inputType('AddNestedGroupsInput', {
   description: 'Input of `addNestedGroups`.',
   fields: (t) => ({
     groupId: t.id({ required: true, description: 'The group in which to nest.' }),
@@ -87,7 +87,7 @@ const AddNestedGroupsPayload = builder.objectRef<Nested>('AddNestedGroupsPayload
   }),
 });
 
-const RemoveNestedGroupInput = builder.inputType('RemoveNestedGroupInput', {
+export const RemoveNestedGroupInput = builder.inputType('RemoveNestedGroupInput', {
   description: 'Input of `removeNestedGroup`.',
   fields: (t) => ({
     groupId: t.id({ required: true, description: 'The group in which the other is nested.' }),

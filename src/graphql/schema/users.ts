@@ -83,7 +83,7 @@ const UpsertUserInput = builder.inputType('UpsertUserInput', {
   }),
 });
 
-const UpsertUsersInput = builder.inputType('UpsertUsersInput', {
+export const UpsertUsersInput = builder.inputType('UpsertUsersInput', {
   description: 'Input of `upsertUsers`.',
   fields: (t) => ({
     tenantId: t.id({ required: true, description: 'The tenant that the users belong to.' }),
@@ -117,7 +117,7 @@ const UpsertUsersPayload = builder.objectRef<UpsertedUsers>('UpsertUsersPayload'
   }),
 });
 
-const RemoveUsersInput = builder.inputType('RemoveUsersInput', {
+export const RemoveUsersInput = builder.inputType('RemoveUsersInput', {
   description: 'Input of `removeUsers`.',
   fields: (t) => ({
     tenantId: t.id({ required: true, description: 'The tenant that the users belong to.' }),
@@ -137,7 +137,7 @@ const RemoveUsersPayload = builder.objectRef<RemovedUsers>('RemoveUsersPayload')
   }),
 });
 
-const EraseUsersInput = builder.inputType('EraseUsersInput', {
+export const EraseUsersInput = builder.inputType('EraseUsersInput', {
   description: 'Input of `eraseUsers`.',
   fields: (t) => ({
     tenantId: t.id({ required: true, description: 'The tenant that the users belong to, or belonged to.' }),
