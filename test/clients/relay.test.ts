@@ -99,7 +99,7 @@ test('relay-compiler compiles it, and every connection of the schema is in it', 
           .map((field) => `${type.name}.${field.name}`)
       : [],
   );
-  expect(connections.length).toBe(11);
+  expect(connections.length).toBe(12);
   expect(connections.filter((connection) => !used.has(connection))).toEqual([]);
 });
 

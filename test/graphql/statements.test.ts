@@ -183,3 +183,23 @@ test('the groups of a user take one statement for a list with its total', async 
   ]);
   expect(statements).toHaveLength(3);
 });
+
+test('a preview takes as many statements for a change of one user as of 50, and as many more for each change', async () => {
+  const preview = async (...changes: object[]) => {
+    const { data, statements } = await counted(
+      `query ($changes: [ChangeInput!]!) { previewChanges(changes: $changes) { effects {
+        outcomes { refusal { code } addedMembershipCount } affectedGroups { edges { node { joiningCount } } } } } }`,
+      { changes },
+    );
+    return { effects: data.previewChanges.effects, count: statements.length };
+  };
+  const add = (at: number, ids: string[]) => ({ addGroupMembers: { groupId: groupIds[at]!, userIds: ids } });
+  const one = await preview(add(0, userIds.slice(3, 4)));
+  const many = await preview(add(0, userIds.slice(20, 60)));
+  expect(one.effects.affectedGroups.edges).toHaveLength(1);
+  expect(many.effects.outcomes[0].addedMembershipCount).toBe(40);
+  // The lock, the savepoint, the group's row with unknown users, the insertion and the counts, the release; who joins, and names.
+  expect([one.count, many.count]).toEqual([8, 8]);
+  const two = await preview(add(0, userIds.slice(3, 4)), add(1, userIds.slice(3, 4)));
+  expect(two.count).toBe(one.count + 5);
+});

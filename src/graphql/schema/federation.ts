@@ -2,7 +2,7 @@
 // (https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec).
 import { getDocumentNodeFromSchema } from '@graphql-tools/utils';
 import type { ObjectParam } from '@pothos/core';
-import { type DocumentNode, GraphQLScalarType, type GraphQLSchema, Kind, print, visit } from 'graphql';
+import { type DocumentNode, GraphQLScalarType, type GraphQLSchema, Kind, parse, print, visit } from 'graphql';
 import type { Builder } from './builder.ts';
 import type { Context } from './context.ts';
 
@@ -77,7 +77,7 @@ const ROUTER_NAMES = new Set(['_Any', '_Entity', '_Service', '_entities', '_serv
 export function subgraphDocument(schema: GraphQLSchema): DocumentNode {
   const omitForRouter = ({ name }: { name: { value: string } }) =>
     ROUTER_NAMES.has(name.value) ? null : undefined;
-  return visit(getDocumentNodeFromSchema(schema), {
+  const document = visit(getDocumentNodeFromSchema(schema), {
     // The root types have their default names, so only the `@link` directive needs to be printed.
     SchemaDefinition: ({ directives = [] }) => ({ kind: Kind.SCHEMA_EXTENSION, directives }),
     ScalarTypeDefinition: omitForRouter,
@@ -85,4 +85,9 @@ export function subgraphDocument(schema: GraphQLSchema): DocumentNode {
     ObjectTypeDefinition: omitForRouter,
     FieldDefinition: omitForRouter,
   });
+  return { ...document, definitions: [...document.definitions, ...ONE_OF.definitions] };
 }
+
+/** Composers that are older than `@oneOf` accept it where it is defined. */
+const ONE_OF = parse(`"""Exactly one field of the input must be given."""
+directive @oneOf on INPUT_OBJECT`);

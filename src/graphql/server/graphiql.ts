@@ -8,6 +8,8 @@ export type Example = { readonly query: string; readonly variables?: Record<stri
 const NORTHWIND = 'tnt_Northwind0000000';
 const RESEARCH = 'grp_north006Research';
 const FINANCE = 'grp_north015Finance0';
+/** The hash of a preview that creates the club. */
+const CHESS_CLUB = 'b1624238208b63decc185ef33b28149dc1651c5b6b38b161157b381af432fc6d';
 
 /**
  * The tabs, on the development data. Lines are short enough for the editor in a narrow window. Each mutation returns its
@@ -98,6 +100,22 @@ query AsOf($tenant: ID!, $position: Position!) {
   }
 }`,
     variables: { tenant: NORTHWIND, position: '1' },
+  },
+  {
+    query: `# What would these changes do?
+query WhatIf($changes: [ChangeInput!]!) {
+  previewChanges(changes: $changes) {
+    hash
+    effects {
+      outcomes { index refusal { code message } }
+      affectedGroups { edges { node {
+        group { name }
+        joiningCount leavingCount
+      } } }
+    }
+  }
+}`,
+    variables: { changes: [{ createGroup: { tenantId: NORTHWIND, name: 'Chess club' } }] },
   },
   mutation('createGroup', 'Names are unique among siblings.', 'group { id name path version }', {
     tenantId: NORTHWIND,
@@ -200,6 +218,12 @@ mutation RestoreGroup(
       tenantId: NORTHWIND,
       userIds: ['usr_north01910000000'],
     },
+  ),
+  mutation(
+    'applyChanges',
+    'The hash is that of a preview of the changes.',
+    'effects { outcomes {\n        createdGroups { groupId }\n      } }',
+    { changes: [{ createGroup: { tenantId: NORTHWIND, name: 'Chess club' } }], previewHash: CHESS_CLUB },
   ),
 ];
 

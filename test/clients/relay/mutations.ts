@@ -38,3 +38,17 @@ export const DeleteGroup = graphql`
     }
   }
 `;
+
+export const PreviewChanges = graphql`
+  query mutationsPreviewChangesQuery($changes: [ChangeInput!]!) {
+    previewChanges(changes: $changes) {
+      hash
+      effects {
+        outcomes { refusal { code message } }
+        affectedGroups(first: 10) {
+          edges { node { group { name } joiningCount leavingCount leaving(first: 3) { userId } } }
+        }
+      }
+    }
+  }
+`;
