@@ -157,6 +157,8 @@ const READS = `{
   nodes(ids: ["${SUPPORT}"]) { ... on Group { ${GROUP} } }
   _entities(representations: [{ __typename: "Group", id: "${SUPPORT}" }]) { ... on Group { ${GROUP} } }
   tenant(id: "${TENANT}") { groups${PAGE} }
+  previewChanges(changes: [{ updateGroup: { id: "${SUPPORT}", description: "Recipe" } }]) {
+    effects { outcomes { updatedGroups { group { group { ${GROUP} } } } } } }
   user(id: "${USER}") { groups${PAGE} effectiveGroups(first: 3) { edges { node { ${GROUP}
     explainMembership(userId: "${USER}", maxPaths: 1) { paths { steps { group { ${GROUP} } } } } } } } }
 }`;

@@ -28,7 +28,7 @@ export async function findStaleKeys(sql: Query, tenantId: string | null): Promis
   for (const tenant of tenants) {
     for (const table of ['group', 'user'] as const) {
       for await (const stale of staleRows(sql, table, tenant.id)) {
-        staleKeys.push(...stale.map(({ id }) => ({ table, id })));
+        for (const { id } of stale) staleKeys.push({ table, id });
       }
     }
   }
@@ -114,7 +114,7 @@ export async function findClashes(sql: Query, tenantId: string | null): Promise<
 /** Rewrites the stale keys of a tenant's groups. The caller must hold the tenant's lock. */
 async function rewriteGroups(sql: Query, tenantId: string): Promise<number> {
   const stale: Stale[] = [];
-  for await (const rows of staleRows(sql, 'group', tenantId)) stale.push(...rows);
+  for await (const rows of staleRows(sql, 'group', tenantId)) for (const row of rows) stale.push(row);
   const chunks = Array.from({ length: Math.ceil(stale.length / CHUNK) }, (_, index) =>
     stale.slice(index * CHUNK, (index + 1) * CHUNK),
   );

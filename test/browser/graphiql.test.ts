@@ -1,7 +1,7 @@
 // GraphiQL in a real browser whose network ends at this machine: it loads, also again and by a link, and runs a query.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { EXAMPLES } from '../../src/graphql/server/graphiql.ts';
+import { EXAMPLES } from '../../src/graphql/server/examples.ts';
 import { noBrowser, withBrowser } from '../support/browser.ts';
 
 test.skipIf(noBrowser)(

@@ -18,7 +18,8 @@ import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
 import { type MomentArgs, momentOf } from '../../src/domain/queries/moments.ts';
 import { effectiveGroups } from '../../src/domain/queries/user-groups.ts';
 import { findUser, listUsers } from '../../src/domain/queries/users.ts';
-import { newId } from '../../src/model/ids.ts';
+import { importDirectory } from '../../src/import/import-directory.ts';
+import { newId, type TenantId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, plainUser, superAdmin } from '../support/directories.ts';
 import { positionOf } from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
@@ -87,6 +88,29 @@ describe('a group as of a position', () => {
     expect(await found(deleted)).toBeNull();
     expect(await countGroups(directory.at(tenantId, deleted), {})).toBe(0);
     expect(await countMembers(directory.at(tenantId, created), parent)).toBe(3);
+  });
+
+  test('has what it had before an import changed it', async () => {
+    const [partnerId, tenantId, id, user] = ['prt_Past', 'tnt_Past', 'grp_Past', 'usr_Past'];
+    const load = async (name: string, email: string) => {
+      const rows = {
+        partners: [{ id: partnerId, name: 'Partner' }],
+        tenants: [{ id: tenantId, partnerId, name: 'Tenant', slug: 'past' }],
+        users: [{ id: user, tenantId, email }],
+        groups: [{ id, tenantId, name }],
+      };
+      const source = Object.entries(rows).flatMap(([section, some]) =>
+        some.map((row, index) => ({ section, index, row })),
+      );
+      const { faults } = await importDirectory(database.db, source);
+      expect(faults).toEqual([]);
+    };
+    await load('Before', 'before@example.org');
+    await load('After', 'after@example.org');
+    const past = openDirectory(database.db, superAdmin).at(tenantId as TenantId, 1);
+    expect((await findGroup(past, id))!.name).toBe('Before');
+    expect((await findUser(past, user))!.email).toBe('before@example.org');
+    expect((await findGroup(openDirectory(database.db, superAdmin), id))!.name).toBe('After');
   });
 
   test('stays in lists where it was, when ORPHAN has moved it up', async () => {

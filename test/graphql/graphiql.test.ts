@@ -3,7 +3,7 @@ import { type FieldNode, Kind, type OperationDefinitionNode, parse } from 'graph
 import { expect, test } from 'vitest';
 import { seedDemo } from '../../src/demo/demo.ts';
 import { schema } from '../../src/graphql/schema/schema.ts';
-import { EXAMPLES } from '../../src/graphql/server/graphiql.ts';
+import { EXAMPLES } from '../../src/graphql/server/examples.ts';
 import { openTestDatabase } from '../support/postgresql.ts';
 import { SUPER_ADMIN, startApp } from '../support/server.ts';
 

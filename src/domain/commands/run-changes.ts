@@ -77,7 +77,7 @@ export async function runChanges(
       const { notRestored = [] } = await run(directory, tx, change, recorded);
       batch.note(recorded);
       attempts.push({ refusal: null, recorded, notRestored });
-      tx.record(...recorded);
+      for (const part of recorded) tx.record(part);
     } catch (error) {
       // A signal aborts with an error that looks like a refusal.
       directory.signal?.throwIfAborted();
@@ -98,8 +98,8 @@ async function run(
   { kind, input, targetId }: RequestedChange,
   recorded: Change[],
 ): Promise<{ notRestored?: NotRestored[] }> {
-  const record = (...changes: readonly Change[]) => {
-    recorded.push(...changes);
+  const record = (part: Change) => {
+    recorded.push(part);
   };
   const part = { ...tx, record };
   const directory = openDirectory(inside(part, db), caller);

@@ -110,7 +110,10 @@ export async function repairDirectory(db: Database): Promise<number> {
   return keys + counts.length;
 }
 
-/** Ids without their tenant, edges, groups and users that were twice at one position, positions without a change, and what is beyond the head. */
+/**
+ * Ids without their tenant, edges, groups and users that were twice at one position, positions without a change, and what is
+ * beyond the head.
+ */
 function findLogFaults(query: Query, inTenant: (column: string) => Sql): Promise<Fault[]> {
   const overlaps = (kind: string, what: string, since = 'since', isPresent = 'true') => Prisma.sql`
     select 'interval', ${kind} || ' ' || e.what || ' from position ' || e.since

@@ -19,7 +19,7 @@ export type WriteContext = {
   /** Runs SQL that no later statement of the change waits for. */
   send(statement: Prisma.Sql): void;
   /** Records what happens, in this order. It is appended to the log at the end of the transaction. */
-  record(...changes: readonly Change[]): void;
+  record(change: Change): void;
 };
 
 /** The caller as the author of a change. */
@@ -92,8 +92,8 @@ export async function changeTenant<Result extends object>(
   if (!before) return null;
   const head: Head = { position: before.position + 1, changeId: randomUUID() };
   const changes: Change[] = [];
-  const record = (...recorded: readonly Change[]) => {
-    changes.push(...recorded);
+  const record = (change: Change) => {
+    changes.push(change);
   };
   const { at } = before;
   const pending: Promise<unknown>[] = [];
