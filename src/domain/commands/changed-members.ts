@@ -15,15 +15,24 @@ export type ChangedMembers = {
 
 /**
  * The groups whose effective members differ before and after the change, with the users that make the difference. `groupIds`:
- * all groups in which memberships or nestings began or ended. One statement: its cost is that of the users whose memberships or
- * nestings changed, and of the closures of the groups above them, but not of all who are members there.
+ * all groups in which memberships or nestings began or ended. One statement: its cost is that of the users whose memberships
+ * changed, or who are in a group whose nesting changed, with all that their groups are nested in; and of a walk over the groups
+ * nested in those that are affected. It does not grow with those who are members there besides.
  */
 export async function readChangedMembers(
-  { query, tenantId, position }: WriteContext,
+  { query, send, tenantId, position }: WriteContext,
   groupIds: readonly GroupId[],
 ): Promise<ChangedMembers[]> {
   if (groupIds.length === 0) return [];
   const at = Prisma.sql`${position}::bigint`;
+  /** The groups nested in a group before or after the change. */
+  const childrenOf = (id: Prisma.Sql) => Prisma.sql`
+        select child_group_id as child from nestings where tenant_id = ${tenantId} and parent_group_id = ${id}
+        union all
+        select child_group_id from nesting_history where tenant_id = ${tenantId} and parent_group_id = ${id} and until = ${at}
+        offset 0`;
+  // Recursions are estimated by far too high: compiling the statement would take longer than running it.
+  send(Prisma.sql`set local jit = off`);
   return query<ChangedMembers>(Prisma.sql`
     with recursive
     seeds as materialized (select unnest(${[...groupIds]}::text[]) collate "C" as id),
@@ -49,30 +58,26 @@ export async function readChangedMembers(
         select parent_group_id from nesting_history
         where tenant_id = ${tenantId} and child_group_id = above.id and until = ${at}
         offset 0) n),
-    -- Their closures, and those of groups whose own nesting changed, before and after.
-    closure(root, id, is_after) as (
-      select r.id, r.id, e.is_after
-      from (select id from above union select child from changed_nestings) r cross join (values (false), (true)) e(is_after)
+    -- Those and the groups in them, before or after: no path between changes and affected groups leaves them.
+    within(id) as (
+      select id from (select id from above union select child from changed_nestings) r
       union
-      select c.root, n.child, c.is_after from closure c cross join lateral (
-        select child_group_id as child from nestings
-        where tenant_id = ${tenantId} and parent_group_id = c.id and (c.is_after or since < ${at})
-        union all
-        select child_group_id from nesting_history
-        where not c.is_after and tenant_id = ${tenantId} and parent_group_id = c.id and until = ${at}
-        offset 0) n),
-    -- All whose membership anywhere can have changed: by their own, or by that of a group that has them.
+      select n.child from within cross join lateral (${childrenOf(Prisma.sql`within.id`)}) n),
+    -- The groups of users who have or had them by a nesting that changed.
+    carried(id) as (
+      select child from changed_nestings
+      union
+      select n.child from carried cross join lateral (${childrenOf(Prisma.sql`carried.id`)}) n),
+    -- All whose effective memberships can have changed.
     changed_users as materialized (
       select user_id from changed_memberships
       union
-      select m.user_id
-      from (select distinct c.id from closure c where c.root in (select child from changed_nestings)) g
-      cross join lateral (
-        select user_id from memberships where tenant_id = ${tenantId} and group_id = g.id
+      select m.user_id from carried cross join lateral (
+        select user_id from memberships where tenant_id = ${tenantId} and group_id = carried.id
         union all
-        select user_id from membership_history where tenant_id = ${tenantId} and group_id = g.id and until = ${at}
+        select user_id from membership_history where tenant_id = ${tenantId} and group_id = carried.id and until = ${at}
         offset 0) m),
-    -- Their memberships, before and after: one that ended and began again at this position is two rows.
+    -- Their memberships there: one that ended and began again at this position is two rows.
     held as materialized (
       select u.user_id, m.* from changed_users u cross join lateral (
         select group_id, since < ${at} as was, true as holds from memberships
@@ -80,12 +85,29 @@ export async function readChangedMembers(
         union all
         select group_id, true, false from membership_history
         where tenant_id = ${tenantId} and user_id = u.user_id and until = ${at}
-        offset 0) m),
+        offset 0) m
+      join within w on w.id = m.group_id),
+    -- Before and after, or both at once if no nesting changed.
+    states(before, after) as materialized (
+      select before, after from (values (true, true), (true, false), (false, true)) s(before, after)
+      where (before and after) = not exists (select from changed_nestings)),
+    -- What each of their groups is nested in, upward: users have few groups, but groups have many.
+    reached(id, root, before, after) as (
+      select h.group_id, h.group_id, s.before, s.after from (select distinct group_id from held) h cross join states s
+      union
+      select r.id, n.parent, r.before, r.after from reached r cross join lateral (
+        select parent_group_id as parent from nestings
+        where tenant_id = ${tenantId} and child_group_id = r.root and (r.after or since < ${at})
+        union all
+        select parent_group_id from nesting_history
+        where not r.after and tenant_id = ${tenantId} and child_group_id = r.root and until = ${at}
+        offset 0) n
+      join within w on w.id = n.parent),
     differences as (
-      select c.root, h.user_id, bool_or(c.is_after and h.holds) as is_joining
-      from held h join closure c on c.id = h.group_id
-      group by c.root, h.user_id
-      having bool_or(c.is_after and h.holds) <> bool_or(not c.is_after and h.was))
+      select r.root, h.user_id, bool_or(r.after and h.holds) as is_joining
+      from held h join reached r on r.id = h.group_id
+      group by r.root, h.user_id
+      having bool_or(r.after and h.holds) <> bool_or(r.before and h.was))
     select root as "groupId", is_joining as "isJoining", count(*)::int as count,
       (array_agg(user_id order by user_id))[:${MAX_PAGE_SIZE}::int] as "userIds",
       encode(sha256(convert_to(string_agg(user_id, ',' order by user_id), 'UTF8')), 'hex') as digest
