@@ -17,7 +17,7 @@ import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { seed } from '../support/seed.ts';
 
 /** At least this many previews, a few of each random directory. */
-const PREVIEWS = Number(process.env.PREVIEWS ?? 300);
+const PREVIEWS = Number(process.env.PREVIEWS ?? 150);
 const ROUNDS = 8;
 /** Milliseconds for a preview, also where the machine is busy with other tests. */
 const PATIENCE = 60_000;
