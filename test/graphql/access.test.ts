@@ -227,7 +227,9 @@ const member = ({ tenantId, a }: World): Claims => ({ sub: a, tenant_id: tenantI
 test('the table has every mutation', async () => {
   const { __schema } = await server.data(SUPER_ADMIN, '{ __schema { mutationType { fields { name } } } }');
   const names = __schema.mutationType.fields.map(({ name }: { name: string }) => name);
-  expect(Object.keys(mutationsOn(await createWorld())).toSorted()).toEqual(names.toSorted());
+  // `applyChanges` needs the hash of a preview: previews.test.ts tries it as each caller.
+  const alone = names.filter((name: string) => name !== 'applyChanges');
+  expect(Object.keys(mutationsOn(await createWorld())).toSorted()).toEqual(alone.toSorted());
 });
 
 describe('every mutation succeeds', () => {
