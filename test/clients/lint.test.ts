@@ -59,7 +59,7 @@ test.each([
   );
 });
 
-test('the node of every edge is a Node, but for members and groups as they would be', () => {
+test('the node of every edge is a Node, but for members and what was or would be', () => {
   const edges = Object.values(schema.getTypeMap()).filter(
     (type) => isObjectType(type) && type.name.endsWith('Edge'),
   );
@@ -72,5 +72,11 @@ test('the node of every edge is a Node, but for members and groups as they would
     );
     return !isObjectType(node) || !node.getInterfaces().some(({ name }) => name === 'Node');
   });
-  expect(others.map(({ name }) => name)).toEqual(['AffectedGroupEdge', 'MemberEdge']);
+  expect(others.map(({ name }) => name)).toEqual([
+    'AffectedGroupEdge',
+    'GroupSnapshotEdge',
+    'MemberEdge',
+    'MemberSnapshotEdge',
+    'UserSnapshotEdge',
+  ]);
 });

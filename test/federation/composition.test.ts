@@ -30,6 +30,7 @@ test.each(composers)('%s composes the three, without a hint', (composer) => {
   const { supergraph, hints } = COMPOSERS[composer](SUBGRAPHS);
   expect(hints).toEqual([]);
   expect(shapeOf(supergraph).User).toEqual([
+    'asOf',
     'displayName',
     'effectiveGroups',
     'email',
