@@ -3,7 +3,7 @@
 import DataLoader from 'dataloader';
 import { LRUCache } from 'lru-cache';
 import { Prisma, type Sql } from '../../database/database.ts';
-import { isIdOf, type PartnerId, type TenantId } from '../../model/ids.ts';
+import { isIdOf, kindOfId, type PartnerId, type TenantId } from '../../model/ids.ts';
 import {
   type Directory,
   knownPositions,
@@ -22,6 +22,8 @@ import { readTail } from '../sharing/tail.ts';
 export async function tenantOf(directory: Directory, id: string): Promise<TenantId> {
   const { visibility, tenantId } = directory;
   if (visibility.kind === 'tenant') return tenantId;
+  // Text of a caller that is no id is of no tenant: PostgreSQL could not even read all of it.
+  if (kindOfId(id) === null) return NO_TENANT;
   const tenant = isIdOf('tenant', id) ? id : (await idsById(directory).load(id))?.tenantId;
   if (!tenant || visibility.kind === 'all') return tenant ?? NO_TENANT;
   const partner = (await tenantsById(directory).load(tenant))?.partnerId;
