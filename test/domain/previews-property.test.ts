@@ -8,7 +8,7 @@ import { applyChanges, previewChanges } from '../../src/domain/commands/preview-
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
 import { countEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
-import type { ChangeInput } from '../../src/model/changes.ts';
+import type { ChangeInput } from '../../src/model/change-inputs.ts';
 import type { DeleteStrategy } from '../../src/model/groups.ts';
 import type { TenantId } from '../../src/model/ids.ts';
 import { createTenant, superAdmin, tenantAdmin } from '../support/directories.ts';

@@ -10,7 +10,7 @@ import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { countEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
-import type { ChangeInput } from '../../src/model/changes.ts';
+import type { ChangeInput } from '../../src/model/change-inputs.ts';
 import { newId, type TenantId } from '../../src/model/ids.ts';
 import {
   createTenant,

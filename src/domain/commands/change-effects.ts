@@ -1,7 +1,7 @@
 // What several changes do, in the form that an administrator approves, and the hash by which an application is the same.
 import { createHash } from 'node:crypto';
 import { Prisma } from '../../database/database.ts';
-import type { RequestedChange } from '../../model/changes.ts';
+import type { RequestedChange } from '../../model/change-inputs.ts';
 import type { DirectoryError } from '../../model/errors.ts';
 import type { GroupId, UserId } from '../../model/ids.ts';
 import type { JsonObject } from '../../model/json.ts';

@@ -1,5 +1,5 @@
 // Previews several changes of a tenant, and applies them if they would still do what the preview showed.
-import { type ChangeInput, parseChanges, type RequestedChange } from '../../model/changes.ts';
+import { type ChangeInput, parseChanges, type RequestedChange } from '../../model/change-inputs.ts';
 import { refuse } from '../../model/errors.ts';
 import { type Directory, openDirectory, type Positioned } from '../directory.ts';
 import type { WriteContext } from '../log/write-context.ts';

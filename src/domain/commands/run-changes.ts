@@ -1,7 +1,7 @@
 // Runs the commands of several changes inside one open change, each in a savepoint: one that is refused leaves nothing.
 
 import { Prisma } from '../../database/database.ts';
-import type { ChangeInputs, ChangeKind, RequestedChange } from '../../model/changes.ts';
+import type { ChangeInputs, ChangeKind, RequestedChange } from '../../model/change-inputs.ts';
 import { type DirectoryError, isDirectoryError, refuse } from '../../model/errors.ts';
 import { isIdOf, type TenantId } from '../../model/ids.ts';
 import type { RemoveUsersInput } from '../../model/users.ts';

@@ -1,6 +1,6 @@
 // The whole schema, as a Federation 2 subgraph. Importing a file defines its types.
 import './as-of.ts';
-import './changes.ts';
+import './change-previews.ts';
 import './deletion.ts';
 import './explanations.ts';
 import './group-snapshots.ts';

@@ -5,8 +5,8 @@ import {
   type PreviewedChanges,
   previewChanges,
 } from '../../domain/commands/preview-changes.ts';
-import type { ChangeInput as Change } from '../../model/changes.ts';
-import { MAX_CHANGES } from '../../model/changes.ts';
+import type { ChangeInput as Change } from '../../model/change-inputs.ts';
+import { MAX_CHANGES } from '../../model/change-inputs.ts';
 import { builder } from './builder.ts';
 import { ChangeEffectsType } from './change-effects.ts';
 import { DeleteGroupInput, RestoreGroupInput } from './deletion.ts';
