@@ -12,6 +12,8 @@ export type CallerRole = 'SUPER_ADMIN' | 'PLATFORM' | 'PARTNER_ADMIN' | 'TENANT_
 type CallerBase = {
   /** The token's `sub`: a user id, or a client id for services. Recorded in history and events. */
   readonly subject: string;
+  /** When the token expires, in milliseconds since 1970; absent without a token. A stream must not outlive it. */
+  readonly expiresAt?: number;
 };
 
 /** A caller that administers or reads every group of the tenants it can see. */

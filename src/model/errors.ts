@@ -32,6 +32,10 @@ export type ErrorDetails = {
   LIMIT_EXCEEDED: { limit: number };
   /** The history of the tenant does not hold the moment: it begins later, or has not come so far. */
   HISTORY_UNAVAILABLE: { firstPosition: string; lastPosition: string };
+  /** The log does not hold what follows the cursor: the cursor is ahead of it, of a lost history, or older than what it holds. */
+  CURSOR_EXPIRED: { cursor: string };
+  /** The caller has as many streams open as it may have. */
+  TOO_MANY_STREAMS: { limit: number };
   /** The caller can see the object but may not change it, or its token grants nothing here. */
   FORBIDDEN: Record<never, never>;
   /** The token is missing, invalid or expired. */
@@ -123,6 +127,20 @@ export const refuse = {
       'PREVIEW_STALE',
       'The directory has changed: the changes would have other effects than the preview showed',
       {},
+    ),
+  cursorExpired: (cursor: string) =>
+    new DirectoryError(
+      'CURSOR_EXPIRED',
+      `The log does not hold the cursor ${cursor}: read the directory again, and go on from the position of that answer`,
+      { cursor },
+    ),
+  tooManyStreams: (limit: number) =>
+    new DirectoryError(
+      'TOO_MANY_STREAMS',
+      `At most ${limit} streams can be open at once: close others first`,
+      {
+        limit,
+      },
     ),
   limit: (limit: number, message: string) => new DirectoryError('LIMIT_EXCEEDED', message, { limit }),
   historyUnavailable: (message: string, details: ErrorDetails['HISTORY_UNAVAILABLE']) =>

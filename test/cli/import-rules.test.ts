@@ -96,13 +96,15 @@ async function contents(tenantId: string) {
       'nestings',
       'membership_history',
       'nesting_history',
+      'group_history',
+      'user_history',
       'tenant_logs',
       'changes',
       'ids',
     ].map((table) => of(table)),
   ]);
 }
-const EMPTY = Array.from({ length: 10 }, () => []);
+const EMPTY = Array.from({ length: 12 }, () => []);
 
 const none = { created: 0, updated: 0, unchanged: 0 };
 
@@ -207,7 +209,15 @@ test('a new tenant is stored as the file says', async () => {
     await run(`select position::int as position, type, group_id, actor_id, actor_type, user_ids, group_ids, data from changes
       where tenant_id = '${tenantId}' order by ordinal`),
   ).toEqual([
-    change('users.upserted', { user_ids: [ann, bob] }),
+    change('users.upserted', {
+      user_ids: [ann, bob],
+      data: {
+        users: [
+          { id: ann, after: { email: `ann@${word}.org`, displayName: 'Ann' } },
+          { id: bob, after: { email: `bob@${word}.org`, displayName: null } },
+        ],
+      },
+    }),
     created(a, { name: 'A', description: 'First', customAttributes: { level: 1 } }),
     created(b, { name: 'B', type: 'DISTRIBUTION', parentGroupId: a }),
     created(c, { name: 'C' }),

@@ -12,6 +12,7 @@ import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
 import { assertNameFree } from '../../src/domain/commands/rules/placement.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import type { WriteContext } from '../../src/domain/log/write-context.ts';
+import { listChanges, listGroupHistory, listUserHistory } from '../../src/domain/queries/changes.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
 import { findGroup } from '../../src/domain/queries/groups.ts';
 import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
@@ -226,4 +227,32 @@ test('names of siblings are compared by a range of their unique index, not by re
     expect({ plan, scans: scans > 0, ranges }).toEqual({ plan, scans: true, ranges: scans });
     expect(plan).not.toContain('Seq Scan on groups');
   }
+});
+
+test('pages of the log and of histories read no more of it than they show, however rare the types are', async () => {
+  const { db } = database;
+  const { tenantId, userIds } = await createTenant(db, 1);
+  const directory = openAsAdmin(db, tenantId);
+  const { group } = await createGroup(directory, { tenantId, name: 'Logged' });
+  await db.sql(Prisma.sql`
+    insert into changes (tenant_id, position, ordinal, change_id, at, type, actor_id, actor_type, group_id, user_ids, data)
+    select ${tenantId}, n, 0, gen_random_uuid(), now(), case when n % 100 = 0 then 'group.created' else 'group_membership.added' end,
+      'usr_a', 'user', case when n % 3 > 0 then 'grp_' || n % 50 end, array['usr_' || n % 1000], '{}'
+    from generate_series(2, 30000) n`);
+  await db.sql(Prisma.sql`analyze changes`);
+  const page = {};
+  const types = ['GROUP_CREATED', 'USERS_ERASED'] as const;
+  const open = () => openAsAdmin(db, tenantId);
+  const having = 'change_id as';
+  expect(await planOf(() => listChanges(open(), tenantId, { page }), having)).toMatch(
+    /Index Scan using changes_pkey/,
+  );
+  const byType = await planOf(() => listChanges(open(), tenantId, { types, page }), having);
+  expect(byType.match(/Index Scan using changes_tenant_id_type_position_ordinal_idx/g)).toHaveLength(2);
+  expect(await planOf(() => listGroupHistory(open(), group.id, { page }), having)).toMatch(
+    /Index Scan Backward using changes_tenant_id_group_id_position_ordinal_idx/,
+  );
+  expect(await planOf(() => listUserHistory(open(), userIds[0]!, { page }), having)).toMatch(
+    /changes_users_idx/,
+  );
 });

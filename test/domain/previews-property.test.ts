@@ -293,15 +293,8 @@ test(`${PREVIEWS} random previews predict what happens`, { timeout: 30 * 60_000 
     { numRuns: Math.ceil(PREVIEWS / ROUNDS), seed, endOnFailure: true },
   );
   expect(seen.get('preview')).toBeGreaterThanOrEqual(PREVIEWS);
-  for (const what of [
-    'joined',
-    'left',
-    'restored',
-    'cascaded',
-    'moved up',
-    'CYCLE',
-    'NAME_TAKEN',
-    'NOT_FOUND',
-  ])
+  // The rarer of these are in a thousand previews, not in each hundred.
+  const rare = ['restored', 'cascaded', 'moved up', 'CYCLE', 'NAME_TAKEN', 'NOT_FOUND'];
+  for (const what of ['joined', 'left', ...(PREVIEWS < 1_000 ? [] : rare)])
     expect(seen.get(what) ?? 0, what).toBeGreaterThan(0);
 });

@@ -44,7 +44,9 @@ export const ROOMS: Room[] = [
       'src/domain/{loading,rows}/*',
       'src/domain/sharing/shared-batches.ts',
       'src/domain/queries/{group-lists,groups,hierarchy,members,moments,nesting,positions,tenants,user-groups,users}.ts',
-      'src/model/{chunks,cursors,page,positions}.ts',
+      'src/domain/queries/{change-feed,changes}.ts',
+      'src/domain/sharing/head-watch.ts',
+      'src/model/{chunks,cursors,log-cursors,page,positions}.ts',
       'src/graphql/schema/connections.ts',
     ],
     tests: [
@@ -73,7 +75,7 @@ export const ROOMS: Room[] = [
       'src/graphql/server/{limits,operation-cost}.ts',
       'src/graphql/schema/complexity.ts',
       'src/http/body.ts',
-      'src/model/deadline.ts',
+      'src/model/{deadline,open-streams}.ts',
     ],
     tests: ['test/graphql/*', 'test/http/*', 'test/rest/errors.test.ts', 'test/outcome.test.ts'],
   },
@@ -92,7 +94,7 @@ export const ROOMS: Room[] = [
   {
     name: 'model',
     score: 80,
-    source: ['src/model/{changes,errors,groups,ids,input,json,members,nesting,text,users}.ts'],
+    source: ['src/model/{change-inputs,changes,errors,groups,ids,input,json,members,nesting,text,users}.ts'],
     tests: [
       'test/exact-input.test.ts',
       'test/rest/errors.test.ts',
@@ -112,10 +114,11 @@ export const ROOMS: Room[] = [
     name: 'graphql',
     score: 80,
     source: [
-      'src/graphql/schema/{as-of,builder,change-effects,changes,context,deletion,enums,error-types,explanations,federation,federation-entities,global-ids,group-inputs}.ts',
+      'src/graphql/schema/{as-of,builder,change-effects,change-previews,context,deletion,enums,error-types,explanations,federation,federation-entities,global-ids,group-inputs}.ts',
+      'src/graphql/schema/{change-lists,change-parts,change-subscription,changes}.ts',
       'src/graphql/schema/{group-snapshots,groups,hierarchy,json-object,member-mutations,members,nesting,node,position,print}.ts',
       'src/graphql/schema/{schema,snapshots,tenants,user-snapshots,users,viewer}.ts',
-      'src/graphql/server/{compiled-query,errors,examples,exact-variables,execute,fast-path,graphiql,handler,operation-cache,persisted-operations,positions,trusted-documents}.ts',
+      'src/graphql/server/{compiled-query,errors,examples,exact-variables,execute,fast-path,graphiql,handler,operation-cache,persisted-operations,positions,shared-documents,subscriptions,trusted-documents}.ts',
     ],
     tests: [
       'test/schema.test.ts',
@@ -128,13 +131,16 @@ export const ROOMS: Room[] = [
     name: 'rest',
     score: 80,
     source: ['src/rest/*'],
-    tests: ['test/rest/{access,access-evaluation,errors,groups,openapi,api}.test.ts', 'test/parity.test.ts'],
+    tests: [
+      'test/rest/{access,access-evaluation,changes,errors,groups,openapi,api}.test.ts',
+      'test/parity.test.ts',
+    ],
   },
   {
     name: 'http',
     score: 80,
     source: [
-      'src/http/{compression,cors,logger,metrics,plain,problem,request-id,router,server,target}.ts',
+      'src/http/{compression,cors,logger,metrics,plain,problem,request-id,router,server,stream,target}.ts',
       'src/app.ts',
       'src/model/{bearer-challenge,logged-error,plain-request,request-log}.ts',
     ],

@@ -11,6 +11,11 @@ export const ACROSS_TENANTS: readonly { what: string; tables: string[]; statemen
     statement: /from ids where (?:tenant_id <> \$\d+ and )?id = any/,
   },
   { what: 'ids given to a tenant', tables: ['ids'], statement: /insert into ids / },
+  {
+    what: 'the heads of watched tenants',
+    tables: ['tenant_logs'],
+    statement: /from tenant_logs\s+where tenant_id = any/,
+  },
   { what: 'tenants and partners by id', tables: ['tenants'], statement: /from (?:tenants|partners)\b/ },
   {
     what: 'groups of all visible tenants',

@@ -17,8 +17,11 @@ export type ListSource<Args, Row extends object, A extends Audience = Audience> 
   idOf?(parent: string, args: Args): string | null;
   /** The selected columns. */
   columns(reader: Reader, args: Args): Sql;
-  /** Tables and conditions, `from … where …`, each table limited to the reader's tenant. */
-  from(reader: Reader, args: Args): Sql;
+  /**
+   * Tables and conditions, `from … where …`, each table limited to the reader's tenant. Several are parts without common rows,
+   * each with its rows under the alias `c`: a page is merged from the pages of the parts.
+   */
+  from(reader: Reader, args: Args): Sql | readonly Sql[];
   /** The number of rows, as an expression; null if it needs no less than counting `from`. */
   total?(reader: Reader, args: Args): Sql | null;
   order(args: Args): Ordering;
@@ -120,8 +123,16 @@ async function loadCounts<Args extends object, Row extends object>(
 
 /** The number of rows of the list, as an expression. */
 function totalOf<Args, Row extends object>(reader: Reader, source: ListSource<Args, Row>, args: Args): Sql {
-  return source.total?.(reader, args) ?? Prisma.sql`(select count(*)::int ${source.from(reader, args)})`;
+  const from = source.from(reader, args);
+  const whole = isParts(from)
+    ? Prisma.sql`from (${union(from.map((part) => Prisma.sql`select 1 ${part}`))}) c`
+    : from;
+  return source.total?.(reader, args) ?? Prisma.sql`(select count(*)::int ${whole})`;
 }
+
+const isParts = (from: Sql | readonly Sql[]): from is readonly Sql[] => Array.isArray(from);
+
+const union = (selects: readonly Sql[]): Sql => Prisma.join([...selects], ' union all ');
 
 /** The order's key that no selected column holds, as text; null if there is none. */
 function sortValueOf({ keys }: Ordering): Sql | null {
@@ -159,9 +170,17 @@ function pageStatement<Args extends object, Row extends object>(
   };
   const direction = Prisma.raw(order.descending !== page.backward ? 'desc' : 'asc');
   const sorted = Prisma.join(order.keys.map((key) => Prisma.sql`${key.column} ${direction}`));
+  const bounds = Prisma.sql`${bound('after')}${bound('before')}`;
+  const from = source.from(reader, args);
+  const parts = isParts(from)
+    ? from.map((part) => {
+        const length = rowsToRead(page) + page.offset;
+        return Prisma.sql`(select c.* ${part}${bounds} order by ${sorted} limit ${length})`;
+      })
+    : null;
   const rows = Prisma.sql`
       select ${source.columns(reader, args)}${sortValue ? Prisma.sql`, ${sortValue} as "sortValue"` : Prisma.empty}
-      ${source.from(reader, args)}${bound('after')}${bound('before')}
+      ${parts ? Prisma.sql`from (${union(parts)}) c` : Prisma.sql`${from as Sql}${bounds}`}
       order by ${sorted} limit ${rowsToRead(page)}${page.offset > 0 ? Prisma.sql` offset ${page.offset}::bigint` : Prisma.empty}`;
   const parents = Prisma.sql`unnest(${Prisma.join(values)}) with ordinality k(${Prisma.join(names)}, ordinal)`;
   // `offset 0`: the planner would move the total into the output, and count once for each row.

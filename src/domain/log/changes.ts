@@ -1,26 +1,11 @@
-// What happened, as the tenant's log holds it: the types of changes, and their insertion at a position.
+// What happened, as the tenant's log holds it: changes, and their insertion at a position.
 import { Prisma, type Sql } from '../../database/database.ts';
+import type { ChangeType } from '../../model/changes.ts';
 import { chunksOf } from '../../model/chunks.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 
 /** The author of a change, as stored in the log; the history stores the id. */
 export type Actor = { id: string; type: 'user' | 'service' };
-
-/** Types of changes; those of groups are named by the identity platform. */
-export type ChangeType =
-  | 'group.created'
-  | 'group.updated'
-  | 'group.deleted'
-  | 'group.restored'
-  | 'group_membership.added'
-  | 'group_membership.removed'
-  | 'group_nesting.added'
-  | 'group_nesting.removed'
-  | 'users.upserted'
-  | 'users.removed'
-  | 'users.erased'
-  | 'tenant.updated'
-  | 'directory.repaired';
 
 /** Why an edge ended. */
 export type EndCause = 'REMOVED' | 'GROUP_DELETED' | 'GROUP_RESTORED' | 'USER_REMOVED';
