@@ -14,6 +14,7 @@ import { createListener, type ListenerOptions } from './http/plain.ts';
 import { createRouter, type Router, routeWords } from './http/router.ts';
 import { listenUrl } from './http/server.ts';
 import type { Authenticate } from './model/caller.ts';
+import { OpenStreams } from './model/open-streams.ts';
 import { createRestHandler } from './rest/router.ts';
 
 export type App = {
@@ -47,6 +48,7 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     trustedDocuments: config.trustedDocuments ? await readTrustedDocuments(config.trustedDocuments) : null,
     developmentToken,
     publicUrl: publicUrlOf(config),
+    streams: new OpenStreams(config.limits),
   };
   const { fetch: graphql, fastPath: plainGraphQL } = createGraphQLHandler(apiOptions);
   const { fetch: rest, paths } = createRestHandler(apiOptions);
@@ -61,6 +63,7 @@ export async function createApp({ config, database, logger }: AppParts): Promise
     words: routeWords(paths),
     // Otherwise a site whose name resolves to this machine could read the token in the pages (DNS rebinding).
     loopbackOnly: config.issuer === null,
+    drainMs: config.limits.drainMs,
     metrics,
     logger,
   };

@@ -16,9 +16,9 @@ const ARROWS: Record<string, readonly string[]> = {
   database: ['model'],
   'domain/log': ['database', 'model'],
   domain: ['database', 'domain/log', 'model'],
-  'domain/sharing': ['database', 'domain', 'domain/log'],
+  'domain/sharing': ['database', 'domain', 'domain/log', 'model'],
   'domain/loading': ['database', 'domain', 'domain/sharing', 'model'],
-  'domain/rows': ['database', 'domain', 'domain/loading', 'model'],
+  'domain/rows': ['database', 'domain', 'domain/loading', 'domain/log', 'model'],
   'domain/writes': ['database', 'domain/log', 'domain/rows', 'model'],
   'domain/effective-membership': [
     'database',

@@ -156,7 +156,9 @@ const READS = `{
   node(id: "${SUPPORT}") { ... on Group { ${GROUP} } }
   nodes(ids: ["${SUPPORT}"]) { ... on Group { ${GROUP} } }
   _entities(representations: [{ __typename: "Group", id: "${SUPPORT}" }]) { ... on Group { ${GROUP} } }
-  tenant(id: "${TENANT}") { groups${PAGE} }
+  tenant(id: "${TENANT}") { groups${PAGE} changes(types: [GROUP_CREATED], first: 3) {
+    edges { node { ... on GroupChange { group { ${GROUP} } } } }
+  } }
   previewChanges(changes: [{ updateGroup: { id: "${SUPPORT}", description: "Recipe" } }]) {
     effects { outcomes { updatedGroups { group { group { ${GROUP} } } } } } }
   user(id: "${USER}") { groups${PAGE} effectiveGroups(first: 3) { edges { node { ${GROUP}
@@ -185,9 +187,11 @@ test('the documents take every way of the schema to a group', () => {
     ['Group', 'GroupConnection', 'Node', '_Entity'].includes(String(type));
   const ways = Object.values(schema.getTypeMap()).flatMap((type) =>
     isObjectType(type)
-      ? Object.values(type.getFields()).flatMap((field) =>
-          leadsToGroup(getNamedType(field.type)) ? [`${type.name}.${field.name}`] : [],
-        )
+      ? Object.values(type.getFields()).flatMap((field) => {
+          // A field of an interface is taken by way of the interface.
+          const owner = type.getInterfaces().find((one) => field.name in one.getFields()) ?? type;
+          return leadsToGroup(getNamedType(field.type)) ? [`${owner.name}.${field.name}`] : [];
+        })
       : [],
   );
   const taken = new Set<string>();

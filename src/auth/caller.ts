@@ -68,8 +68,10 @@ function authenticator(issuers: RegExp[], audience: string[], keys: Keys): Authe
     if (cached && cached.version === version && Date.now() < cached.until) return cached.caller;
     cache.delete(token);
     const payload = await verified(token, audience, keys.get);
-    const caller = withTokenDetails(token, () => callerOf(payload, issuerTenant(payload.iss, issuers)));
-    if (version !== null) cache.set(token, { caller, version, until: (payload.exp! + CLOCK_SKEW) * 1_000 });
+    const claimed = withTokenDetails(token, () => callerOf(payload, issuerTenant(payload.iss, issuers)));
+    const until = (payload.exp! + CLOCK_SKEW) * 1_000;
+    const caller = { ...claimed, expiresAt: until };
+    if (version !== null) cache.set(token, { caller, version, until });
     return caller;
   };
 }

@@ -1,8 +1,10 @@
 // Metrics in Prometheus' text format: request durations by route and status, statements, and the process.
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export type Metrics = {
   requestDone(route: string, status: number, seconds: number): void;
+  /** Counts an open stream; returns the function to call when it ends. */
+  streamOpened(route: string): () => void;
   statementSent(): void;
   response(): Promise<Response>;
 };
@@ -22,6 +24,12 @@ export function createMetrics(): Metrics {
     help: 'Statements sent to the database.',
     registers: [registry],
   });
+  const streams = new Gauge({
+    name: 'coterie_open_streams',
+    help: 'Streams of events that are open.',
+    labelNames: ['route'],
+    registers: [registry],
+  });
   const durations = new Map<string, { observe(seconds: number): void }>();
   return {
     requestDone(route, status, seconds) {
@@ -32,6 +40,10 @@ export function createMetrics(): Metrics {
         durations.set(key, series);
       }
       series.observe(seconds);
+    },
+    streamOpened(route) {
+      streams.inc({ route });
+      return () => streams.dec({ route });
     },
     statementSent: () => statements.inc(),
     response: async () =>

@@ -14,11 +14,14 @@ import {
   reportDone,
   unexpected,
 } from './router.ts';
+import { isEventStream, sendStream } from './stream.ts';
 import { AUTHORITY, isLoopback, isUnambiguous, pathOf, readTarget, type Target } from './target.ts';
 
 export type ListenerOptions = RouterOptions & {
   /** Whether to refuse requests whose Host is not localhost or a loopback address. */
   loopbackOnly: boolean;
+  /** Milliseconds after which a receiver that takes nothing of a stream is dropped. */
+  drainMs: number;
 };
 
 /** Creates the listener for node:http. Plain GraphQL requests take the fast path and fall back to the router. */
@@ -47,7 +50,7 @@ export function createListener(options: ListenerOptions): RequestListener {
     request.url = target!.url;
     request.headers.host = AUTHORITY;
     if (isPlain(request, options.bodyBytes)) return answerPlain(request, response);
-    return send(request, response, await adapter.handleNodeRequestAndResponse(request, response));
+    return send(request, response, options, await adapter.handleNodeRequestAndResponse(request, response));
   }
 
   async function answerPlain(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -65,10 +68,10 @@ export function createListener(options: ListenerOptions): RequestListener {
       .catch((error: unknown) => unexpected(error, { log, path: GRAPHQL_PATH, accept }));
     if (fast === null) {
       const full = toRequest(request, body, log.requestId, disconnection());
-      return send(request, response, await router(full));
+      return send(request, response, options, await router(full));
     }
     const headers = commonHeaders(options, log, request.headers.origin);
-    if (fast instanceof Response) await send(request, response, withHeaders(fast, headers));
+    if (fast instanceof Response) await send(request, response, options, withHeaders(fast, headers));
     else await write(request, response, { status: 200, headers, page: null, ...fast });
     const { status } = fast instanceof Response ? fast : { status: 200 };
     reportDone({ log, method: 'POST', path: GRAPHQL_PATH, route: GRAPHQL_PATH, status, started }, options);
@@ -81,7 +84,7 @@ export function createListener(options: ListenerOptions): RequestListener {
     const log = logOf(request);
     const { accept, origin } = request.headers;
     const refused = problemResponse({ path, accept }, problem);
-    await send(request, response, withHeaders(refused, commonHeaders(options, log, origin)));
+    await send(request, response, options, withHeaders(refused, commonHeaders(options, log, origin)));
     const { method = '' } = request;
     reportDone({ log, method, path, route: 'other', status: problem.status, started }, options);
   }
@@ -185,7 +188,13 @@ function withHeaders(response: Response, headers: Record<string, string>): Respo
 const VARY = 'Accept-Encoding';
 
 /** Sends a response: buffered and compressed if its type is compressible, otherwise streamed. */
-async function send(request: IncomingMessage, response: ServerResponse, answer: Response): Promise<void> {
+async function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { drainMs }: ListenerOptions,
+  answer: Response,
+): Promise<void> {
+  if (isEventStream(answer.headers)) return sendStream(response, answer, drainMs);
   const contentType = answer.headers.get('content-type') ?? '';
   if (answer.status === 304) answer.headers.append('vary', VARY);
   if (answer.body === null || !isCompressible(contentType)) {

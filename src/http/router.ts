@@ -8,6 +8,7 @@ import { type CorsOrigins, corsHeaders, isPreflight, preflightResponse } from '.
 import type { Metrics } from './metrics.ts';
 import { type Asked, GRAPHQL_PATH, problemResponse, REST_PATH } from './problem.ts';
 import { REQUEST_ID_HEADER, requestIdOf } from './request-id.ts';
+import { isEventStream, withEnd } from './stream.ts';
 
 export type RouterOptions = {
   graphql: (request: Request, log: RequestLog) => Promise<Response>;
@@ -49,14 +50,20 @@ export function createRouter(options: RouterOptions): Router {
       response = unexpected(error, { ...asked, log });
     }
     const { status } = response;
-    reportDone({ log, method, path, route: name ?? 'other', status, started }, options);
+    const done = { log, method, path, status, started };
+    let body: ReadableStream | null = response.body;
+    if (body && isEventStream(response.headers))
+      body = reportStream(body, { ...done, route: name ?? 'other' }, options);
+    else reportDone({ ...done, route: name ?? 'other' }, options);
     const headers = new Headers(response.headers);
     const common = commonHeaders(options, log, request.headers.get('origin'));
     for (const [header, value] of Object.entries(common)) {
       if (header === 'vary') headers.append(header, value);
       else headers.set(header, value);
     }
-    return new Response(response.body, { status, headers });
+    // Proxies such as nginx would collect events otherwise.
+    if (isEventStream(headers)) headers.set('x-accel-buffering', 'no');
+    return new Response(body, { status, headers });
   };
 }
 
@@ -84,6 +91,22 @@ type Done = {
 export function reportDone({ route, ...request }: Done & { route: string }, options: RouterOptions): void {
   const seconds = logDone(request, options);
   options.metrics.requestDone(route, request.status, seconds);
+}
+
+/** Counts a stream as answered and as open; its log line is written when it ends. */
+function reportStream(
+  body: ReadableStream,
+  { route, ...request }: Done & { route: string },
+  options: RouterOptions,
+): ReadableStream {
+  const { metrics } = options;
+  metrics.requestDone(route, request.status, (performance.now() - request.started) / 1_000);
+  const closed = metrics.streamOpened(route);
+  return withEnd(body, (error) => {
+    if (error !== undefined) request.log.noteError(error);
+    closed();
+    logDone(request, options);
+  });
 }
 
 /** Writes the request's log line; returns its duration in seconds. */

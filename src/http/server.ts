@@ -36,6 +36,7 @@ export async function listen(
   server.requestTimeout = timeouts.request;
   server.headersTimeout = timeouts.headers;
   answerBroken(server, corsOrigins);
+  const open = openResponses(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
@@ -46,8 +47,13 @@ export async function listen(
     server,
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      // A keep-alive connection becomes idle only after its request is answered.
-      const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK);
+      // A keep-alive connection becomes idle only after its request is answered, and a stream only when it is ended.
+      const end = () => {
+        for (const response of open) if (isStream(response)) response.end();
+        server.closeIdleConnections();
+      };
+      end();
+      const idle = setInterval(end, IDLE_CHECK);
       await closed;
       clearInterval(idle);
     },
@@ -57,6 +63,18 @@ export async function listen(
 /** The URL of a listening address. */
 export const listenUrl = (host: string, port: number): string =>
   `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+/** The responses that are not sent whole yet. */
+function openResponses(server: Server): ReadonlySet<ServerResponse> {
+  const open = new Set<ServerResponse>();
+  server.on('request', (_request, response) => {
+    open.add(response);
+    response.once('close', () => open.delete(response));
+  });
+  return open;
+}
+
+const isStream = (response: ServerResponse): boolean =>
+  !response.writableEnded && String(response.getHeader('content-type')).startsWith('text/event-stream');
 
 /** Node's statuses for broken requests, by error code; 400 for all other codes. */
 const STATUS: Record<string, number> = {

@@ -111,6 +111,7 @@ async function token(claims: JWTPayload = {}, { key = ec, header = {} }: Options
 }
 
 const ADMIN = {
+  expiresAt: expect.any(Number),
   role: 'TENANT_ADMIN',
   subject: 'usr_A',
   visibility: { kind: 'tenant', tenantId: 'tnt_A' },
@@ -272,7 +273,15 @@ describe('claims', () => {
       subject: 'usr_A',
       userId: 'usr_A',
       tenantId: 'tnt_A',
+      expiresAt: expect.any(Number),
     });
+  });
+
+  test('a caller knows when its token expires, with the skew of clocks that is tolerated', async () => {
+    const exp = Math.floor(Date.now() / 1_000) + 100;
+    expect(await authenticate(await token({ exp }))).toMatchObject({ expiresAt: (exp + 60) * 1_000 });
+    // Also from the cache of tokens.
+    expect(await authenticate(await token({ exp }))).toMatchObject({ expiresAt: (exp + 60) * 1_000 });
   });
 });
 

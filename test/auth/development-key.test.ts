@@ -73,6 +73,7 @@ test('a token is accepted by its key, its issuer and its audience alone', async 
     subject: 'usr_A',
     visibility: { kind: 'all' },
     mayChange: true,
+    expiresAt: expect.any(Number),
   };
   expect(await authenticate(`Bearer ${await signDevelopmentToken(key, CLAIMS)}`)).toEqual(caller);
   expect(await authenticate(await sign(key, DEVELOPMENT_ISSUER, DEVELOPMENT_ISSUER))).toEqual(caller);

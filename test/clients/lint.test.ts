@@ -54,12 +54,12 @@ test.each([
   ['relay-page-info', 'hasNextPage: Boolean!', 'hasNextPage: Boolean'],
   ['relay-arguments', 'first: Int\n', 'first: String\n'],
 ])('%s finds what breaks it', async (rule, text, instead) => {
-  expect(await faultsOf(printClientSchema().replace(text, instead))).toContainEqual(
+  expect(await faultsOf(printClientSchema().replaceAll(text, instead))).toContainEqual(
     expect.stringContaining(rule),
   );
 });
 
-test('the node of every edge is a Node, but for members and what was or would be', () => {
+test('the node of every edge is a Node, but for members, changes, and what was or would be', () => {
   const edges = Object.values(schema.getTypeMap()).filter(
     (type) => isObjectType(type) && type.name.endsWith('Edge'),
   );
@@ -74,6 +74,7 @@ test('the node of every edge is a Node, but for members and what was or would be
   });
   expect(others.map(({ name }) => name)).toEqual([
     'AffectedGroupEdge',
+    'ChangeEdge',
     'GroupSnapshotEdge',
     'MemberEdge',
     'MemberSnapshotEdge',

@@ -100,7 +100,7 @@ test('relay-compiler compiles it, and every connection of the schema is in it', 
           .map((field) => `${type.name}.${field.name}`)
       : [],
   );
-  expect(connections.length).toBe(12);
+  expect(connections.length).toBe(15);
   expect(connections.filter((connection) => !used.has(connection))).toEqual([]);
 });
 
@@ -160,7 +160,7 @@ test('every other query is answered without an error', async () => {
   const { team, tenantId, userIds } = tenant;
   const { nodes } = await load('userScreenQuery', { ids: [userIds[0], team] });
   expect(names((await read('userGroups', nodes[0].userGroups)).groups)).toEqual(['Team']);
-  expect(nodes[1]).toEqual({ userGroups: null, userEffectiveGroups: null });
+  expect(nodes[1]).toEqual({ userGroups: null, userEffectiveGroups: null, userHistory: null });
   await load('directoryScreenQuery', { first: 2 });
   await load('tenantScreenQuery', { id: tenantId });
   const pages = { tenant: tenantId, group: team, user: userIds[0] } as Record<string, string>;

@@ -35,6 +35,7 @@ test.each(composers)('%s composes the three, without a hint', (composer) => {
     'effectiveGroups',
     'email',
     'groups',
+    'history',
     'id',
     'tenant',
     'timeZone',

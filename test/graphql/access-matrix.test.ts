@@ -52,7 +52,7 @@ beforeAll(async () => {
   database = await openTestDatabase();
   own = await populate('Own');
   foreign = await populate(SECRET);
-  server = await startApp(database.db);
+  server = await startApp(database.db, { LIMIT_TOKENS: '10000' });
 });
 afterAll(() => database.close());
 
@@ -273,4 +273,8 @@ test('every kind of id that the schema takes is tried', () => {
   const places = tried.flatMap(([root, field]) => idPlaces(root, field));
   expect(places.length).toBeGreaterThan(20);
   expect(new Set(places.map((place) => place.kind))).toEqual(new Set(Object.values(ID_INPUTS)));
+});
+
+test('what can be subscribed to is tried with ids of another tenant in subscriptions.test.ts', () => {
+  expect(Object.keys(schema.getSubscriptionType()!.getFields())).toEqual(['changes']);
 });

@@ -11,6 +11,7 @@ import { maskError, refusedResponse } from '../../src/graphql/server/errors.ts';
 import { createGraphQLHandler } from '../../src/graphql/server/handler.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { type DirectoryError, type ErrorCode, refuse } from '../../src/model/errors.ts';
+import { OpenStreams } from '../../src/model/open-streams.ts';
 import { RequestLog } from '../../src/model/request-log.ts';
 
 const CALLER: Caller = {
@@ -44,6 +45,7 @@ function endpoint({ fault, authenticate = async () => CALLER, developmentToken =
     limits: readConfig({}).limits,
     trustedDocuments: null,
     developmentToken,
+    streams: new OpenStreams(readConfig({}).limits),
   });
   const body = (query: string) => JSON.stringify({ query });
   /** The query by the fast path, and by Yoga. */

@@ -20,6 +20,7 @@ import { schema } from '../../src/graphql/schema/schema.ts';
 import { compilableFieldCount, queryCompiler } from '../../src/graphql/server/compiled-query.ts';
 import { createGraphQLHandler } from '../../src/graphql/server/handler.ts';
 import type { Caller } from '../../src/model/caller.ts';
+import { OpenStreams } from '../../src/model/open-streams.ts';
 import { RequestLog } from '../../src/model/request-log.ts';
 import { plainUser, platform, tenantAdmin } from '../support/directories.ts';
 import { documentsOfTests, recordedOperations, type SentOperation } from '../support/documents-of-tests.ts';
@@ -64,6 +65,7 @@ beforeAll(async () => {
     limits: readConfig({}).limits,
     trustedDocuments: null,
     developmentToken: null,
+    streams: new OpenStreams(readConfig({}).limits),
   });
   const ids = [tenantId, ...users, ...Object.values(groups), nothing];
   scalars = {

@@ -54,6 +54,8 @@ test.each([
     const outcomes = async () => {
       const typeNames: string[] = [];
       for (const { query, variables } of examples) {
+        // A stream has no end; what it answers is tested in subscriptions.test.ts.
+        if (query.includes('\nsubscription ')) continue;
         const { body } = await server.ask(SUPER_ADMIN, query, variables);
         expect(body.errors, query).toBeUndefined();
         for (const result of Object.values(body.data as Record<string, { __typename?: string }>))

@@ -10,6 +10,7 @@ import { readConfig } from '../../src/config.ts';
 import { Prisma } from '../../src/database/database.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { createGraphQLHandler } from '../../src/graphql/server/handler.ts';
+import { OpenStreams } from '../../src/model/open-streams.ts';
 import { RequestLog } from '../../src/model/request-log.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { randomFrom } from '../support/random.ts';
@@ -38,6 +39,7 @@ beforeAll(async () => {
     limits: readConfig({}).limits,
     trustedDocuments: null,
     developmentToken: null,
+    streams: new OpenStreams(readConfig({}).limits),
   });
   sign = async (claims) => `Bearer ${await signDevelopmentToken(key, { ...SUPER_ADMIN, ...claims })}`;
   token = await sign({});

@@ -203,3 +203,28 @@ test('a preview takes as many statements for a change of one user as of 50, and 
   const two = await preview(add(0, userIds.slice(3, 4)), add(1, userIds.slice(3, 4)));
   expect(two.count).toBe(one.count + 5);
 });
+
+test('histories of 50 groups take one statement, and the groups that their changes name one more', async () => {
+  const text = `query ($first: Int!) { groups(first: $first) { edges { node {
+    history(first: 3, types: [MEMBERS_ADDED, GROUPS_NESTED]) { totalCount edges { node {
+      position actor { subject type } ... on GroupChange { group { name } } ... on UsersChange { userIds }
+    } } }
+  } } } }`;
+  for (const first of [2, 50]) {
+    const { data, statements } = await counted(text, { first });
+    expect(data.groups.edges).toHaveLength(first);
+    expect(data.groups.edges[0].node.history.edges).toHaveLength(3);
+    expect(statements).toHaveLength(3);
+  }
+});
+
+test('a page of the log takes one statement, and one more for the cursor that it follows', async () => {
+  const text = `query ($after: String) { groups(first: 1) { edges { node { tenant {
+    changes(first: 5, after: $after) { edges { cursor node { at ... on GroupChange { groupId } } } }
+  } } } } }`;
+  const { data, statements } = await counted(text, {});
+  const { edges } = data.groups.edges[0].node.tenant.changes;
+  expect(edges).toHaveLength(5);
+  expect(statements).toHaveLength(3);
+  expect((await counted(text, { after: edges[2].cursor })).statements).toHaveLength(4);
+});

@@ -47,6 +47,7 @@ beforeAll(async () => {
     corsOrigins: ['https://a.example'],
     words: routeWords([]),
     loopbackOnly: true,
+    drainMs: 10_000,
     metrics: createMetrics(),
     logger: pino({ level: 'silent' }),
   });

@@ -54,6 +54,7 @@ function options(parts: Partial<ListenerOptions> = {}): ListenerOptions & { line
       '/docs/swagger-ui-bundle.js',
     ]),
     loopbackOnly: false,
+    drainMs: 10_000,
     metrics: createMetrics(),
     logger: createLogger(
       { level: 'info', base: null },

@@ -17,6 +17,7 @@ const options = (parts: Partial<ListenerOptions> = {}): ListenerOptions => ({
   corsOrigins: [],
   words: routeWords([]),
   loopbackOnly: false,
+  drainMs: 10_000,
   metrics: createMetrics(),
   logger: pino({ level: 'silent' }),
   ...parts,

@@ -1,6 +1,7 @@
 // Relay connections over the domain's lists. Pages are loaded and counted only where the operation selects it.
 
 import type { FieldNode, GraphQLResolveInfo, SelectionSetNode } from 'graphql';
+import type { ChangeProjection } from '../../domain/rows/changes.ts';
 import type { GroupProjection } from '../../domain/rows/groups.ts';
 import type { MemberProjection } from '../../domain/rows/members.ts';
 import { type Page, type PageArgs, pageRequest } from '../../model/page.ts';
@@ -137,7 +138,7 @@ export function groupProjection(info: GraphQLResolveInfo): GroupProjection {
 const SUMMARY_FIELDS = new Set(
   [
     '__typename id tenant name type version path ancestors children members memberCount effectiveMembers',
-    'effectiveMemberCount hasEffectiveMember explainMembership nestedGroups nestedGroupCount parentGroups asOf',
+    'effectiveMemberCount hasEffectiveMember explainMembership nestedGroups nestedGroupCount parentGroups asOf history',
   ].flatMap((line) => line.split(' ')),
 );
 
@@ -146,6 +147,24 @@ export function memberProjection(info: GraphQLResolveInfo): MemberProjection {
   const selected = selectedFields(info, ['edges', 'node']);
   return { addedAt: selected.has('addedAt'), user: selected.has('user') || selected.has('displayName') };
 }
+
+/** The projection of changes, from the fields selected on the nodes at this path. Fields of all types count. */
+export function changeProjection(
+  info: GraphQLResolveInfo,
+  path: readonly string[] = ['edges', 'node'],
+): ChangeProjection {
+  const selected = selectedFields(info, path);
+  return {
+    users: selected.has('userIds') || selected.has('userCount'),
+    data: CHANGE_DATA_FIELDS.some((field) => selected.has(field)),
+  };
+}
+
+/** The fields of changes that are read from the details of a change. */
+const CHANGE_DATA_FIELDS = [
+  ...['before', 'after', 'changed', 'strategy', 'parentGroupId', 'throughGroupId', 'upserts'],
+  'repairedGroupIds',
+];
 
 // Sibling objects share their field nodes, so the selection is collected once for a list of a hundred groups.
 const selections = new WeakMap<readonly FieldNode[], Map<string, Set<string>>>();

@@ -11,7 +11,7 @@ import { typedErrors } from './error-types.ts';
 import { Group } from './groups.ts';
 import { positionField } from './position.ts';
 
-const DeleteStrategy = builder.enumType('DeleteStrategy', {
+export const DeleteStrategy = builder.enumType('DeleteStrategy', {
   description: 'What happens to the children and nested groups of a deleted group.',
   values: enumValues(DELETE_STRATEGIES, {
     BLOCK: 'Refuse to delete a group that has direct members, children or nested groups.',

@@ -76,7 +76,7 @@ const MembershipPath = builder.objectRef<{ path: Path; userId: string } & In>('M
   }),
 });
 
-const EndCause = builder.enumType('EndCause', {
+export const EndCause = builder.enumType('EndCause', {
   description: 'Why a membership or a nesting ended.',
   values: enumValues(['REMOVED', 'GROUP_DELETED', 'GROUP_RESTORED', 'USER_REMOVED'] as const, {
     REMOVED: 'It was removed.',

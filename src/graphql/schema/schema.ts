@@ -1,6 +1,9 @@
 // The whole schema, as a Federation 2 subgraph. Importing a file defines its types.
 import './as-of.ts';
 import './change-previews.ts';
+import './change-lists.ts';
+import './change-subscription.ts';
+import './changes.ts';
 import './deletion.ts';
 import './explanations.ts';
 import './group-snapshots.ts';

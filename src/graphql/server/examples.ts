@@ -100,6 +100,35 @@ query AsOf($tenant: ID!, $position: Position!) {
     variables: { tenant: NORTHWIND, position: '1' },
   },
   {
+    query: `# What happened in a tenant, and who did it?
+query Changes($tenant: ID!, $after: String) {
+  tenant(id: $tenant) {
+    position
+    changes(first: 10, after: $after) {
+      edges { cursor node {
+        __typename position at
+        actor { subject type }
+        ... on GroupChange { group { id name } }
+        ... on UsersChange { userIds }
+      } }
+    }
+  }
+}`,
+    variables: { tenant: NORTHWIND, after: '0' },
+  },
+  {
+    query: `# Changes as they happen: make one elsewhere.
+subscription Feed($tenant: ID!) {
+  changes(tenantId: $tenant) {
+    __typename cursor at
+    actor { subject }
+    ... on GroupChange { group { id name } }
+    ... on UsersChange { userIds }
+  }
+}`,
+    variables: { tenant: NORTHWIND },
+  },
+  {
     query: `# What would these changes do?
 query WhatIf($changes: [ChangeInput!]!) {
   previewChanges(changes: $changes) {

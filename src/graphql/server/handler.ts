@@ -7,6 +7,7 @@ import { beginRequest } from '../../domain/queries/positions.ts';
 import type { Authenticate } from '../../model/caller.ts';
 import { Deadline } from '../../model/deadline.ts';
 import { isDirectoryError } from '../../model/errors.ts';
+import type { OpenStreams } from '../../model/open-streams.ts';
 import { type FastPath, POSITION_HEADER } from '../../model/plain-request.ts';
 import type { RequestLog } from '../../model/request-log.ts';
 import { schema } from '../schema/schema.ts';
@@ -18,6 +19,8 @@ import { graphiqlPage } from './graphiql.ts';
 import { type Limits, limitPlugins, type YogaContext } from './limits.ts';
 import { DOCUMENT_ID, persistedOperations } from './persisted-operations.ts';
 import { positionsOf } from './positions.ts';
+import { sharedDocuments } from './shared-documents.ts';
+import { subscriptions } from './subscriptions.ts';
 import type { TrustedDocuments } from './trusted-documents.ts';
 
 export type GraphQLOptions = {
@@ -28,6 +31,8 @@ export type GraphQLOptions = {
   trustedDocuments: TrustedDocuments | null;
   /** A token that GraphiQL starts with; null outside development. */
   developmentToken: string | null;
+  /** The open streams of all APIs. */
+  streams: OpenStreams;
 };
 
 /**
@@ -36,7 +41,7 @@ export type GraphQLOptions = {
  * possible: a token is accepted in the Authorization header only, which a browser never sends by itself.
  */
 export function createGraphQLHandler(options: GraphQLOptions) {
-  const { authenticate, openDirectory, limits, trustedDocuments, developmentToken } = options;
+  const { authenticate, openDirectory, limits, trustedDocuments, developmentToken, streams } = options;
   // Yoga passes maskError the error only; this passes it the log of the request.
   const currentLog = new AsyncLocalStorage<RequestLog>();
   const yoga = createYoga<YogaContext>({
@@ -52,6 +57,7 @@ export function createGraphQLHandler(options: GraphQLOptions) {
     parserAndValidationCache: false,
     maskedErrors: {
       maskError(error) {
+        // Events of subscriptions come without a log: their errors are masked already.
         const masked = maskError(error, currentLog.getStore()!);
         // Yoga sets the headers of `extensions.http`, and removes it from the response.
         if (isTransient([masked]))
@@ -61,11 +67,13 @@ export function createGraphQLHandler(options: GraphQLOptions) {
     },
     extraParamNames: [DOCUMENT_ID],
     plugins: [
+      sharedDocuments(),
       sortedErrors,
       exactVariables,
       persistedOperations(trustedDocuments),
       ...limitPlugins(limits),
       positionsOf(() => currentLog.getStore()!),
+      subscriptions({ streams, costLimit: limits.cost, log: () => currentLog.getStore()! }),
     ] as never,
   });
   const fastPath = createFastPath({

@@ -80,9 +80,7 @@ function cost(limit: number): Plugin {
       const requested = operationCost(args);
       const extensions = costExtension(requested, limit);
       if (requested > limit) {
-        const message = `The operation could return ${requested} objects, and the limit is ${limit}: ask for smaller pages`;
-        const error = new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED', limit, requested } });
-        setResultAndStopExecution({ errors: [error], extensions });
+        setResultAndStopExecution({ errors: [costError(requested, limit)], extensions });
         return;
       }
       return {
@@ -93,6 +91,17 @@ function cost(limit: number): Plugin {
       };
     },
   };
+}
+
+const costError = (requested: number, limit: number) => {
+  const message = `The operation could return ${requested} objects, and the limit is ${limit}: ask for smaller pages`;
+  return new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED', limit, requested } });
+};
+
+/** The error of a subscription each of whose events costs more than the limit; null if none does. */
+export function costExcess(args: Parameters<typeof operationCost>[0], limit: number): GraphQLError | null {
+  const requested = operationCost(args);
+  return requested > limit ? costError(requested, limit) : null;
 }
 
 /** The extension of a result that reports the operation's cost. */

@@ -10,6 +10,7 @@ export const GroupScreen = graphql`
       ...groupChildren @arguments(first: 1)
       ...groupNested @arguments(first: 1)
       ...groupParents @arguments(first: 1)
+      ...groupHistory @arguments(first: 1)
       hasEffectiveMember(userId: $userId)
     }
   }
@@ -96,6 +97,16 @@ export const Parents = graphql`
   @refetchable(queryName: "groupParentsPageQuery") {
     parentGroups(first: $first, after: $after) @connection(key: "group_parentGroups") {
       edges { node { id name } }
+    }
+  }
+`;
+
+export const History = graphql`
+  fragment groupHistory on Group
+  @argumentDefinitions(first: { type: "Int" }, after: { type: "String" })
+  @refetchable(queryName: "groupHistoryPageQuery") {
+    history(first: $first, after: $after) @connection(key: "group_history") {
+      edges { node { __typename at actor { subject } ... on GroupUpdated { before { name } after { name } } } }
     }
   }
 `;

@@ -6,6 +6,7 @@ export const TenantScreen = graphql`
     tenant(id: $id) {
       ...tenantGroups @arguments(first: 2)
       ...tenantUsers @arguments(first: 2)
+      ...tenantChanges @arguments(first: 2)
     }
   }
 `;
@@ -34,6 +35,16 @@ export const TenantUsers = graphql`
     users(first: $first, after: $after, last: $last, before: $before, search: $search)
       @connection(key: "tenant_users") {
       edges { node { id email displayName } }
+    }
+  }
+`;
+
+export const TenantChanges = graphql`
+  fragment tenantChanges on Tenant
+  @argumentDefinitions(first: { type: "Int" }, after: { type: "String" })
+  @refetchable(queryName: "tenantChangesPageQuery") {
+    changes(first: $first, after: $after) @connection(key: "tenant_changes") {
+      edges { node { __typename position at actor { subject } ... on GroupChange { groupId } } }
     }
   }
 `;

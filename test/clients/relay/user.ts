@@ -6,6 +6,7 @@ export const UserScreen = graphql`
     nodes(ids: $ids) {
       ...userGroups @alias @arguments(first: 1)
       ...userEffectiveGroups @alias @arguments(first: 1)
+      ...userHistory @alias @arguments(first: 1)
     }
   }
 `;
@@ -33,6 +34,16 @@ export const UserEffectiveGroups = graphql`
     effectiveGroups(first: $first, after: $after, last: $last, before: $before)
       @connection(key: "user_effectiveGroups") {
       edges { node { id name } }
+    }
+  }
+`;
+
+export const UserHistory = graphql`
+  fragment userHistory on User
+  @argumentDefinitions(first: { type: "Int" }, after: { type: "String" })
+  @refetchable(queryName: "userHistoryPageQuery") {
+    history(first: $first, after: $after) @connection(key: "user_history") {
+      edges { node { __typename at actor { subject } ... on MembersRemoved { cause group { name } } } }
     }
   }
 `;
