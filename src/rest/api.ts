@@ -6,6 +6,7 @@ import { accessEvaluation } from './access-evaluation.ts';
 import { adminGroups } from './admin-groups.ts';
 import { adminMembers } from './admin-members.ts';
 import { adminNesting } from './admin-nesting.ts';
+import { changes } from './changes.ts';
 import type { RestContext, RestEnv } from './context.ts';
 import { GroupType } from './group-schemas.ts';
 import { tenantGroups } from './tenant-groups.ts';
@@ -31,12 +32,13 @@ export function createApi(): Api {
   return api;
 }
 
-/** Registers the 19 operations in the order of the reference, then those of AuthZEN. */
+/** Registers the 19 operations in the order of the reference, then those beside it. */
 export function addOperations(api: Api): void {
   adminGroups(api);
   adminMembers(api);
   adminNesting(api);
   tenantGroups(api);
+  changes(api);
   accessEvaluation(api);
 }
 

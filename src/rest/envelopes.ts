@@ -10,7 +10,7 @@ import {
 } from '../model/page.ts';
 import type { RestContext } from './context.ts';
 
-const MetaResponse = z
+export const MetaResponse = z
   .object({
     request_id: z.string().nullish().openapi({ description: 'The id of the request, as in `X-Request-ID`.' }),
     timestamp: z.iso.datetime().optional().openapi({ description: 'Time of the response.' }),
@@ -41,7 +41,8 @@ export const paginatedResponse = <Item extends z.ZodType>(name: string, item: It
 /** An integer in canonical form: decimal digits without exponent, other base, spaces, leading zeros or plus sign. */
 const DIGITS = /^(?:0|-?[1-9]\d*)$/;
 
-const wholeNumber = (max: number) =>
+/** A whole number of a query, from 1 on. */
+export const wholeNumber = (max: number) =>
   z.preprocess(
     (text) => (typeof text === 'string' && DIGITS.test(text) ? Number(text) : text),
     z.number().int().min(1).max(max),

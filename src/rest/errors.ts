@@ -17,6 +17,8 @@ export const STATUS = {
   PREVIEW_STALE: 409,
   LIMIT_EXCEEDED: 400,
   HISTORY_UNAVAILABLE: 404,
+  CURSOR_EXPIRED: 410,
+  TOO_MANY_STREAMS: 429,
   FORBIDDEN: 403,
   UNAUTHENTICATED: 401,
   UNAVAILABLE: 503,
@@ -33,6 +35,8 @@ const STRUCTURED = {
   OTHER_TENANT: ({ id }) => ({ id }),
   VERSION_CONFLICT: ({ currentVersion }) => ({ current_version: currentVersion }),
   LIMIT_EXCEEDED: ({ limit }) => ({ limit }),
+  CURSOR_EXPIRED: ({ cursor }) => ({ cursor }),
+  TOO_MANY_STREAMS: ({ limit }) => ({ limit }),
   UNAVAILABLE: ({ outcome, position }) => (outcome === undefined ? null : { outcome, position }),
 } satisfies { [Code in ErrorCode]?: (details: ErrorDetails[Code]) => object | null };
 
@@ -42,9 +46,13 @@ export function refusedResponse(error: DirectoryError): Response {
   const headers = new Headers();
   const challenge = bearerChallenge(error);
   if (challenge) headers.set('www-authenticate', challenge);
-  if (isTemporary(error)) headers.set('retry-after', '1');
+  if (isTemporary(error) || code === 'TOO_MANY_STREAMS') headers.set('retry-after', '1');
   return Response.json({ detail: detailOf(code, message, details) }, { status: STATUS[code], headers });
 }
+
+/** `detail` of the body of a refusal. */
+export const refusalDetail = ({ code, message, details }: DirectoryError): unknown =>
+  detailOf(code, message, details);
 
 function detailOf(code: ErrorCode, message: string, details: object): unknown {
   if (code === 'VALIDATION_FAILED') {
@@ -168,3 +176,19 @@ export const evaluationRefusals = {
 };
 /** Error responses of AuthZEN's metadata. */
 export const metadataRefusals = { 404: json('`PUBLIC_URL` is not set.', HTTPError) };
+/** Error responses of the changes of a tenant. */
+export const feedRefusals = {
+  ...readRefusals,
+  410: json(
+    'The log does not hold the cursor: read the directory again, and go on from its position.',
+    z
+      .object({ detail: conflict('CURSOR_EXPIRED', { cursor: z.string() }) })
+      .openapi('CursorExpired', { description: 'The cursor is of a lost history, or ahead of the log.' }),
+  ),
+  429: json(
+    'You have too many streams open.',
+    z
+      .object({ detail: conflict('TOO_MANY_STREAMS', { limit: z.int() }) })
+      .openapi('TooManyStreams', { description: 'Close other streams first.' }),
+  ),
+};

@@ -10,6 +10,7 @@ const TAGS = [
     name: 'Access evaluation',
     description: "OpenID AuthZEN's Authorization API 1.0 over effective membership.",
   },
+  { name: 'Changes', description: 'What happened in one tenant.' },
 ];
 
 /** The document that `/openapi.json` serves and `npm run openapi` writes. */

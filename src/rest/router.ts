@@ -8,6 +8,7 @@ import { beginRequest } from '../domain/queries/positions.ts';
 import type { Authenticate } from '../model/caller.ts';
 import { Deadline } from '../model/deadline.ts';
 import { type DirectoryError, isDirectoryError, isTemporary, refuse } from '../model/errors.ts';
+import type { OpenStreams } from '../model/open-streams.ts';
 import { POSITION_HEADER } from '../model/plain-request.ts';
 import { printPositions } from '../model/positions.ts';
 import type { RequestLog } from '../model/request-log.ts';
@@ -27,6 +28,8 @@ export type RestOptions = {
   publicUrl: string | null;
   /** Token for the reference page; null outside development. */
   developmentToken: string | null;
+  /** The open streams of all APIs. */
+  streams: OpenStreams;
 };
 
 export type RestHandler = {
@@ -53,6 +56,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
     c.env.log.noteCaller(caller);
     const directory = openDirectory(caller, { signal: c.get('signal') });
     c.set('directory', directory);
+    c.set('streams', options.streams);
     await beginRequest(directory, c.req.header(POSITION_HEADER) ?? null);
     await next();
     if (directory.positions.size > 0) c.env.log.notePositions(printPositions(directory.positions));

@@ -10,7 +10,7 @@ test.skipIf(noBrowser)(
     withBrowser(async ({ page, url, dataDir, foreign, faults }) => {
       await page.goto(`${url}/docs`);
       await page.locator('.opblock').first().waitFor({ timeout: 60_000 });
-      expect(await page.locator('.opblock').count()).toBe(22);
+      expect(await page.locator('.opblock').count()).toBe(23);
       const list = page.locator('#operations-Admin_groups-adminListGroups');
       await list.locator('.opblock-summary-control').first().click();
       await list.getByRole('button', { name: 'Execute' }).click();

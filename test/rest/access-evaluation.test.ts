@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { refuse } from '../../src/model/errors.ts';
 import { newId } from '../../src/model/ids.ts';
+import { OpenStreams } from '../../src/model/open-streams.ts';
 import { RequestLog } from '../../src/model/request-log.ts';
 import { createRestHandler } from '../../src/rest/router.ts';
 import { tenantAdmin } from '../support/directories.ts';
@@ -479,6 +480,7 @@ describe('over HTTP', () => {
         authenticate: async () => tenantAdmin(own.tenantId),
         openDirectory: (caller) => openDirectory({ ...database.db, sql, transaction: sql }, caller),
         limits: { operationMs },
+        streams: new OpenStreams({ streams: 1, streamsPerCaller: 1 }),
         developmentToken: null,
         publicUrl: null,
       });

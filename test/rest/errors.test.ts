@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { openDirectory } from '../../src/domain/directory.ts';
 import { refuse } from '../../src/model/errors.ts';
+import { OpenStreams } from '../../src/model/open-streams.ts';
 import { RequestLog } from '../../src/model/request-log.ts';
 import { openApiDocument } from '../../src/rest/openapi.ts';
 import { createRestHandler } from '../../src/rest/router.ts';
@@ -402,6 +403,7 @@ describe('faults on the server', () => {
       limits: { operationMs },
       developmentToken: null,
       publicUrl: null,
+      streams: new OpenStreams({ streams: 1, streamsPerCaller: 1 }),
     });
     return { get: (url = GET) => handler(new Request(url), log), log };
   }
@@ -463,6 +465,7 @@ describe('faults on the server', () => {
       limits: { operationMs: 60_000 },
       developmentToken: null,
       publicUrl: null,
+      streams: new OpenStreams({ streams: 1, streamsPerCaller: 1 }),
     });
     const post = () =>
       handler(

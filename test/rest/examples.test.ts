@@ -56,7 +56,7 @@ function requestOf({ path, method, operation }: (typeof operations)[number]) {
 }
 
 test('sent in the order of the document, each succeeds, and lists are not empty', async () => {
-  expect(operations).toHaveLength(22);
+  expect(operations).toHaveLength(23);
   for (const one of operations) {
     const { call, body, headers } = requestOf(one);
     const answer = await app.rest(SUPER_ADMIN, call, body, headers);

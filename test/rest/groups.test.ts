@@ -345,6 +345,7 @@ test('each operation succeeds through the proxy', async () => {
     ['POST /access/v1/evaluation', evaluation],
     ['POST /access/v1/evaluations', { ...evaluation, evaluations: [{}] }],
     ['GET /.well-known/authzen-configuration'],
+    [`GET /api/v1/tenants/${tenantId}/changes`],
     [`DELETE ${ADMIN}/${first}/nested-groups/${second}`],
     [`DELETE ${ADMIN}/${second}`],
     [`DELETE ${mine}/${first}?strategy=CASCADE`],

@@ -16,7 +16,7 @@ test('openapi.json is what the code defines', async () => {
   expect(document.openapi).toBe('3.1.0');
 });
 
-test('the operations are those of the reference, and those of AuthZEN', () => {
+test('the operations are those of the reference, the changes of a tenant, and those of AuthZEN', () => {
   const operations = Object.entries(document.paths as Record<string, object>).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
@@ -24,6 +24,7 @@ test('the operations are those of the reference, and those of AuthZEN', () => {
   const tenant = '/api/v1/tenants/{tenant_id}/groups';
   expect(operations.toSorted()).toEqual(
     [
+      'GET /api/v1/tenants/{tenant_id}/changes',
       'GET /api/v1/admin/groups/',
       'POST /api/v1/admin/groups/',
       `DELETE ${one}`,
