@@ -1,7 +1,10 @@
-// Eight years of a real organisation, replayed through the API: who was a member of what at 320 moments, by time and by position.
+// Eight years of a real organisation, replayed through the API: who was a member of what at 320 moments, by time and by position,
+// and what a consumer of the change feed makes of its events.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkDirectory } from '../../src/domain/integrity/check.ts';
+import { type ChangeEvent, type CopiedGroup, Copy } from '../support/consumer.ts';
+import { eventsOf } from '../support/event-streams.ts';
 import {
   digest,
   importTenants,
@@ -11,6 +14,7 @@ import {
   readHistory,
 } from '../support/kubernetes-history.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
+import { type RunningServer, startServer } from '../support/process.ts';
 import { SUPER_ADMIN, startApp, type TestApp } from '../support/server.ts';
 
 let database: TestDatabase;
@@ -22,7 +26,8 @@ const moments = new Map<string, { at: string; positions: Map<string, string> }>(
 beforeAll(async () => {
   if (isAbsent) return;
   database = await openTestDatabase();
-  server = await startApp(database.db);
+  // Whole directories are read below, in large pages.
+  server = await startApp(database.db, { LIMIT_COST: '100000' });
   await importTenants(database.db);
   replay = new Replay((query, variables) => server.data(SUPER_ADMIN, query, variables));
   const { tenants } = readExpected();
@@ -120,6 +125,144 @@ test.skipIf(isAbsent).each(WAYS)('by %s, groups that were not there are not', as
     expect(await read(GROUP, tenant, replay.real(groupId), momentOf(way, commit, tenant))).toBeNull();
   }
 });
+
+/** Lists of a tenant as of a position: pages of nodes, with the lists in them when they are longer than a page. */
+const LISTS = {
+  groups: `groupId name description type parent { groupId }
+    members(first: 100) { pageInfo { hasNextPage endCursor } edges { node { userId } } }
+    nestedGroups(first: 100) { edges { node { groupId } } }`,
+  users: 'userId email displayName',
+};
+const MEMBERS = `query ($tenant: ID!, $position: Position!, $id: ID!, $after: String) { tenant(id: $tenant) {
+  asOf(position: $position) { group(id: $id) { list: members(first: 100, after: $after) {
+    pageInfo { hasNextPage endCursor } edges { node { userId } } } } } } }`;
+
+// biome-ignore lint/suspicious/noExplicitAny: the shape is the query's.
+type Node = any;
+
+async function nodesOf(list: keyof typeof LISTS, tenant: string, position: string): Promise<Node[]> {
+  const query = `query ($tenant: ID!, $position: Position!, $after: String) { tenant(id: $tenant) { asOf(position: $position) {
+    list: ${list}(first: 100, after: $after) { pageInfo { hasNextPage endCursor } edges { node { ${LISTS[list]} } } } } } }`;
+  return pagesOf(query, { tenant, position });
+}
+
+async function pagesOf(query: string, variables: object, after: string | null = null): Promise<Node[]> {
+  const nodes: Node[] = [];
+  for (;;) {
+    const { tenant } = await server.data(SUPER_ADMIN, query, { ...variables, after });
+    const { edges, pageInfo } = (tenant.asOf.group ?? tenant.asOf).list;
+    nodes.push(...edges.map(({ node }: { node: Node }) => node));
+    if (!pageInfo.hasNextPage) return nodes;
+    after = pageInfo.endCursor;
+  }
+}
+
+/** A directory as lines of text: whatever differs, differs in a line. */
+function linesOf(groups: [string, CopiedGroup][], users: [string, object][]): string[] {
+  const ofGroups = groups.map(([id, { members, nested, ...fields }]) =>
+    JSON.stringify([id, fields, [...members].toSorted(), [...nested].toSorted()]),
+  );
+  return [...ofGroups, ...users.map((user) => JSON.stringify(user))].toSorted();
+}
+
+async function readDirectory(tenant: string, position: string): Promise<string[]> {
+  const groups = await nodesOf('groups', tenant, position);
+  const users = await nodesOf('users', tenant, position);
+  const copied: [string, CopiedGroup][] = [];
+  for (const { groupId, name, description, type, parent, members, nestedGroups } of groups) {
+    const { hasNextPage, endCursor } = members.pageInfo;
+    const first: Node[] = members.edges.map(({ node }: { node: Node }) => node);
+    const rest = hasNextPage
+      ? await pagesOf(MEMBERS, { tenant, position, id: groupId }, endCursor as string)
+      : [];
+    copied.push([
+      groupId,
+      {
+        name,
+        description,
+        parentGroupId: parent?.groupId ?? null,
+        type,
+        members: new Set([...first, ...rest].map(({ userId }) => userId)),
+        nested: new Set(nestedGroups.edges.map(({ node }: { node: Node }) => node.groupId)),
+      },
+    ]);
+  }
+  return linesOf(
+    copied,
+    users.map(({ userId, email, displayName }) => [userId, { email, displayName }]),
+  );
+}
+
+/** The events of a tenant up to its last one, whatever happens to the gateways: goes on from the last cursor. */
+async function* feedOf(tenant: string, last: string, urlOf: () => string): AsyncGenerator<ChangeEvent> {
+  const headers = {
+    authorization: `Bearer ${await server.tokenFor(SUPER_ADMIN)}`,
+    accept: 'text/event-stream',
+  };
+  for (let cursor = '0'; cursor !== last; await sleep(50)) {
+    try {
+      const path = `/api/v1/tenants/${tenant}/changes`;
+      const response = await fetch(`${urlOf()}${path}`, { headers: { ...headers, 'last-event-id': cursor } });
+      for await (const { id, data } of eventsOf(response)) {
+        cursor = id!;
+        yield JSON.parse(data);
+        if (cursor === last) return;
+      }
+    } catch (error) {
+      if (!/terminated|fetch failed/.test(String(error))) throw error;
+    }
+  }
+}
+
+/** The cursor of a tenant's last change. */
+const headOf = async (tenant: string): Promise<string> => {
+  const { tenant: found } = await server.data(
+    SUPER_ADMIN,
+    'query ($id: ID!) { tenant(id: $id) { changes(last: 1) { edges { cursor } } } }',
+    { id: tenant },
+  );
+  return found.changes.edges[0].cursor;
+};
+
+test.skipIf(isAbsent)(
+  'the feed rebuilds the directory at each of 200 positions, also from gateways that are killed',
+  { timeout: 300_000 },
+  async () => {
+    const start = () =>
+      startServer({ DATABASE_URL: database.url, DATA_DIR: server.dataDir, SEED_DEMO: 'false' });
+    let gateway: RunningServer = await start();
+    const total = [...replay.positions.values()].reduce((sum, position) => sum + Number(position), 0);
+    const every = Math.floor(total / 200);
+    let passed = 0;
+    let compared = 0;
+    for (const [tenant, head] of replay.positions) {
+      const copy = new Copy();
+      const compare = async (position: string) => {
+        expect(linesOf([...copy.groups], [...copy.users])).toEqual(await readDirectory(tenant, position));
+        compared += 1;
+      };
+      let position = '0';
+      for await (const event of feedOf(tenant, await headOf(tenant), () => gateway.url)) {
+        if (event.position !== position && position !== '0') {
+          passed += 1;
+          if (passed % every === 0) await compare(position);
+          // Its streams break in the middle of what it has sent.
+          if (passed % (every * 50) === every * 25) {
+            await gateway.kill();
+            gateway = await start();
+          }
+        }
+        copy.apply(event);
+        position = event.position;
+      }
+      expect(position).toBe(head);
+      passed += 1;
+      await compare(position);
+    }
+    expect(compared).toBeGreaterThanOrEqual(200);
+    await gateway.stop();
+  },
+);
 
 test.skipIf(isAbsent)('nothing is wrong with the directory', { timeout: 120_000 }, async () => {
   expect(await checkDirectory(database.db)).toEqual([]);
