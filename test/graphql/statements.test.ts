@@ -1,5 +1,7 @@
 // One statement a batch: how many a query needs depends on what it selects, never on how many rows it meets.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
+import { removeGroupMembers } from '../../src/domain/commands/change-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { addNestedGroups } from '../../src/domain/commands/nest-groups.ts';
 import { createTenant, openAsAdmin } from '../support/directories.ts';
@@ -16,7 +18,7 @@ let userIds: string[];
 beforeAll(async () => {
   database = await openTestDatabase();
   server = await startApp(database.db, { LIMIT_COST: '1000000' });
-  const tenant = await createTenant(database.db, 60);
+  const tenant = await createTenant(database.db, 61);
   const { tenantId } = tenant;
   userIds = tenant.userIds;
   claims = { sub: 'usr_admin', role: 'tenant_admin', tenant_id: tenantId };
@@ -31,6 +33,12 @@ beforeAll(async () => {
     const below = await create(`Part ${number}`, id, [userIds[at + 2]!]);
     await addNestedGroups(directory, { groupId: id, childGroupIds: [below] });
     groupIds.push(id);
+  }
+  // A user who was in many groups is in none.
+  for (const groupId of groupIds.slice(0, 20)) {
+    const membership = { groupId, userIds: [userIds[60]!] };
+    await addGroupMembers(directory, membership);
+    await removeGroupMembers(directory, membership);
   }
   await addNestedGroups(directory, { groupId: last, childGroupIds: groupIds });
   // From its first answer on a server knows a position of the log.
@@ -202,6 +210,25 @@ test('a preview takes as many statements for a change of one user as of 50, and 
   expect([one.count, many.count]).toEqual([9, 9]);
   const two = await preview(add(0, userIds.slice(3, 4)), add(1, userIds.slice(3, 4)));
   expect(two.count).toBe(one.count + 5);
+});
+
+test('explanations of 50 groups take as many statements as that of one, also of memberships that were lost', async () => {
+  const text = `query ($first: Int!, $user: ID!, $lost: ID!) { groups(first: $first) { edges { node {
+    explained: explainMembership(userId: $user) { isMember pathCount paths { steps { group { name } name since addedBy } } }
+    other: explainMembership(userId: $lost) { isMember pathCount lastLost { at by cause group { name } } }
+  } } } }`;
+  const variables = { user: userIds[10], lost: userIds[60] };
+  const one = await counted(text, { first: 1, ...variables });
+  const many = await counted(text, { first: 50, ...variables });
+  const explained = many.data.groups.edges.map(
+    ({ node }: { node: { explained: { isMember: boolean } } }) => node.explained.isMember,
+  );
+  expect(explained.filter(Boolean)).toHaveLength(4);
+  const lost = many.data.groups.edges.filter(
+    ({ node }: { node: { other: { lastLost: object | null } } }) => node.other.lastLost,
+  );
+  expect(lost).toHaveLength(20);
+  expect(many.statements).toHaveLength(one.statements.length);
 });
 
 test('histories of 50 groups take one statement, and the groups that their changes name one more', async () => {

@@ -32,7 +32,7 @@ const NEVER = Prisma.sql`9223372036854775807::bigint`;
  * `member_count` is null: it has no history. The conditions stand outside of the union, whose parts have none: so PostgreSQL
  * flattens it, and reads each part by its own indexes and in their order.
  */
-export function tablesAt(tenantId: TenantId, position: number): Tables {
+export function tablesAt(tenantId: TenantId, position: number | Sql): Tables {
   const at = Prisma.sql`${position}::bigint`;
   const heldAt = (present: Sql, ended: Sql, isPresent = Prisma.empty) => Prisma.sql`(
     select * from (${present} union all ${ended}) v

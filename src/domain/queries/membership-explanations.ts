@@ -17,6 +17,8 @@ import {
 } from '../effective-membership/paths.ts';
 import { loader } from '../loading/batching.ts';
 import type { EndCause } from '../log/changes.ts';
+import { tablesAt } from '../log/tables.ts';
+import { type Group, groupColumns, redact } from '../rows/groups.ts';
 import { findGroup } from './groups.ts';
 import { effectiveGroupIds } from './visible-groups.ts';
 
@@ -245,10 +247,28 @@ export async function groupBefore(
   groupId: string,
 ) {
   if (endUser(directory) && !(await findGroup(directory, groupId))) return null;
-  const past = directory.at(tenantId, position - 1);
-  const row = await findGroup(past, groupId);
-  return row && { row, directory: past };
+  const row = await groupsAt(directory, { groupId, position: position - 1 });
+  return (
+    row && { row: endUser(directory) ? redact(row) : row, directory: directory.at(tenantId, position - 1) }
+  );
 }
+
+/** Groups as they were, each at a position of its own: lost memberships are read in one statement, whenever they were lost. */
+const groupsAt = loader({
+  audience: 'anyone',
+  keyOf: ({ groupId, position }: { groupId: string; position: number }) => `${groupId} ${position}`,
+  idOf: ({ groupId }) => groupId,
+  read: async ({ sql, tenantId }, keys) => {
+    const rows = await sql<Group & { ordinal: number }>(Prisma.sql`
+      select k.ordinal::int as ordinal, ${groupColumns}
+      from unnest(${keys.map(({ groupId }) => groupId)}::text[], ${keys.map(({ position }) => position)}::bigint[])
+        with ordinality k(id, position, ordinal)
+      cross join lateral (
+        select * from ${tablesAt(tenantId, Prisma.sql`k.position`).groups} v where v.id = k.id offset 0) g`);
+    const found = new Map<number, Group>(rows.map(({ ordinal, ...row }) => [ordinal, row]));
+    return keys.map((_, index) => found.get(index + 1) ?? null);
+  },
+});
 
 const lostEdgeDetails = loader({
   audience: 'self',
