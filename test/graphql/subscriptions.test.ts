@@ -652,13 +652,14 @@ test('a thousand idle subscribers take little memory, and each gets what happens
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   const taken = memory() - before;
   console.info(`1,000 idle subscribers: ${taken.toFixed(0)} MB beside ${before.toFixed(0)} MB`);
-  // Half of it is what the collector has not given back yet: an open stream holds less than 60 KB.
-  expect(taken).toBeLessThan(250);
   // They are there: each gets what happens.
   const started = performance.now();
   for (const { tenantId } of tenants) await create(tenantId, 'Group');
   await expect.poll(() => received, { interval: 5 }).toBe(1_000);
   console.info(`10 changes reach 1,000 subscribers in ${(performance.now() - started).toFixed(0)} ms`);
+  // What opening them took is given back once the collector runs, some half a minute later.
+  await expect.poll(() => memory() - before, { timeout: 90_000, interval: 1_000 }).toBeLessThan(100);
+  console.info(`1,000 idle subscribers hold ${(memory() - before).toFixed(0)} MB`);
   for (const response of responses) response.destroy();
   expect(await gateway.stop()).toBe(0);
-}, 120_000);
+}, 180_000);
