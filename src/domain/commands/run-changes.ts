@@ -76,7 +76,7 @@ export async function runChanges(
     try {
       batch.assertRemovable(change);
       const { notRestored = [] } = await run(directory, tx, change, recorded);
-      batch.note(recorded);
+      batch.note(change, recorded);
       attempts.push({ refusal: null, recorded, notRestored });
       for (const part of recorded) tx.record(part);
     } catch (error) {
@@ -135,12 +135,13 @@ class OnePosition {
 
   /**
    * Notes what a change recorded. Refused with VALIDATION_FAILED: a deletion of what a change before restored, or added members
-   * or nested groups to, and a restoration of what one deleted.
+   * or nested groups to, and a restoration of what one deleted. It names the id that was sent: that of a group which goes with it
+   * may be new each time.
    */
-  note(recorded: readonly Change[]): void {
+  note({ targetId }: RequestedChange, recorded: readonly Change[]): void {
     for (const { type, groupId } of recorded) {
       const opposite = { 'group.deleted': this.#begun, 'group.restored': this.#deleted }[type as string];
-      if (opposite?.has(groupId!)) throw apart('id', groupId!);
+      if (opposite?.has(groupId!)) throw apart('id', targetId);
     }
     for (const { type, groupId, groupIds = [], data } of recorded) {
       if (BEGINS.has(type)) for (const id of [groupId!, ...groupIds]) this.#begun.add(id);
@@ -158,6 +159,6 @@ const apart = (field: string, id: string) =>
   refuse.validation([
     {
       path: [field],
-      message: `must not name ${id}, which a change before began or ended: send this one alone`,
+      message: `must not name ${id}: a change before began or ended it, or what goes with it. Send this one alone`,
     },
   ]);
