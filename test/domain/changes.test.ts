@@ -435,3 +435,36 @@ test('changes of many tenants are read side by side, each by its own log', async
   expect(pages.map((page) => page!.rows.length)).toEqual([1, 2, 3]);
   expect(await listChanges(directory, newId('tenant'), { page: {} })).toMatchObject({ rows: [] });
 });
+
+test('users are told as each change made them, also of an earlier person with the id, until they are erased', async () => {
+  const { tenantId } = await createTenant(db);
+  const [id, other] = [newId('user'), newId('user')];
+  const upsert = (email: string, ids = [id]) =>
+    upsertUsers(openDirectory(db, superAdmin), { tenantId, users: ids.map((id) => ({ id, email })) });
+  await upsert('one@example.org', [id, other]);
+  await upsert('two@example.org');
+  await removeUsers(openAsAdmin(db, tenantId), { tenantId, userIds: [id] });
+  await upsert('three@example.org');
+  const told = async () => {
+    const page = { first: 100 };
+    const found = await listChanges(openAsAdmin(db, tenantId), tenantId, {
+      projection: { data: true },
+      page,
+    });
+    return found!.rows
+      .filter(({ type }) => type === 'users.upserted')
+      .map(({ data }) => data!.users!.map(({ id, before, after }) => [id, before?.email, after?.email]));
+  };
+  const first = [
+    [id, undefined, 'one@example.org'],
+    [other, undefined, 'one@example.org'],
+  ].toSorted();
+  expect(await told()).toEqual([
+    first,
+    [[id, 'one@example.org', 'two@example.org']],
+    [[id, undefined, 'three@example.org']],
+  ]);
+  await eraseUsers(openAsAdmin(db, tenantId), { tenantId, userIds: [id] });
+  const erased = [id, undefined, undefined];
+  expect(await told()).toEqual([first.map((user) => (user[0] === id ? erased : user)), [erased], [erased]]);
+});

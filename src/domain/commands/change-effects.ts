@@ -20,7 +20,6 @@ export type ChangedGroup = { key: string; groupId: GroupId | null; createdBy: nu
 
 /** Fields before and after, those alone that change. */
 type Fields = { before: JsonObject; after: JsonObject };
-type UserUpsert = { id: UserId; before?: JsonObject; after: JsonObject };
 export type UpdatedGroup = Fields & { group: ChangedGroup };
 export type UpdatedUser = Fields & { userId: UserId };
 /** A group that gets another parent; null for a root. */
@@ -124,9 +123,7 @@ function outcomeOf(
     fields: changedFields(change.data as UpdateData),
   }));
   const parent = (id: unknown) => (typeof id === 'string' ? groupOf(id) : null);
-  const upserts = ofType(recorded, 'users.upserted').flatMap(
-    ({ data }) => (data as { users: UserUpsert[] }).users,
-  );
+  const upserted = ofType(recorded, 'users.upserted');
   return {
     index,
     refusal,
@@ -148,8 +145,10 @@ function outcomeOf(
     removedMembershipCount: count('userIds', 'group_membership.removed', 'group.deleted'),
     addedNestingCount: count('groupIds', 'group_nesting.added', 'group.restored'),
     removedNestingCount: count('groupIds', 'group_nesting.removed', 'group.deleted'),
-    createdUserIds: upserts.filter(({ before }) => !before).map(({ id }) => id),
-    updatedUsers: upserts.flatMap(({ id, before, after }) => (before ? { userId: id, before, after } : [])),
+    createdUserIds: upserted.filter(({ data }) => !data).flatMap(({ userIds = [] }) => userIds),
+    updatedUsers: upserted
+      .flatMap(({ data }) => (data as { users: (Fields & { id: UserId })[] } | undefined)?.users ?? [])
+      .map(({ id, before, after }) => ({ userId: id, before, after })),
     removedUserIds: users('users.removed'),
     erasedUserIds: users('users.erased'),
   };

@@ -10,7 +10,6 @@ import { tenantOf } from '../loading/routing.ts';
 import type { Change } from '../log/changes.ts';
 import { inside, type WriteContext } from '../log/write-context.ts';
 import { findTenant } from '../queries/tenants.ts';
-import type { RecordedUpsert } from '../rows/changes.ts';
 import { addGroupMembers } from './add-members.ts';
 import { removeGroupMembers, updateGroupMembers } from './change-members.ts';
 import { createGroup } from './create-group.ts';
@@ -143,12 +142,10 @@ class OnePosition {
       const opposite = { 'group.deleted': this.#begun, 'group.restored': this.#deleted }[type as string];
       if (opposite?.has(groupId!)) throw apart('id', targetId);
     }
-    for (const { type, groupId, groupIds = [], data } of recorded) {
+    for (const { type, groupId, groupIds = [], userIds = [], data } of recorded) {
       if (BEGINS.has(type)) for (const id of [groupId!, ...groupIds]) this.#begun.add(id);
       if (type === 'group.deleted') this.#deleted.add(groupId!);
-      if (type === 'users.upserted')
-        for (const { id, before } of (data as { users: RecordedUpsert[] }).users)
-          if (!before) this.#createdUsers.add(id);
+      if (type === 'users.upserted' && !data) for (const id of userIds) this.#createdUsers.add(id);
     }
   }
 }

@@ -24,7 +24,7 @@ function changeList(
   const changes = list({
     // End users are told neither who administers their tenant, nor how much it changes.
     audience: 'administrators',
-    columns: (_reader, { projection }: SourceArgs) => changeColumns(projection),
+    columns: (reader, { projection }: SourceArgs) => changeColumns(reader, projection),
     toRow: toChangeRow,
     order: () => order,
     from: (reader, { types }: SourceArgs) => from(reader, types),

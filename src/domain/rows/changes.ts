@@ -3,6 +3,7 @@ import { Prisma, type Sql } from '../../database/database.ts';
 import type { ChangeType } from '../../model/changes.ts';
 import type { GroupId, TenantId } from '../../model/ids.ts';
 import type { JsonObject } from '../../model/json.ts';
+import type { Reader } from '../directory.ts';
 import type { Ordering } from '../loading/keyset-page.ts';
 import type { Actor, EndCause } from '../log/changes.ts';
 
@@ -58,13 +59,29 @@ export type ChangeRow = {
 };
 
 /** Columns of a `ChangeRow` under the alias `c`; its ordinal is `place`, as lists have an `ordinal` of their own. */
-export function changeColumns({ users, data }: ChangeProjection): Sql {
-  const details = data ? Prisma.sql`, c.data` : Prisma.empty;
+export function changeColumns({ tenantId }: Reader, { users, data }: ChangeProjection): Sql {
+  const details = data ? Prisma.sql`, coalesce(${createdUsers(tenantId)}, c.data) as data` : Prisma.empty;
   const ofUsers = Prisma.sql`, c.user_ids as "userIds", coalesce(cardinality(c.user_ids), 0) as "userCount"`;
   return Prisma.sql`c.tenant_id as "tenantId", c.position::float8 as position, c.ordinal as place,
     c.change_id as "changeId", c.at, c.type, c.actor_id as "actorId", c.actor_type as "actorType", c.cause,
     c.group_id as "groupId", c.group_ids as "groupIds"${users ? ofUsers : Prisma.empty}${details}`;
 }
+
+/**
+ * The values of users that a change created, which the log does not hold: they are the versions of the users that began with it.
+ * Null for other changes, and for users of before there were versions.
+ */
+const createdUsers = (tenantId: TenantId): Sql => Prisma.sql`
+  case when c.type = 'users.upserted' and not c.data ? 'users' then (
+    select jsonb_build_object('users', jsonb_agg(case when v.email = '' then jsonb_build_object('id', v.id)
+      else jsonb_build_object('id', v.id, 'after', jsonb_build_object('email', v.email, 'displayName', v.display_name)) end
+      order by v.id))
+    from (
+      select id, email, display_name from users
+      where tenant_id = ${tenantId} and id = any(c.user_ids) and version_since = c.position and until is null
+      union all
+      select id, email, display_name from user_history
+      where tenant_id = ${tenantId} and id = any(c.user_ids) and since = c.position) v having count(*) > 0) end`;
 
 /** The order of the log, or its reverse. */
 export const changeOrdering = (descending: boolean): Ordering => ({

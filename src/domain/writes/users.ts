@@ -11,7 +11,7 @@ type Values = { email: string; displayName: string | null };
 /** Creates those users whose ids are unused or of a removed user, and returns their ids. The tenant must have the ids. */
 export async function createUsers(tx: WriteContext, users: readonly UserValues[]): Promise<string[]> {
   const { query, tenantId, position, at } = tx;
-  const created = await query<Values & { id: string }>(Prisma.sql`
+  const created = await query<{ id: string }>(Prisma.sql`
     insert into users as u (tenant_id, id, email, display_name, search_key, since, version_since, created_at,
       updated_at)
     select ${tenantId}, input.id, input.email, input.display_name, input.search_key, ${position}::bigint, ${position}::bigint,
@@ -21,10 +21,9 @@ export async function createUsers(tx: WriteContext, users: readonly UserValues[]
       search_key = excluded.search_key, since = excluded.since, until = null,
       version_since = excluded.version_since, created_at = excluded.created_at,
       updated_at = excluded.updated_at
-    where u.until is not null returning u.id, u.email, u.display_name as "displayName"`);
+    where u.until is not null returning u.id`);
   const ids = created.map(({ id }) => id);
-  const recorded = created.map(({ id, ...after }) => ({ id, after }));
-  if (ids.length > 0) tx.record({ type: 'users.upserted', userIds: ids, data: { users: recorded } });
+  if (ids.length > 0) tx.record({ type: 'users.upserted', userIds: ids });
   return ids;
 }
 
