@@ -6,6 +6,7 @@ import { removeGroupMembers, updateGroupMembers } from '../../src/domain/command
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
 import { addNestedGroups, removeNestedGroup } from '../../src/domain/commands/nest-groups.ts';
+import { applyChanges, previewChanges } from '../../src/domain/commands/preview-changes.ts';
 import { eraseUsers, removeUsers } from '../../src/domain/commands/remove-users.ts';
 import { restoreGroup } from '../../src/domain/commands/restore-group.ts';
 import { updateGroup } from '../../src/domain/commands/update-group.ts';
@@ -21,6 +22,7 @@ import {
   shortestPaths,
 } from '../../src/domain/effective-membership/paths.ts';
 import { hasEffectiveMember } from '../../src/domain/queries/effective-members.ts';
+import { findGroup } from '../../src/domain/queries/groups.ts';
 import {
   explainMembership,
   groupBefore,
@@ -242,7 +244,7 @@ test('what is listed is bounded, and the count is not', async () => {
   for (const maxPaths of [0, 101, 1.5, -1])
     await expect(explainMembership(admin, { ...pair, maxPaths })).rejects.toMatchObject({
       code: 'VALIDATION_FAILED',
-      details: { fields: [{ path: ['maxPaths'] }] },
+      details: { fields: [{ path: ['maxPaths'], message: 'must be between 1 and 100' }] },
     });
   expect((await explainMembership(admin, pair))!.paths).toHaveLength(10);
 });
@@ -405,6 +407,41 @@ test('an end user is told about itself alone', async () => {
   await removeGroupMembers(admin, { groupId: low, userIds: [user] });
   const later = openDirectory(database.db, plainUser(tenantId, user));
   expect(await lastLostMembership(later, { groupId: top, userId: user })).toMatchObject({ cause: 'REMOVED' });
+});
+
+test('an end user is shown of a group that it was in what it is shown of one that it is in, if it is in it again', async () => {
+  const { tenantId, user, top, low, admin } = await world();
+  await removeGroupMembers(admin, { groupId: low, userIds: [user] });
+  const pair = { groupId: top, userId: user };
+  const gone = openDirectory(database.db, plainUser(tenantId, user));
+  expect(await groupBefore(gone, (await lastLostMembership(gone, pair))!, low)).toBeNull();
+  await addGroupMembers(admin, { groupId: low, userIds: [user] });
+  const again = openDirectory(database.db, plainUser(tenantId, user));
+  const { row } = (await groupBefore(again, (await lastLostMembership(again, pair))!, low))!;
+  expect(row).toEqual(await findGroup(again, low));
+  expect(row).not.toHaveProperty('memberCount');
+});
+
+test('memberships that began at one position are told apart when they end', async () => {
+  const { tenantId, user, low, aside, admin, lost, position } = await world();
+  const userIds = [user];
+  await removeGroupMembers(admin, { groupId: low, userIds });
+  const changes = [low, aside].map((groupId) => ({ addGroupMembers: { groupId, userIds } }));
+  const { hash } = await previewChanges(openAsAdmin(database.db, tenantId), changes);
+  await applyChanges(openAsAdmin(database.db, tenantId), { changes, previewHash: hash });
+  const ended = new Map<string, number>();
+  for (const groupId of [aside, low]) {
+    await removeGroupMembers(admin, { groupId, userIds });
+    ended.set(groupId, await position());
+  }
+  for (const [groupId, at] of ended) {
+    expect(await lost(groupId)).toMatchObject({ position: at, groupId });
+    // As of the position of its end it is lost, and one before it is not.
+    const past = (of: number) => openAsAdmin(database.db, tenantId).at(tenantId, of);
+    expect(await lastLostMembership(past(at), { groupId, userId: user })).toMatchObject({ position: at });
+    const before = await lastLostMembership(past(at - 1), { groupId, userId: user });
+    expect(before?.position ?? 0).toBeLessThan(at);
+  }
 });
 
 test('explanations of many groups and users take one statement', async () => {

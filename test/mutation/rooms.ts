@@ -34,7 +34,7 @@ export const ROOMS: Room[] = [
     ],
     tests: [
       'test/domain/effective-*.test.ts',
-      'test/domain/{batching,count-deltas,counts,explanations,log-tail}.test.ts',
+      'test/domain/{batching,count-deltas,counts,explanations,log-tail,past}.test.ts',
     ],
   },
   {
