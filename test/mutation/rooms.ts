@@ -51,9 +51,9 @@ export const ROOMS: Room[] = [
     ],
     tests: [
       ...DOMAIN_TESTS,
-      'test/graphql/{limits,reads,statements}.test.ts',
-      'test/rest/{api,groups}.test.ts',
-      'test/parity.test.ts',
+      'test/graphql/{limits,reads,snapshots,statements,subscriptions}.test.ts',
+      'test/rest/{api,changes,groups}.test.ts',
+      'test/{parity,positions}.test.ts',
     ],
   },
   {
