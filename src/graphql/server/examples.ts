@@ -142,7 +142,11 @@ query WhatIf($changes: [ChangeInput!]!) {
     }
   }
 }`,
-    variables: { changes: [{ createGroup: { tenantId: NORTHWIND, name: 'Chess club' } }] },
+    variables: {
+      changes: [
+        { removeNestedGroup: { groupId: 'grp_north021Oncall00', childGroupId: 'grp_north022Firstlin' } },
+      ],
+    },
   },
   mutation('createGroup', 'Names are unique among siblings.', 'group { id name path version }', {
     tenantId: NORTHWIND,
