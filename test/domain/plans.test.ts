@@ -14,10 +14,11 @@ import { openDirectory } from '../../src/domain/directory.ts';
 import type { WriteContext } from '../../src/domain/log/write-context.ts';
 import { listChanges, listGroupHistory, listUserHistory } from '../../src/domain/queries/changes.ts';
 import { countEffectiveMembers, listEffectiveMembers } from '../../src/domain/queries/effective-members.ts';
-import { findGroup } from '../../src/domain/queries/groups.ts';
+import { findGroup, listGroups } from '../../src/domain/queries/groups.ts';
 import { countMembers, listMembers } from '../../src/domain/queries/members.ts';
 import { parentGroups } from '../../src/domain/queries/nesting.ts';
 import { directGroups, effectiveGroups } from '../../src/domain/queries/user-groups.ts';
+import { listUsers } from '../../src/domain/queries/users.ts';
 import { newId } from '../../src/model/ids.ts';
 import { createTenant, openAsAdmin, superAdmin } from '../support/directories.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
@@ -192,8 +193,8 @@ test('the total of a page is counted once, not for each row', async () => {
       values: statement.values as unknown[],
     });
     await client.end();
-    const counts = nodesOf(rows[0]!['QUERY PLAN'][0].Plan).filter(
-      (node) => node['Node Type'] === 'Aggregate',
+    const counts = nodesOf(rows[0]!['QUERY PLAN'][0].Plan).filter((node) =>
+      ['Aggregate', 'WindowAgg'].includes(node['Node Type']),
     );
     expect(counts.length).toBeGreaterThan(0);
     for (const node of counts) expect(node['Actual Loops']).toBe(1);
@@ -202,6 +203,21 @@ test('the total of a page is counted once, not for each row', async () => {
 
 type PlanNode = { 'Node Type': string; 'Actual Loops': number; Plans?: PlanNode[] };
 const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+
+test('what is searched, and the groups of a user, are read once for the first page and its total', async () => {
+  const { db } = database;
+  const { tenantId, userIds } = await createTenant(db, 1);
+  const [id = ''] = userIds;
+  const admin = () => openAsAdmin(db, tenantId);
+  const page = { first: 2, withTotal: true };
+  const filter = { tenantId, search: 'abc' };
+  const lists: [read: () => Promise<unknown>, once: RegExp][] = [
+    [() => effectiveGroups.page(admin(), id, { page }), /Recursive Union/g],
+    [() => listUsers(admin(), { tenantId, search: 'abc', page }), /Scan.* on users u/g],
+    [() => listGroups(admin(), { filter, page }), /Scan.* on groups g/g],
+  ];
+  for (const [read, once] of lists) expect((await planOf(read)).match(once)).toHaveLength(1);
+});
 
 test('names of siblings are compared by a range of their unique index, not by reading all siblings', async () => {
   const { db } = database;

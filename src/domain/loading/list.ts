@@ -24,6 +24,8 @@ export type ListSource<Args, Row extends object, A extends Audience = Audience> 
   from(reader: Reader, args: Args): Sql | readonly Sql[];
   /** The number of rows, as an expression; null if it needs no less than counting `from`. */
   total?(reader: Reader, args: Args): Sql | null;
+  /** Whether finding the rows costs more than their number: the first page and the total are then of one read of all rows. */
+  isFoundAtOnce?(args: Args): boolean;
   order(args: Args): Ordering;
   /** Converts a row of the statement. */
   toRow(raw: never, parent: string): Row;
@@ -32,7 +34,7 @@ export type ListSource<Args, Row extends object, A extends Audience = Audience> 
 /** `kind`: arguments and page arguments as text, without the values of cursors. Keys of one kind share a statement. */
 type PageKey<Args> = CountKey<Args> & { page: PageRequest; cursors: Cursors };
 type CountKey<Args> = { parent: string; kind: string; args: Args };
-/** A raw row with the position of its parent, from 1. With `total`, an empty page has one row whose `found` is null. */
+/** A raw row with the position of its parent, from 1. An empty page whose total was counted apart has a row whose `found` is null. */
 type RawRow = { ordinal: number; total?: number; found?: true | null };
 
 /** Rows of a list read without pages: about 2 MB of JSON, in one statement well below its timeout. */
@@ -105,8 +107,9 @@ async function loadPages<Args extends object, Row extends object>(
   return keys.map(({ args, page, parent }, index) => {
     const ofParent = byOrdinal.get(index + 1) ?? [];
     const toRow = (raw: RawRow) => source.toRow(raw as never, parent);
-    const found = page.withTotal ? ofParent.filter((row) => row.found) : ofParent;
-    return new SortedPage(toRow, source.order(args), page, found, ofParent[0]?.total);
+    const found = ofParent.filter((row) => row.found !== null);
+    const total = ofParent[0]?.total ?? (page.withTotal ? 0 : undefined);
+    return new SortedPage(toRow, source.order(args), page, found, total);
   });
 }
 
@@ -178,18 +181,21 @@ function pageStatement<Args extends object, Row extends object>(
         return Prisma.sql`(select c.* ${part}${bounds} order by ${sorted} limit ${length})`;
       })
     : null;
+  const isFirst = page.after === null && page.before === null && page.offset === 0;
+  const isWhole = page.withTotal && isFirst && !parts && (source.isFoundAtOnce?.(args) ?? false);
   const rows = Prisma.sql`
-      select ${source.columns(reader, args)}${sortValue ? Prisma.sql`, ${sortValue} as "sortValue"` : Prisma.empty}
+      select ${isWhole ? Prisma.sql`count(*) over ()::int as total, ` : Prisma.empty}${source.columns(reader, args)}${sortValue ? Prisma.sql`, ${sortValue} as "sortValue"` : Prisma.empty}
       ${parts ? Prisma.sql`from (${union(parts)}) c` : Prisma.sql`${from as Sql}${bounds}`}
       order by ${sorted} limit ${rowsToRead(page)}${page.offset > 0 ? Prisma.sql` offset ${page.offset}::bigint` : Prisma.empty}`;
   const parents = Prisma.sql`unnest(${Prisma.join(values)}) with ordinality k(${Prisma.join(names)}, ordinal)`;
   // `offset 0`: the planner would move the total into the output, and count once for each row.
-  const listed = page.withTotal
-    ? Prisma.sql`t.total, r.*
+  const listed =
+    page.withTotal && !isWhole
+      ? Prisma.sql`t.total, r.*
     from ${parents}
     cross join lateral (select ${totalOf(reader, source, args)} as total offset 0) t
     left join lateral (select true as found, r.* from (${rows}) r) r on true`
-    : Prisma.sql`r.* from ${parents}
+      : Prisma.sql`r.* from ${parents}
     cross join lateral (${rows}) r`;
   return Prisma.sql`select k.ordinal::int as ordinal, ${listed}`;
 }

@@ -14,7 +14,12 @@ import {
   type VisibleGroup,
 } from '../rows/groups.ts';
 
-type GroupListSource<A> = { audience: A; from(reader: Reader): Sql; total?(reader: Reader): Sql };
+type GroupListSource<A> = {
+  audience: A;
+  from(reader: Reader): Sql;
+  total?(reader: Reader): Sql;
+  isFoundAtOnce?(): boolean;
+};
 type ListArgs = { page: PageArgs; projection?: GroupProjection };
 type Listed<A> = Group | GroupSummary | (A extends 'administrators' ? never : VisibleGroup);
 

@@ -76,6 +76,7 @@ const groups = list({
   columns: (directory, { projection }: GroupsArgs) => listColumns(directory, projection ?? {}),
   toRow: toListedGroup,
   order: ({ orderBy }: GroupsArgs) => groupOrdering({ orderBy }),
+  isFoundAtOnce: ({ filter }) => filter.search !== null,
   // Across the visible tenants, unless the filter names what one tenant alone has.
   idOf: (_parent, { filter }) => filter.tenantId ?? filter.parentGroupId ?? filter.memberUserId ?? null,
   from(reader, { filter, visible }) {

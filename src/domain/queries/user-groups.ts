@@ -9,6 +9,7 @@ export const effectiveGroups = groupList({
   audience: 'self',
   from: (reader) => Prisma.sql`from ${effectiveGroupIds(reader)} e
     join ${reader.tables.groups} g on g.tenant_id = ${reader.tenantId} and g.id = e.id where g.deleted_at is null`,
+  isFoundAtOnce: () => true,
 });
 
 /** Groups that a user is a direct member of, by name. Null if an end user asks about another user. */

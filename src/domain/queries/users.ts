@@ -25,6 +25,7 @@ const users = list({
     descending: false,
     keys: [{ column: Prisma.sql`u.id`, type: 'text', alias: 'id' }],
   }),
+  isFoundAtOnce: ({ search }: { search: string | null }) => search !== null,
   from: ({ tenantId, tables }, { search }: { search: string | null }) => Prisma.sql`from ${tables.users} u
     where u.tenant_id = ${tenantId} and u.tenant_id = k.id and u.until is null${matching(Prisma.sql`u.search_key`, search)}`,
 });
