@@ -12,7 +12,7 @@ const CHUNK = 5_000;
  * compares it element by element. First a number, to be increased with each change of `caseKey`, `nameKey` or `searchKey`; then
  * the version of Unicode in Node.js.
  */
-export const KEY_RULES: readonly number[] = [1, ...(process.versions.unicode ?? '0').split('.').map(Number)];
+export const KEY_RULES: readonly number[] = [2, ...(process.versions.unicode ?? '0').split('.').map(Number)];
 
 /** The texts of a row and its stored keys: name and description of a group, email and display name of a user. */
 type Keyed = { id: string; first: string; second: string | null; nameKey: string | null; searchKey: string };
@@ -42,6 +42,7 @@ export async function rewriteStaleKeys(db: Database, tenantId: string): Promise<
     return rewriteGroups(sql, tenantId);
   });
   const users = await rewriteUsers(db, tenantId);
+  await rewriteHistory(db, tenantId);
   await db.change(Prisma.sql`
     update tenants set key_rules = ${KEY_RULES}::int[] where id = ${tenantId} and key_rules <> ${KEY_RULES}::int[]`);
   return groups + users;
@@ -76,6 +77,7 @@ async function refreshTenant(db: Database, tenantId: string, warn: (message: str
   });
   if (!isOlder) return;
   await rewriteUsers(db, tenantId);
+  await rewriteHistory(db, tenantId);
   warnOfClashes(await findClashes(db.sql, tenantId), warn);
   await db.change(Prisma.sql`
     update tenants set key_rules = ${KEY_RULES}::int[] where id = ${tenantId} and key_rules < ${KEY_RULES}::int[]`);
@@ -135,6 +137,35 @@ async function rewriteUsers(db: Database, tenantId: string): Promise<number> {
   }
   return users;
 }
+
+/** Rewrites the stale search keys of what groups and users were, so that the past is searched as the present is. */
+async function rewriteHistory(db: Database, tenantId: string): Promise<void> {
+  for (const [table, texts] of HISTORIES) {
+    for (let after = { id: '', since: 0 }; ; ) {
+      const rows = await db.sql<Version>(Prisma.sql`
+        select id, since::float8 as since, ${texts}, search_key as "searchKey" from ${table}
+        where tenant_id = ${tenantId} and (id, since) > (${after.id}, ${after.since}::bigint)
+        order by id, since limit ${CHUNK}`);
+      const stale = rows
+        .map((row) => ({ ...row, renewed: searchKey(row.first, row.second) }))
+        .filter(({ renewed, searchKey: stored }) => renewed !== stored);
+      if (stale.length > 0)
+        await db.change(Prisma.sql`
+          update ${table} h set search_key = k.search_key
+          from unnest(${stale.map(({ id }) => id)}::text[], ${stale.map(({ since }) => since)}::bigint[],
+            ${stale.map(({ renewed }) => renewed)}::text[]) k(id, since, search_key)
+          where h.tenant_id = ${tenantId} and h.id = k.id and h.since = k.since`);
+      if (rows.length < CHUNK) break;
+      after = rows.at(-1)!;
+    }
+  }
+}
+
+type Version = { id: string; since: number; first: string; second: string | null; searchKey: string };
+const HISTORIES = [
+  [Prisma.sql`group_history`, Prisma.sql`name as first, description as second`],
+  [Prisma.sql`user_history`, Prisma.sql`email as first, display_name as second`],
+] as const;
 
 /** Stores new keys. A group gets the suffixed key if a sibling stores the plain one, or is earlier in this statement. */
 const updateGroups = (tenantId: string, rows: Stale[]): Sql => Prisma.sql`

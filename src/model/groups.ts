@@ -63,16 +63,21 @@ export type RestoreGroupInput = z.input<typeof restoreGroupInput>;
 
 /** Filter of a list of groups; `parentGroupId: null` selects roots. */
 export const groupFilter = z.object({
+  ids: z.array(groupId).max(MAX_IDS_PER_CALL, `must have at most ${MAX_IDS_PER_CALL} ids`).nullish(),
   search: searchText.nullish(),
   tenantId: tenantId.nullish(),
   partnerId: partnerId.nullish(),
   type: z.enum(GROUP_TYPES).nullish(),
   parentGroupId: groupId.nullish(),
+  underGroupId: groupId.nullish(),
   memberUserId: userId.nullish(),
+  updatedSince: z.date().nullish(),
+  isEmpty: z.boolean().nullish(),
+  customAttributes: jsonObject.nullish(),
 });
 export type GroupFilter = z.input<typeof groupFilter>;
 
 export const ORDER_DIRECTIONS = ['ASC', 'DESC'] as const;
 export type OrderDirection = (typeof ORDER_DIRECTIONS)[number];
-export const GROUP_ORDER_FIELDS = ['NAME', 'CREATED_AT'] as const;
+export const GROUP_ORDER_FIELDS = ['NAME', 'CREATED_AT', 'UPDATED_AT'] as const;
 export type GroupOrder = { field: (typeof GROUP_ORDER_FIELDS)[number]; direction: OrderDirection };

@@ -1,11 +1,12 @@
 // Direct and effective members: the inputs of the operations that list and change them.
 import { z } from 'zod';
 import { groupId, userId } from './ids.ts';
+import { USER_ORDER_FIELDS } from './users.ts';
 
 export const MEMBERSHIP_TYPES = ['DIRECT', 'INHERITED'] as const;
 export type MembershipType = (typeof MEMBERSHIP_TYPES)[number];
 
-export const MEMBER_ORDER_FIELDS = ['USER_ID', 'EMAIL', 'ADDED_AT'] as const;
+export const MEMBER_ORDER_FIELDS = [...USER_ORDER_FIELDS, 'ADDED_AT'] as const;
 export type MemberOrderField = (typeof MEMBER_ORDER_FIELDS)[number];
 
 /** Input of addGroupMembers and removeGroupMembers. */

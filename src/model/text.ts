@@ -50,8 +50,14 @@ const lines = (schema: z.ZodString) =>
 /** Multi-line text of at most `max` characters. It is stored unchanged. */
 export const freeText = (max: number) => lines(z.string()).refine((text) => count(text) <= max, atMost(max));
 
-/** The text of a search. */
-export const searchText = lines(z.string().max(MAX_SEARCH, atMost(MAX_SEARCH)));
+/** Maximum words of a search text: each is a condition of its own. */
+const MAX_WORDS = 10;
+
+/** The text of a search: words in any order. */
+export const searchText = lines(z.string().max(MAX_SEARCH, atMost(MAX_SEARCH))).refine(
+  (text) => searchTerms(text).length <= MAX_WORDS,
+  `must have at most ${MAX_WORDS} words`,
+);
 
 /**
  * The text folded for case and normalization: texts that differ only in upper, lower or title case, or in how their letters
@@ -75,10 +81,29 @@ export const nameKey = (name: string): string => caseKey(name.trim());
 
 /** Replaces line breaks inside a part of a search key, where a line break separates parts. No text has a vertical tab. */
 const LINE_BREAK = '\v';
-const searched = (text: string): string => caseKey(text).replaceAll('\n', LINE_BREAK);
+const searched = (text: string): string => withoutAccents(caseKey(text)).replaceAll('\n', LINE_BREAK);
 
-/** The term of a substring search. It matches within one part of a `searchKey`. */
-export const searchTerm = (text: string): string => searched(text.trim());
+/** Marks on letters of alphabets in which a search does without them; in other scripts marks are vowels and tones. */
+const ACCENTS = /(?<=[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}]\p{Mn}*)\p{Mn}+/gu;
+/** Letters with a stroke and ligatures, which have no decomposition. */
+const PLAIN: Record<string, string> = { ø: 'o', ł: 'l', đ: 'd', ħ: 'h', æ: 'ae', œ: 'oe', ı: 'i' };
+
+/** Case-folded text without accents. */
+const withoutAccents = (text: string): string =>
+  text
+    .normalize('NFD')
+    .replaceAll(ACCENTS, '')
+    .replaceAll(/[øłđħæœı]/g, (letter) => PLAIN[letter]!)
+    .normalize('NFC');
+
+/** The distinct words of a search, folded. Each matches a part of a word in one part of a `searchKey`. */
+export const searchTerms = (text: string): string[] => [
+  ...new Set(
+    searched(text.trim())
+      .split(/[\s\v]+/u)
+      .filter((word) => word !== ''),
+  ),
+];
 
 /** The text that a substring search looks in: the folded parts, one per line. */
 export const searchKey = (...parts: (string | null | undefined)[]): string =>

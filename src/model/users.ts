@@ -1,10 +1,14 @@
 // Users, mirrored from the identity provider: the inputs of the operations that update the mirror.
 import { z } from 'zod';
+import type { OrderDirection } from './groups.ts';
 import { tenantId, userId } from './ids.ts';
 import { isPrintable, line } from './text.ts';
 
 /** Maximum characters of an address: 64 before the @ and 255 behind it (RFC 5321, section 4.5.3.1). */
 const MAX_EMAIL = 320;
+
+export const USER_ORDER_FIELDS = ['USER_ID', 'EMAIL', 'DISPLAY_NAME'] as const;
+export type UserOrder = { field: (typeof USER_ORDER_FIELDS)[number]; direction: OrderDirection };
 
 const email = z
   .string()

@@ -3,7 +3,9 @@
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
 import { type Database, Prisma } from '../../src/database/database.ts';
 import { deleteGroup } from '../../src/domain/commands/delete-group.ts';
+import { updateGroup } from '../../src/domain/commands/update-group.ts';
 import { type Directory, openDirectory } from '../../src/domain/directory.ts';
+import type { FilterArgs } from '../../src/domain/queries/group-filters.ts';
 import {
   countGroups,
   findGroup,
@@ -12,8 +14,12 @@ import {
   requireGroupOf,
 } from '../../src/domain/queries/groups.ts';
 import { childGroups, groupPath, listAncestors } from '../../src/domain/queries/hierarchy.ts';
+import { nestedGroups, parentGroups } from '../../src/domain/queries/nesting.ts';
+import { directGroups, effectiveGroups } from '../../src/domain/queries/user-groups.ts';
 import type { AnyGroup, Group, GroupSummary, VisibleGroup } from '../../src/domain/rows/groups.ts';
 import type { GroupFilter, GroupOrder } from '../../src/model/groups.ts';
+import { newId } from '../../src/model/ids.ts';
+import type { JsonObject } from '../../src/model/json.ts';
 import type { Page } from '../../src/model/page.ts';
 import {
   findAll,
@@ -61,6 +67,13 @@ async function createSeen() {
   await db.sql(Prisma.sql`
     update groups set type = 'DISTRIBUTION', description = 'Uses 100% of Words', search_key = name_key || chr(10) || 'uses 100% of words'
     where id = any(${[world.ids.Root2, world.ids.Low, world.ids.Gone]}::text[])`);
+  const attributes: [string | undefined, JsonObject][] = [
+    [world.ids.Sub, { level: 1, none: null }],
+    [world.ids.Root2, { level: 1, of: { a: [1, 2] } }],
+    [world.ids.Gone, { level: 1 }],
+  ];
+  for (const [id, customAttributes] of attributes)
+    await updateGroup(world.directory, { id: id!, customAttributes });
   await deleteGroup(world.directory, { id: world.ids.Gone, strategy: 'CASCADE' });
   await deleteGroup(world.directory, { id: world.ids.Lost, strategy: 'CASCADE' });
   const near = await createWorld(db, { Near: { members: [0] } }, 1);
@@ -91,13 +104,30 @@ describe('a list of groups', () => {
     ['a part of the name', () => ({ search: 'LPH' }), ['Alpha', 'alpha']],
     ['a part of the description', () => ({ search: ' of words ' }), ['beta', 'Delta']],
     ['a text with a wildcard', () => ({ search: '100%' }), ['beta', 'Delta']],
-    ['a text across name and description', () => ({ search: 'beta uses' }), []],
+    ['words of name and description', () => ({ search: 'uses beta' }), ['beta']],
     ['the type SECURITY', () => ({ type: 'SECURITY' }), ['Alpha', 'alpha', 'Gamma']],
     ['the type DISTRIBUTION', () => ({ type: 'DISTRIBUTION' }), ['beta', 'Delta']],
     ['the parent null', () => ({ parentGroupId: null }), ['Alpha', 'beta']],
     ['the parent undefined', () => ({ parentGroupId: undefined }), ALL],
     ['a parent', ({ ids }) => ({ parentGroupId: ids.Root1 }), ['Gamma']],
     ['a parent without children', ({ ids }) => ({ parentGroupId: ids.Low }), []],
+    ['ids', ({ ids }) => ({ ids: [ids.Root2!, ids.Gone!, newId('group'), ids.Low!] }), ['beta', 'Delta']],
+    ['ids of another tenant', ({ far }) => ({ ids: [far.ids.Far!] }), []],
+    ['no id', () => ({ ids: [] }), []],
+    ['a group above', ({ ids }) => ({ underGroupId: ids.Root1 }), ['Delta', 'Gamma']],
+    ['a group with nothing below', ({ ids }) => ({ underGroupId: ids.Low }), []],
+    ['a group of another tenant above', ({ far }) => ({ underGroupId: far.ids.Far }), []],
+    ['that nobody is in them', () => ({ isEmpty: true }), ['Alpha']],
+    ['that somebody is in them', () => ({ isEmpty: false }), ['alpha', 'beta', 'Delta', 'Gamma']],
+    ['a change since the future', () => ({ updatedSince: new Date(Date.now() + 60_000) }), []],
+    ['a change since the past', () => ({ updatedSince: new Date(0) }), ALL],
+    ['an attribute', () => ({ customAttributes: { level: 1 } }), ['alpha', 'beta']],
+    ['two attributes', () => ({ customAttributes: { level: 1, of: { a: [1, 2] } } }), ['beta']],
+    ['a part of an attribute', () => ({ customAttributes: { of: {} } }), []],
+    ['a part of a list', () => ({ customAttributes: { of: { a: [1] } } }), []],
+    ['an attribute that is null', () => ({ customAttributes: { none: null } }), ['alpha']],
+    ['an attribute that nothing has', () => ({ customAttributes: { level: '1' } }), []],
+    ['no attribute', () => ({ customAttributes: {} }), ['alpha', 'beta']],
     ['a parent of another tenant', ({ far }) => ({ parentGroupId: far.ids.Far }), []],
     ['a member', ({ users }) => ({ memberUserId: users[0]! }), ['beta', 'Gamma']],
     ['another member', ({ users }) => ({ memberUserId: users[1]! }), ['alpha', 'Gamma']],
@@ -137,7 +167,73 @@ describe('a list of groups', () => {
     expect(await listed(root, { partnerId: far.partnerId })).toEqual(['alphabet']);
     expect(await listed(root, { partnerId, tenantId: far.tenantId })).toEqual([]);
     expect(await listed(root, { tenantId: near.tenantId })).toEqual(['Near']);
+    const ids = [seen.ids.Root2!, near.ids.Near!, far.ids.Far!];
+    expect(await listed(root, { ids })).toEqual(['alphabet', 'beta', 'Near']);
+    expect(await listed(partner, { ids })).toEqual(['beta', 'Near']);
+    expect(await listed(partner, { underGroupId: far.ids.Far })).toEqual([]);
+    expect(await listed(root, { underGroupId: seen.ids.Root1 })).toEqual(['Delta', 'Gamma']);
     expect(await listed(openDirectory(db, service(tenantId, false)))).toEqual(ALL);
+  });
+
+  test('of a group or a user has the same filters and orders', async () => {
+    const { tenantId, ids, users } = seen;
+    const admin = () => openAsAdmin(db, tenantId);
+    const lists: [Pick<typeof effectiveGroups, 'page' | 'count'>, string, GroupFilter, string[]][] = [
+      [childGroups, ids.Root1!, { isEmpty: false }, ['Gamma']],
+      [childGroups, ids.Root1!, { isEmpty: true }, []],
+      [nestedGroups, ids.Low!, { search: 'amm' }, ['Gamma']],
+      [parentGroups, ids.Child1!, { type: 'SECURITY' }, []],
+      [parentGroups, ids.Child1!, { type: 'DISTRIBUTION' }, ['Delta']],
+      [directGroups, users[0]!, { parentGroupId: null }, ['beta']],
+      [effectiveGroups, users[0]!, { underGroupId: ids.Root1 }, ['Delta', 'Gamma']],
+      [effectiveGroups, users[0]!, { search: 'ta', type: 'DISTRIBUTION' }, ['beta', 'Delta']],
+    ];
+    for (const [of, id, filter, names] of lists) {
+      const page = await of.page(admin(), id, { filter, page: { withTotal: true } });
+      expect([namesOf(page!), page!.total, await of.count(admin(), id, { filter })]).toEqual([
+        names,
+        names.length,
+        names.length,
+      ]);
+      const orderBy = { field: 'NAME', direction: 'DESC' } as const;
+      expect(namesOf((await of.page(admin(), id, { filter, orderBy, page: {} }))!)).toEqual(
+        names.toReversed(),
+      );
+    }
+  });
+
+  test('of what an end user sees cannot be asked for what it does not see', async () => {
+    const { tenantId, ids, users } = seen;
+    const user = () => openDirectory(db, plainUser(tenantId, users[0] as never));
+    const visible = ['beta', 'Delta', 'Gamma'];
+    expect(await listed(user())).toEqual(visible);
+    expect(await listed(user(), { ids: [ids.Root2!, ids.Root1!] })).toEqual(['beta']);
+    expect(await listed(user(), { search: 'ta', type: 'DISTRIBUTION' })).toEqual(['beta', 'Delta']);
+    const hidden: FilterArgs[] = [
+      ...[
+        { parentGroupId: null },
+        { parentGroupId: ids.Root1! },
+        { underGroupId: ids.Root1! },
+        { isEmpty: false },
+      ],
+      ...[
+        { isEmpty: true },
+        { updatedSince: new Date(0) },
+        { customAttributes: {} },
+        { memberUserId: users[1]! },
+      ],
+    ].map((filter) => ({ filter }));
+    hidden.push({ orderBy: { field: 'UPDATED_AT', direction: 'ASC' } });
+    hidden.push({ orderBy: { field: 'CREATED_AT', direction: 'ASC' } });
+    // An end user searches names alone.
+    hidden.push({ filter: { search: 'uses' } });
+    for (const args of hidden) {
+      expect(namesOf(await listGroups(user(), { ...args, page: {} })), JSON.stringify(args)).toEqual([]);
+      const own = await effectiveGroups.page(user(), users[0]!, { ...args, page: { withTotal: true } });
+      expect([namesOf(own!), own!.total], JSON.stringify(args)).toEqual([[], 0]);
+    }
+    const search = await effectiveGroups.page(user(), users[0]!, { filter: { search: 'ETA' }, page: {} });
+    expect(namesOf(search!)).toEqual(['beta']);
   });
 
   test.each<[string, GroupFilter, [string, string]]>([
@@ -201,6 +297,10 @@ describe('a list of groups', () => {
     expect(await keys({ field: 'NAME', direction: 'DESC' })).toBe('54312');
     expect(await keys({ field: 'CREATED_AT', direction: 'ASC' })).toBe('41352');
     expect(await keys({ field: 'CREATED_AT', direction: 'DESC' })).toBe('25314');
+    await db.sql(Prisma.sql`update groups set updated_at = case when id = ${ids.K3} then '2026-01-01' else '2026-01-02' end::timestamptz
+      where id = any(${Object.values(ids)}::text[])`);
+    expect((await keys({ field: 'UPDATED_AT', direction: 'ASC' })).at(0)).toBe('3');
+    expect((await keys({ field: 'UPDATED_AT', direction: 'DESC' })).at(-1)).toBe('3');
   });
 
   test('holds what it was asked for beside the rows, and of summary rows the rest alone', async () => {

@@ -99,7 +99,7 @@ describe('a new group', () => {
       parent_group_id: ids.Parent,
       name: '  New Ä/\\  ',
       name_key: 'new ä/\\',
-      search_key: '  new ä/\\  \n its description ',
+      search_key: '  new a/\\  \n its description ',
       description: ' Its Description ',
       type: 'DISTRIBUTION',
       custom_attributes: customAttributes,

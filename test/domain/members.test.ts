@@ -487,6 +487,8 @@ describe('lists', () => {
       [{ field: 'USER_ID', direction: 'DESC' }, [d, c, b, a]],
       [{ field: 'EMAIL', direction: 'ASC' }, [c, d, b, a]],
       [{ field: 'EMAIL', direction: 'DESC' }, [a, b, d, c]],
+      [{ field: 'DISPLAY_NAME', direction: 'ASC' }, [c, d, b, a]],
+      [{ field: 'DISPLAY_NAME', direction: 'DESC' }, [a, b, d, c]],
       [{ field: 'ADDED_AT', direction: 'ASC' }, [d, a, c, b]],
       [{ field: 'ADDED_AT', direction: 'DESC' }, [b, c, a, d]],
     ];
@@ -540,10 +542,11 @@ describe('lists', () => {
 
   test('find a part of the email or the name, and are counted alike', async () => {
     const world = await createMembers();
-    const { b, d, directory, groupId, users } = world;
+    const { a, d, directory, groupId, users } = world;
     for (const [search, expected] of [
       ['IM', [d]],
-      ['name M', [b]],
+      ['ZOE name', [a]],
+      ['M n-a-m-e', []],
       ['x.org', users],
       ['nobody', []],
       ['m%', []],

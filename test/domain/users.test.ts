@@ -15,10 +15,10 @@ import {
   listTenants,
   requireTenantOfGroups,
 } from '../../src/domain/queries/tenants.ts';
-import { countUsers, findUser, listUsers } from '../../src/domain/queries/users.ts';
+import { countUsers, findUser, findUserByEmail, listUsers } from '../../src/domain/queries/users.ts';
 import type { TenantRow } from '../../src/domain/rows/tenants.ts';
 import type { Caller } from '../../src/model/caller.ts';
-import { newId, type TenantId } from '../../src/model/ids.ts';
+import { newId, type TenantId, type UserId } from '../../src/model/ids.ts';
 import type { Page } from '../../src/model/page.ts';
 import {
   createTenant,
@@ -661,6 +661,71 @@ describe('users', () => {
       code: 'VALIDATION_FAILED',
     });
     await expect(list({ search: 'x'.repeat(255) })).resolves.toMatchObject({ rows: [] });
+  });
+
+  test('are listed in the order asked for, and without the members of a group', async () => {
+    const { tenantId } = await createTenant(db);
+    const directory = openDirectory(db, superAdmin);
+    const [a, b, c, d] = Array.from({ length: 4 }, () => newId('user') as string).sort() as [
+      ...[string, string, string, string],
+    ];
+    const users = [
+      { id: a, email: 'zoe@example.org', displayName: 'Élan' },
+      { id: b, email: 'Mia@example.org', displayName: 'adam' },
+      { id: c, email: 'eli@example.org', displayName: null },
+      { id: d, email: 'ann@example.org', displayName: 'ELI X' },
+    ];
+    await upsertUsers(directory, { tenantId, users });
+    const list = async (args: object) => {
+      const rows: string[] = [];
+      // A page at a time, so that the cursors of each order are read.
+      for (let after: string | null = null; ; ) {
+        const page: { first: number; after: string | null } = { first: 1, after };
+        const found = (await listUsers(openAsAdmin(db, tenantId), { tenantId, page, ...args }))!;
+        rows.push(...found.rows.map(({ id }) => id));
+        if (!found.hasNextPage) return rows;
+        after = found.cursors[0]!;
+      }
+    };
+    const by = (field: string, direction = 'ASC') => ({ orderBy: { field, direction } });
+    expect(await list({})).toEqual([a, b, c, d]);
+    expect(await list(by('EMAIL'))).toEqual([d, c, b, a]);
+    expect(await list(by('DISPLAY_NAME'))).toEqual([b, a, d, c]);
+    expect(await list(by('DISPLAY_NAME', 'DESC'))).toEqual([c, d, a, b]);
+    const { group } = await createGroup(directory, { tenantId, name: 'Group', initialMemberIds: [b, d] });
+    expect(await list({ notInGroupId: group.id, ...by('EMAIL') })).toEqual([c, a]);
+    expect(await countUsers(directory, { tenantId, notInGroupId: group.id, search: 'e' })).toBe(2);
+    // A group that is none of the tenant's has none of its members.
+    const { tenantId: other } = await createTenant(db);
+    const { group: foreign } = await createGroup(directory, { tenantId: other, name: 'Group' });
+    for (const notInGroupId of [foreign.id, newId('group')])
+      expect(await list({ notInGroupId })).toEqual([a, b, c, d]);
+  });
+
+  test('are found by their email address, ignoring case and nothing else', async () => {
+    const { tenantId } = await createTenant(db);
+    const [first, second, other] = Array.from({ length: 3 }, () => newId('user') as string).sort() as [
+      ...[string, string, string],
+    ];
+    const users = [
+      { id: first, email: 'Jose@example.org' },
+      { id: second, email: 'josé@example.org', displayName: 'jose@example.org' },
+      { id: other, email: 'jose@example.org.uk' },
+    ];
+    await upsertUsers(openDirectory(db, superAdmin), { tenantId, users });
+    const find = async (email: string, directory = openAsAdmin(db, tenantId)) =>
+      (await findUserByEmail(directory, { tenantId, email }))?.id ?? null;
+    expect(await find(' JOSE@EXAMPLE.ORG ')).toBe(first);
+    expect(await find('JOSÉ@example.org')).toBe(second);
+    for (const none of ['jose@example', 'jose@example.or_', '%', '', 'a\0', '\ud800'])
+      expect(await find(none), JSON.stringify(none)).toBeNull();
+    await removeUsers(openAsAdmin(db, tenantId), { tenantId, userIds: [first] });
+    expect(await find('jose@example.org')).toBeNull();
+    const { tenantId: stranger } = await createTenant(db);
+    expect(await find('josé@example.org', openAsAdmin(db, stranger))).toBeNull();
+    expect(
+      await find('josé@example.org', openDirectory(db, plainUser(tenantId, second as UserId))),
+    ).toBeNull();
   });
 
   test('are seen by who sees their tenant, and by themselves', async () => {

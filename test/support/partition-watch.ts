@@ -21,7 +21,7 @@ export const ACROSS_TENANTS: readonly { what: string; tables: string[]; statemen
     what: 'groups of all visible tenants',
     tables: ['groups', 'memberships', 'nestings', 'tenants'],
     statement:
-      /from groups g where g\.deleted_at is null and g\.tenant_id (?:in \(select id from tenants|is not null)/,
+      /from groups g\s+where g\.deleted_at is null and g\.tenant_id (?:in \(select id from tenants|is not null)/,
   },
   {
     what: 'the check of a whole directory',

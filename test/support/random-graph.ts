@@ -109,10 +109,10 @@ export class StoredDirectory {
 
   /** Effective members by user id, those alone that match. */
   members(groupId: string, search?: string | null, membershipType?: MembershipType | null): MemberRow[] {
-    const text = search?.trim().toLowerCase();
+    const words = search?.trim().toLowerCase().split(/\s+/) ?? [];
     return this.allMembers(groupId).filter(
       ({ email, displayName, membershipType: type }) =>
-        (!text || email.toLowerCase().includes(text) || displayName?.toLowerCase().includes(text)) &&
+        words.every((word) => [email, displayName].some((text) => text?.toLowerCase().includes(word))) &&
         (!membershipType || membershipType === type),
     );
   }

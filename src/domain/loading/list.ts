@@ -34,7 +34,7 @@ export type ListSource<Args, Row extends object, A extends Audience = Audience> 
 /** `kind`: arguments and page arguments as text, without the values of cursors. Keys of one kind share a statement. */
 type PageKey<Args> = CountKey<Args> & { page: PageRequest; cursors: Cursors };
 type CountKey<Args> = { parent: string; kind: string; args: Args };
-/** A raw row with the position of its parent, from 1. An empty page whose total was counted apart has a row whose `found` is null. */
+/** A raw row with the position of its parent, from 1. With a total that was counted apart, `found` is null for an empty page. */
 type RawRow = { ordinal: number; total?: number; found?: true | null };
 
 /** Rows of a list read without pages: about 2 MB of JSON, in one statement well below its timeout. */
@@ -183,8 +183,9 @@ function pageStatement<Args extends object, Row extends object>(
     : null;
   const isFirst = page.after === null && page.before === null && page.offset === 0;
   const isWhole = page.withTotal && isFirst && !parts && (source.isFoundAtOnce?.(args) ?? false);
+  const counted = isWhole ? Prisma.sql`count(*) over ()::int as total, ` : Prisma.empty;
   const rows = Prisma.sql`
-      select ${isWhole ? Prisma.sql`count(*) over ()::int as total, ` : Prisma.empty}${source.columns(reader, args)}${sortValue ? Prisma.sql`, ${sortValue} as "sortValue"` : Prisma.empty}
+      select ${counted}${source.columns(reader, args)}${sortValue ? Prisma.sql`, ${sortValue} as "sortValue"` : Prisma.empty}
       ${parts ? Prisma.sql`from (${union(parts)}) c` : Prisma.sql`${from as Sql}${bounds}`}
       order by ${sorted} limit ${rowsToRead(page)}${page.offset > 0 ? Prisma.sql` offset ${page.offset}::bigint` : Prisma.empty}`;
   const parents = Prisma.sql`unnest(${Prisma.join(values)}) with ordinality k(${Prisma.join(names)}, ordinal)`;

@@ -4,17 +4,25 @@ import { Prisma, type Sql } from '../../database/database.ts';
 import { isIdOf } from '../../model/ids.ts';
 import type { MembershipType } from '../../model/members.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
+import type { UserOrder } from '../../model/users.ts';
 import type { Directory, Reader } from '../directory.ts';
 import { BY_USER } from '../effective-membership/page-sql.ts';
 import { effectiveCount, effectivePage } from '../effective-membership/pages.ts';
 import { pastEffectivePage } from '../effective-membership/past-pages.ts';
 import { loader } from '../loading/batching.ts';
 import { list } from '../loading/list.ts';
-import { matching, searchPattern } from '../loading/search.ts';
+import { matching, searchPatterns } from '../loading/search.ts';
 import { type MemberRow, memberUserColumns, toMemberRow } from '../rows/members.ts';
+import { personOrdering } from '../rows/users.ts';
 import { effectiveGroupIds } from './visible-groups.ts';
 
-type ListArgs = { search?: string | null | undefined; membershipType?: MembershipType | null | undefined };
+type Filter = { search?: string | null | undefined; membershipType?: MembershipType | null | undefined };
+type ListArgs = Filter & { orderBy?: UserOrder | null | undefined };
+type MembersArgs = {
+  search: string[] | null;
+  membershipType: MembershipType | null;
+  orderBy: UserOrder | null;
+};
 
 /**
  * The distinct members of the group `k.id` and of all groups nested in it, as (user_id, added_at of the direct membership
@@ -40,9 +48,9 @@ const effectiveMembers = list({
   audience: 'administrators',
   columns: () => Prisma.sql`${memberUserColumns}, e.added_at as "addedAt",
     case when e.added_at is null then 'INHERITED' else 'DIRECT' end as "membershipType"`,
-  order: () => BY_USER,
+  order: ({ orderBy }: MembersArgs) => personOrdering(orderBy, BY_USER.keys[0]!),
   toRow: toMemberRow,
-  from: (reader, { search, membershipType }: ListArgs) => Prisma.sql`from ${effectiveUsers(reader)} e
+  from: (reader, { search, membershipType }) => Prisma.sql`from ${effectiveUsers(reader)} e
     join ${reader.tables.users} u on u.tenant_id = ${reader.tenantId} and u.id = e.user_id
     where true${ofType(membershipType)}${matching(Prisma.sql`u.search_key`, search)}`,
   total: (reader, { search, membershipType }) =>
@@ -54,14 +62,15 @@ const effectiveMembers = list({
 /** Rows that are skipped by way of the closure, each in each of its groups. Beyond, the statement reads all members. */
 const MAX_MERGED_OFFSET = 1_000;
 
-/** Effective members, by user id, each once. Null for an end user. */
+/** Effective members, each once, by user id by default: any other order reads all of them. Null for an end user. */
 export async function listEffectiveMembers(
   directory: Directory,
   groupId: string,
-  { search, membershipType, page }: ListArgs & { page: PageArgs },
+  { page, ...args_ }: ListArgs & { page: PageArgs },
 ): Promise<Page<MemberRow> | null> {
-  const args = { search: searchPattern(search), membershipType: membershipType ?? null };
-  if (isFiltered(args)) return effectiveMembers.page(directory, groupId, args, page);
+  const args = argsOf(args_);
+  if (isFiltered(args) || (args.orderBy && args.orderBy.field !== 'USER_ID'))
+    return effectiveMembers.page(directory, groupId, args, page);
   if (directory.asOf !== null) return pastEffectivePage(directory, groupId, page);
   const merged =
     (page.offset ?? 0) <= MAX_MERGED_OFFSET ? await effectivePage(directory, groupId, page) : null;
@@ -72,16 +81,22 @@ export async function listEffectiveMembers(
 export async function countEffectiveMembers(
   directory: Directory,
   groupId: string,
-  { search, membershipType }: ListArgs = {},
+  filter: Filter = {},
 ): Promise<number | null> {
-  const args = { search: searchPattern(search), membershipType: membershipType ?? null };
+  const args = argsOf(filter);
   // Counts are cached for the present alone.
   return isFiltered(args) || directory.asOf !== null
     ? effectiveMembers.count(directory, groupId, args)
     : effectiveCount(directory, groupId);
 }
 
-const isFiltered = ({ search, membershipType }: ListArgs) => search !== null || membershipType !== null;
+const argsOf = ({ search, membershipType = null, orderBy = null }: ListArgs): MembersArgs => ({
+  search: searchPatterns(search),
+  membershipType,
+  orderBy,
+});
+
+const isFiltered = ({ search, membershipType }: MembersArgs) => search !== null || membershipType !== null;
 
 type Pair = { groupId: string; userId: string };
 

@@ -1,17 +1,12 @@
 // Groups: found by id and listed by filter.
 
-import type { z } from 'zod';
-import { Prisma, type Sql } from '../../database/database.ts';
-import { plainKey } from '../../database/name-keys.ts';
+import { Prisma } from '../../database/database.ts';
 import { refuse } from '../../model/errors.ts';
-import { type GroupFilter, type GroupOrder, groupFilter } from '../../model/groups.ts';
 import { isIdOf } from '../../model/ids.ts';
-import { parseInput } from '../../model/input.ts';
 import { type Page, type PageArgs, withRows } from '../../model/page.ts';
 import { type Directory, endUser } from '../directory.ts';
 import { finder } from '../loading/finders.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
-import { matching, searchPattern } from '../loading/search.ts';
 import {
   type Group,
   type GroupProjection,
@@ -24,6 +19,7 @@ import {
   toListedGroup,
   type VisibleGroup,
 } from '../rows/groups.ts';
+import { type Conditions, conditionsOf, type FilterArgs, isHiddenFrom, meeting } from './group-filters.ts';
 import { visibleGroupIds } from './visible-groups.ts';
 
 const groupsById = finder<Group>('group', {
@@ -59,14 +55,9 @@ export async function requireGroupOf(
   return group;
 }
 
-type ListArgs = {
-  filter?: GroupFilter | null | undefined;
-  orderBy?: GroupOrder | null | undefined;
-  projection?: GroupProjection;
-};
+type ListArgs = FilterArgs & { projection?: GroupProjection };
 type GroupsArgs = Omit<ListArgs, 'filter'> & {
-  /** The parsed filter; `search` is a LIKE pattern. */
-  filter: Omit<z.output<typeof groupFilter>, 'search'> & { search: string | null };
+  conditions: Conditions | null;
   /** Ids of the only groups that the caller sees; absent if it sees whole tenants. */
   visible?: readonly string[];
 };
@@ -76,31 +67,18 @@ const groups = list({
   columns: (directory, { projection }: GroupsArgs) => listColumns(directory, projection ?? {}),
   toRow: toListedGroup,
   order: ({ orderBy }: GroupsArgs) => groupOrdering({ orderBy }),
-  isFoundAtOnce: ({ filter }) => filter.search !== null,
+  isFoundAtOnce: ({ conditions }) => conditions?.search != null,
   // Across the visible tenants, unless the filter names what one tenant alone has.
-  idOf: (_parent, { filter }) => filter.tenantId ?? filter.parentGroupId ?? filter.memberUserId ?? null,
-  from(reader, { filter, visible }) {
-    const { search, tenantId, partnerId, type, parentGroupId, memberUserId } = filter;
-    return Prisma.sql`from ${reader.tables.groups} g where g.deleted_at is null and ${reader.within(Prisma.sql`g.tenant_id`)}
-      ${visible ? Prisma.sql`and g.id = any(${visible}::text[])` : Prisma.empty}
-      ${tenantId ? Prisma.sql`and g.tenant_id = ${tenantId}` : Prisma.empty}
-      ${partnerId ? Prisma.sql`and g.tenant_id in (select id from tenants where partner_id = ${partnerId})` : Prisma.empty}
-      ${type ? Prisma.sql`and g.type = ${type}::"GroupType"` : Prisma.empty}
-      ${parentGroupId ? Prisma.sql`and g.parent_group_id = ${parentGroupId}` : Prisma.empty}
-      ${parentGroupId === null ? Prisma.sql`and g.parent_group_id is null` : Prisma.empty}
-      ${
-        memberUserId
-          ? Prisma.sql`and exists (select from ${reader.tables.memberships} m
-              where m.tenant_id = g.tenant_id and m.user_id = ${memberUserId} and m.group_id = g.id)`
-          : Prisma.empty
-      }
-      ${visible ? matchingName(search) : matching(Prisma.sql`g.search_key`, search)}`;
-  },
+  idOf: (_parent, { conditions }) =>
+    conditions?.tenantId ??
+    conditions?.parentGroupId ??
+    conditions?.underGroupId ??
+    conditions?.memberUserId ??
+    null,
+  from: (reader, { conditions, visible }) => Prisma.sql`from ${reader.tables.groups} g
+    where g.deleted_at is null and ${reader.within(Prisma.sql`g.tenant_id`)}
+      ${visible ? Prisma.sql`and g.id = any(${visible}::text[])` : Prisma.empty}${meeting(reader, conditions)}`,
 });
-
-/** A name key may end in a suffix that is no part of the name: one condition uses the index, the other drops the suffix. */
-const matchingName = (search: string | null): Sql =>
-  Prisma.sql`${matching(Prisma.sql`g.name_key`, search)}${matching(plainKey(Prisma.sql`g.name_key`), search)}`;
 
 /**
  * Visible groups, by name by default. An end user sees those it is an effective member of; filters and orders on what it
@@ -133,16 +111,9 @@ async function visibleTo(
   directory: Directory,
   { filter, orderBy = null, projection = {} }: ListArgs,
 ): Promise<GroupsArgs> {
-  const { search, ...conditions } = parseInput(groupFilter, filter ?? {});
-  const args = { filter: { ...conditions, search: searchPattern(search) }, orderBy, projection };
-  const user = endUser(directory);
-  if (!user) return args;
-  // An end user must not learn hidden properties and memberships by filtering or sorting on them.
-  const isHidden =
-    conditions.parentGroupId !== undefined ||
-    conditions.partnerId != null ||
-    (conditions.tenantId != null && conditions.tenantId !== user.tenantId) ||
-    (conditions.memberUserId != null && conditions.memberUserId !== user.userId) ||
-    orderBy?.field === 'CREATED_AT';
+  const conditions = conditionsOf(directory, filter);
+  const args = { conditions, orderBy, projection };
+  if (!endUser(directory)) return args;
+  const isHidden = isHiddenFrom(directory, conditions, orderBy);
   return { ...args, projection: {}, visible: isHidden ? [] : [...(await visibleGroupIds(directory))] };
 }

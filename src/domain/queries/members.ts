@@ -4,11 +4,13 @@ import { Prisma } from '../../database/database.ts';
 import type { OrderDirection } from '../../model/groups.ts';
 import type { MemberOrderField } from '../../model/members.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
+import type { UserOrder } from '../../model/users.ts';
 import type { Directory } from '../directory.ts';
 import type { Ordering } from '../loading/keyset-page.ts';
 import { list } from '../loading/list.ts';
-import { matching, searchPattern } from '../loading/search.ts';
+import { matching, searchPatterns } from '../loading/search.ts';
 import { directMemberColumns, type MemberProjection, type MemberRow, toMemberRow } from '../rows/members.ts';
+import { personOrdering } from '../rows/users.ts';
 
 export type MemberOrder = { field: MemberOrderField; direction: OrderDirection };
 type ListArgs = {
@@ -18,18 +20,17 @@ type ListArgs = {
 };
 
 const BY_ID = { column: Prisma.sql`m.user_id`, type: 'text', alias: 'userId' } as const;
-const ORDERS: Record<MemberOrderField, Omit<Ordering, 'descending'>> = {
-  USER_ID: { tag: 'user', keys: [BY_ID] },
-  EMAIL: { tag: 'email', keys: [{ column: Prisma.sql`u.search_key`, type: 'text' }, BY_ID] },
-  ADDED_AT: { tag: 'added', keys: [{ column: Prisma.sql`m.since`, type: 'bigint' }, BY_ID] },
+const memberOrdering = ({ orderBy }: MembersArgs): Ordering => {
+  if (orderBy?.field !== 'ADDED_AT') return personOrdering(orderBy as UserOrder | null, BY_ID);
+  const keys = [{ column: Prisma.sql`m.since`, type: 'bigint' } as const, BY_ID];
+  return { tag: 'added', descending: orderBy.direction === 'DESC', keys };
 };
-const memberOrdering = ({ orderBy }: ListArgs): Ordering => {
-  return { ...ORDERS[orderBy?.field ?? 'USER_ID'], descending: orderBy?.direction === 'DESC' };
-};
+
+type MembersArgs = Omit<ListArgs, 'search'> & { search: string[] | null };
 
 const members = list({
   audience: 'administrators',
-  columns: (_directory, { projection = {} }: ListArgs) => directMemberColumns(projection),
+  columns: (_directory, { projection = {} }: MembersArgs) => directMemberColumns(projection),
   order: memberOrdering,
   toRow: toMemberRow,
   from: ({ tenantId, tables }, { search }) => Prisma.sql`from ${tables.memberships} m
@@ -48,7 +49,7 @@ export async function listMembers(
   groupId: string,
   { search, orderBy, projection, page }: ListArgs & { page: PageArgs },
 ): Promise<Page<MemberRow> | null> {
-  const args = { search: searchPattern(search), orderBy: orderBy ?? null, projection: projection ?? {} };
+  const args = { search: searchPatterns(search), orderBy: orderBy ?? null, projection: projection ?? {} };
   return members.page(directory, groupId, args, page);
 }
 
@@ -62,5 +63,5 @@ export async function countMembers(
   groupId: string,
   { search }: { search?: string | null | undefined } = {},
 ): Promise<number | null> {
-  return members.count(directory, groupId, { search: searchPattern(search) });
+  return members.count(directory, groupId, { search: searchPatterns(search) });
 }

@@ -97,10 +97,15 @@ export function toListedGroup(raw: Group | GroupSummary): Group | GroupSummary {
 export function groupOrdering({ orderBy }: { orderBy?: GroupOrder | null | undefined }): Ordering {
   const descending = orderBy?.direction === 'DESC';
   const id = { column: Prisma.sql`g.id`, type: 'text' as const, alias: 'id' };
-  return orderBy?.field === 'CREATED_AT'
-    ? { tag: 'created', descending, keys: [{ column: Prisma.sql`g.created_at`, type: 'timestamptz' }, id] }
-    : { tag: 'name', descending, keys: [{ column: Prisma.sql`g.name_key`, type: 'text' }, id] };
+  const { tag, key } = SORT_KEYS[orderBy?.field ?? 'NAME'];
+  return { tag, descending, keys: [key, id] };
 }
+
+const SORT_KEYS = {
+  NAME: { tag: 'name', key: { column: Prisma.sql`g.name_key`, type: 'text' } },
+  CREATED_AT: { tag: 'created', key: { column: Prisma.sql`g.created_at`, type: 'timestamptz' } },
+  UPDATED_AT: { tag: 'updated', key: { column: Prisma.sql`g.updated_at`, type: 'timestamptz' } },
+} as const;
 
 /** The part of a group that an end user sees. Properties are listed one by one, so that a new one is hidden by default. */
 export const redact = ({ id, tenantId, name, type }: Group | GroupSummary): VisibleGroup => ({

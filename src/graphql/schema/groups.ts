@@ -13,7 +13,7 @@ import { builder, exposedId } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection, groupProjection } from './connections.ts';
 import { typedErrors } from './error-types.ts';
-import { GroupFilter, GroupOrder, GroupType } from './group-inputs.ts';
+import { GroupType, groupListArgs } from './group-inputs.ts';
 import { positionField } from './position.ts';
 import { Tenant } from './tenants.ts';
 
@@ -71,13 +71,7 @@ builder.queryFields((t) => ({
     {
       description: 'The groups that you can see.',
       type: Group,
-      args: {
-        filter: t.arg({ type: GroupFilter, description: 'Conditions that the groups must meet.' }),
-        orderBy: t.arg({
-          type: GroupOrder,
-          description: 'Order of the groups. The default is by name, ascending.',
-        }),
-      },
+      args: groupListArgs,
       complexity: connectionCost,
       resolve: (_root, { filter, orderBy, ...page }, { directory }, info) =>
         connection(page, info, {
@@ -105,13 +99,7 @@ builder.prismaObjectField(Tenant, 'groups', (t) =>
     {
       description: 'The groups of the tenant.',
       type: Group,
-      args: {
-        filter: t.arg({ type: GroupFilter, description: 'Conditions that the groups must meet.' }),
-        orderBy: t.arg({
-          type: GroupOrder,
-          description: 'Order of the groups. The default is by name, ascending.',
-        }),
-      },
+      args: groupListArgs,
       complexity: connectionCost,
       resolve: ({ id }, { filter, orderBy, ...page }, { directory }, info) => {
         const ofTenant = filterOfTenant(id, filter);

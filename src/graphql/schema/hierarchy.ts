@@ -5,6 +5,7 @@ import { MAX_DEPTH } from '../../model/groups.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection, groupProjection } from './connections.ts';
+import { groupListArgs } from './group-inputs.ts';
 import { Group, GroupConnection } from './groups.ts';
 
 builder.prismaObjectFields(Group, (t) => ({
@@ -26,14 +27,17 @@ builder.prismaObjectFields(Group, (t) => ({
   }),
   children: t.connection(
     {
-      description: 'The children in the hierarchy, ordered by name.',
+      description: 'The children in the hierarchy, by name by default.',
       type: Group,
+      args: groupListArgs,
       complexity: connectionCost,
-      resolve: ({ id }, page, { directory }, info) =>
-        connection(page, info, {
-          list: (page) => childGroups.page(directory, id, { page, projection: groupProjection(info) }),
-          count: () => childGroups.count(directory, id),
-        }),
+      resolve: ({ id }, { filter, orderBy, ...page }, { directory }, info) => {
+        const of = { filter, orderBy };
+        return connection(page, info, {
+          list: (page) => childGroups.page(directory, id, { ...of, page, projection: groupProjection(info) }),
+          count: () => childGroups.count(directory, id, of),
+        });
+      },
     },
     GroupConnection,
   ),

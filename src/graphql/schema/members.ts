@@ -13,9 +13,9 @@ import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection, groupProjection, memberProjection } from './connections.ts';
 import { enumValues } from './enums.ts';
-import { OrderDirection } from './group-inputs.ts';
+import { groupListArgs, OrderDirection } from './group-inputs.ts';
 import { Group, GroupConnection } from './groups.ts';
-import { User } from './users.ts';
+import { PEOPLE_ORDER, User, UserOrder } from './users.ts';
 
 export const MembershipType = builder.enumType('MembershipType', {
   description: 'How a user is a member of a group.',
@@ -34,6 +34,7 @@ export const MemberOrder = builder.inputType('MemberOrder', {
         values: enumValues(MEMBER_ORDER_FIELDS, {
           USER_ID: 'By user id.',
           EMAIL: 'By email address, ignoring case.',
+          DISPLAY_NAME: 'By display name, ignoring case; those without one by their email address.',
           ADDED_AT: 'By the time when the user was added.',
         }),
       }),
@@ -73,7 +74,8 @@ const MemberConnection = builder.connectionObject(
   { name: 'MemberEdge', description: 'A member at its position in the list.' },
 );
 
-export const SEARCH_DESCRIPTION = 'Part of the email address or display name, ignoring case.';
+export const SEARCH_DESCRIPTION =
+  'Words of the email address or display name, in any order, ignoring case and accents.';
 
 builder.prismaObjectFields(Group, (t) => ({
   members: t.connection(
@@ -104,7 +106,7 @@ builder.prismaObjectFields(Group, (t) => ({
   effectiveMembers: t.connection(
     {
       description:
-        'Distinct users who are members of the group or of a group nested in it, at any depth, ordered by user id.',
+        'Distinct users who are members of the group or of a group nested in it, at any depth, by user id by default.',
       type: Member,
       args: {
         search: t.arg.string({ description: SEARCH_DESCRIPTION }),
@@ -112,11 +114,12 @@ builder.prismaObjectFields(Group, (t) => ({
           type: MembershipType,
           description: 'Only direct or only inherited members.',
         }),
+        orderBy: t.arg({ type: UserOrder, description: PEOPLE_ORDER }),
       },
       complexity: connectionCost,
-      resolve: ({ id }, { search, membershipType, ...page }, { directory }, info) =>
+      resolve: ({ id }, { search, membershipType, orderBy, ...page }, { directory }, info) =>
         connection(page, info, {
-          list: (page) => listEffectiveMembers(directory, id, { search, membershipType, page }),
+          list: (page) => listEffectiveMembers(directory, id, { search, membershipType, orderBy, page }),
           count: () => countEffectiveMembers(directory, id, { search, membershipType }),
         }),
     },
@@ -138,27 +141,35 @@ builder.prismaObjectFields(Group, (t) => ({
 builder.prismaObjectFields(User, (t) => ({
   groups: t.connection(
     {
-      description: 'The groups of which the user is a direct member, ordered by name.',
+      description: 'The groups of which the user is a direct member, by name by default.',
       type: Group,
+      args: groupListArgs,
       complexity: connectionCost,
-      resolve: ({ id }, page, { directory }, info) =>
-        connection(page, info, {
-          list: (page) => directGroups.page(directory, id, { page, projection: groupProjection(info) }),
-          count: () => directGroups.count(directory, id),
-        }),
+      resolve: ({ id }, { filter, orderBy, ...page }, { directory }, info) => {
+        const of = { filter, orderBy };
+        return connection(page, info, {
+          list: (page) =>
+            directGroups.page(directory, id, { ...of, page, projection: groupProjection(info) }),
+          count: () => directGroups.count(directory, id, of),
+        });
+      },
     },
     GroupConnection,
   ),
   effectiveGroups: t.connection(
     {
-      description: 'The groups of which the user is an effective member, ordered by name.',
+      description: 'The groups of which the user is an effective member, by name by default.',
       type: Group,
+      args: groupListArgs,
       complexity: connectionCost,
-      resolve: ({ id }, page, { directory }, info) =>
-        connection(page, info, {
-          list: (page) => effectiveGroups.page(directory, id, { page, projection: groupProjection(info) }),
-          count: () => effectiveGroups.count(directory, id),
-        }),
+      resolve: ({ id }, { filter, orderBy, ...page }, { directory }, info) => {
+        const of = { filter, orderBy };
+        return connection(page, info, {
+          list: (page) =>
+            effectiveGroups.page(directory, id, { ...of, page, projection: groupProjection(info) }),
+          count: () => effectiveGroups.count(directory, id, of),
+        });
+      },
     },
     GroupConnection,
   ),

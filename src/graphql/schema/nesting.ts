@@ -13,20 +13,25 @@ import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection, groupProjection } from './connections.ts';
 import { typedErrors } from './error-types.ts';
+import { groupListArgs } from './group-inputs.ts';
 import { Group, GroupConnection } from './groups.ts';
 import { positionField } from './position.ts';
 
 builder.prismaObjectFields(Group, (t) => ({
   nestedGroups: t.connection(
     {
-      description: 'The groups nested directly in this group, ordered by name.',
+      description: 'The groups nested directly in this group, by name by default.',
       type: Group,
+      args: groupListArgs,
       complexity: connectionCost,
-      resolve: ({ id }, page, { directory }, info) =>
-        connection(page, info, {
-          list: (page) => nestedGroups.page(directory, id, { page, projection: groupProjection(info) }),
-          count: () => nestedGroups.count(directory, id),
-        }),
+      resolve: ({ id }, { filter, orderBy, ...page }, { directory }, info) => {
+        const of = { filter, orderBy };
+        return connection(page, info, {
+          list: (page) =>
+            nestedGroups.page(directory, id, { ...of, page, projection: groupProjection(info) }),
+          count: () => nestedGroups.count(directory, id, of),
+        });
+      },
     },
     GroupConnection,
   ),
@@ -38,14 +43,18 @@ builder.prismaObjectFields(Group, (t) => ({
   parentGroups: t.connection(
     {
       description:
-        'The groups in which this group is nested directly, by name. Independent of `parent`, its parent in the hierarchy.',
+        'The groups in which this group is nested directly, by name by default. Independent of `parent` in the hierarchy.',
       type: Group,
+      args: groupListArgs,
       complexity: connectionCost,
-      resolve: ({ id }, page, { directory }, info) =>
-        connection(page, info, {
-          list: (page) => parentGroups.page(directory, id, { page, projection: groupProjection(info) }),
-          count: () => parentGroups.count(directory, id),
-        }),
+      resolve: ({ id }, { filter, orderBy, ...page }, { directory }, info) => {
+        const of = { filter, orderBy };
+        return connection(page, info, {
+          list: (page) =>
+            parentGroups.page(directory, id, { ...of, page, projection: groupProjection(info) }),
+          count: () => parentGroups.count(directory, id, of),
+        });
+      },
     },
     GroupConnection,
   ),

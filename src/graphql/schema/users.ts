@@ -8,11 +8,14 @@ import {
 } from '../../domain/commands/remove-users.ts';
 import { type UpsertedUsers, upsertUsers } from '../../domain/commands/upsert-users.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
-import { countUsers, findUser, listUsers } from '../../domain/queries/users.ts';
+import { countUsers, findUser, findUserByEmail, listUsers } from '../../domain/queries/users.ts';
+import { USER_ORDER_FIELDS } from '../../model/users.ts';
 import { builder, exposedId } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection } from './connections.ts';
+import { enumValues } from './enums.ts';
 import { typedErrors } from './error-types.ts';
+import { OrderDirection } from './group-inputs.ts';
 import { positionField } from './position.ts';
 import { Tenant } from './tenants.ts';
 
@@ -44,6 +47,31 @@ export const UserConnection = builder.connectionObject(
   { name: 'UserEdge', description: 'A user at its position in the list.' },
 );
 
+export const UserOrder = builder.inputType('UserOrder', {
+  description: 'The order of a list of people. People with equal values are ordered by user id.',
+  fields: (t) => ({
+    field: t.field({
+      type: builder.enumType('UserOrderField', {
+        description: 'Fields by which people can be ordered.',
+        values: enumValues(USER_ORDER_FIELDS, {
+          USER_ID: 'By user id.',
+          EMAIL: 'By email address, ignoring case.',
+          DISPLAY_NAME: 'By display name, ignoring case; those without one by their email address.',
+        }),
+      }),
+      required: true,
+      description: 'The field to order by.',
+    }),
+    direction: t.field({
+      type: OrderDirection,
+      required: true,
+      defaultValue: 'ASC',
+      description: 'The direction of the order.',
+    }),
+  }),
+});
+export const PEOPLE_ORDER = 'Order of the people. The default is by user id, ascending.';
+
 builder.queryField('user', (t) =>
   t.field({
     description: 'The user with this id; null if it does not exist or you cannot see it.',
@@ -56,20 +84,38 @@ builder.queryField('user', (t) =>
 builder.prismaObjectField(Tenant, 'users', (t) =>
   t.connection(
     {
-      description: 'The users of the tenant, ordered by id.',
+      description: 'The users of the tenant, by id by default.',
       type: User,
       args: {
-        search: t.arg.string({ description: 'Part of the email address or display name, ignoring case.' }),
+        search: t.arg.string({
+          description: 'Words of the email address or display name, in any order, ignoring case and accents.',
+        }),
+        notInGroupId: t.arg.id({
+          description: 'Only users who are no direct members of this group: those who can be added to it.',
+        }),
+        orderBy: t.arg({ type: UserOrder, description: PEOPLE_ORDER }),
       },
       complexity: connectionCost,
-      resolve: ({ id: tenantId }, { search, ...page }, { directory }, info) =>
-        connection(page, info, {
-          list: (page) => listUsers(directory, { tenantId, search, page }),
-          count: () => countUsers(directory, { tenantId, search }),
-        }),
+      resolve: ({ id: tenantId }, { search, notInGroupId, orderBy, ...page }, { directory }, info) => {
+        const filter = { tenantId, search, notInGroupId };
+        return connection(page, info, {
+          list: (page) => listUsers(directory, { ...filter, orderBy, page }),
+          count: () => countUsers(directory, filter),
+        });
+      },
     },
     UserConnection,
   ),
+);
+
+builder.prismaObjectField(Tenant, 'userByEmail', (t) =>
+  t.field({
+    description:
+      'The user of the tenant with this email address, ignoring case: the first by id if several have it. Null if none has.',
+    type: User,
+    args: { email: t.arg.string({ required: true, description: 'The whole email address.' }) },
+    resolve: ({ id: tenantId }, { email }, { directory }) => findUserByEmail(directory, { tenantId, email }),
+  }),
 );
 
 const UpsertUserInput = builder.inputType('UpsertUserInput', {
