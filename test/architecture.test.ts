@@ -156,7 +156,7 @@ test('memberships and nestings begin and end in domain/writes/edges.ts alone', (
 test('the log is written where a change is, and its head where a tenant or a change begins', () => {
   // Personal data of erased users is blanked in the log too.
   expect(writersOf('changes')).toEqual(['domain/log/changes.ts', 'domain/writes/users.ts']);
-  expect(writersOf('tenant_logs')).toEqual(['domain/log/write-context.ts', 'import/import-directory.ts']);
+  expect(writersOf('tenant_logs')).toEqual(['domain/log/write-context.ts', 'domain/writes/tenants.ts']);
   // Each statement that locks it is the first one of a change.
   const lock = /\bfrom\s+tenant_logs\b[^`]*\bfor\s+(?:no\s+key\s+)?update\b/i;
   expect(files.filter(({ code }) => lock.test(code)).map(({ path }) => path)).toEqual([

@@ -170,6 +170,7 @@ const MUTATIONS = {
   updateGroup: `group { ${GROUP} } previousParent { ${GROUP} }`,
   addGroupMembers: `group { ${GROUP} }`,
   updateGroupMembers: `group { ${GROUP} }`,
+  setGroupMembers: `group { ${GROUP} }`,
   removeGroupMembers: `group { ${GROUP} }`,
   addNestedGroups: `group { ${GROUP} } childGroups { ${GROUP} }`,
   removeNestedGroup: `group { ${GROUP} } childGroup { ${GROUP} }`,
@@ -251,6 +252,7 @@ test('every payload answers what is stored', async () => {
   await change('updateGroup', `{ id: "${two}", parentGroupId: "${SUPPORT}" }`);
   await change('addGroupMembers', `{ groupId: "${SUPPORT}", userIds: ["${USER}"] }`);
   await change('updateGroupMembers', `{ groupId: "${one}", usersToAdd: ["${USER}"], usersToRemove: [] }`);
+  await change('setGroupMembers', `{ groupId: "${one}", userIds: [] }`);
   await change('removeGroupMembers', `{ groupId: "${SUPPORT}", userIds: ["${USER}"] }`);
   await change('addNestedGroups', `{ groupId: "${one}", childGroupIds: ["${two}"] }`);
   await change('removeNestedGroup', `{ groupId: "${one}", childGroupId: "${two}" }`);

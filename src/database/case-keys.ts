@@ -43,6 +43,7 @@ export async function rewriteStaleKeys(db: Database, tenantId: string): Promise<
   });
   const users = await rewriteUsers(db, tenantId);
   await rewriteHistory(db, tenantId);
+  await rewriteTenant(db, tenantId);
   await db.change(Prisma.sql`
     update tenants set key_rules = ${KEY_RULES}::int[] where id = ${tenantId} and key_rules <> ${KEY_RULES}::int[]`);
   return groups + users;
@@ -78,6 +79,7 @@ async function refreshTenant(db: Database, tenantId: string, warn: (message: str
   if (!isOlder) return;
   await rewriteUsers(db, tenantId);
   await rewriteHistory(db, tenantId);
+  await rewriteTenant(db, tenantId);
   warnOfClashes(await findClashes(db.sql, tenantId), warn);
   await db.change(Prisma.sql`
     update tenants set key_rules = ${KEY_RULES}::int[] where id = ${tenantId} and key_rules < ${KEY_RULES}::int[]`);
@@ -136,6 +138,17 @@ async function rewriteUsers(db: Database, tenantId: string): Promise<number> {
     if (stale.length > 0) users += (await db.change(updateUsers(tenantId, stale))).length;
   }
   return users;
+}
+
+/** Stores the search key of the tenant itself, unless it was renamed since it was read: that has stored its key. */
+async function rewriteTenant(db: Database, tenantId: string): Promise<void> {
+  const [tenant] = await db.sql<{ name: string; slug: string }>(Prisma.sql`
+    select name, slug from tenants where id = ${tenantId}`);
+  if (!tenant) return;
+  const { name, slug } = tenant;
+  await db.change(Prisma.sql`
+    update tenants set search_key = ${searchKey(name, slug)}
+    where id = ${tenantId} and name = ${name} and slug = ${slug} and search_key <> ${searchKey(name, slug)}`);
 }
 
 /** Rewrites the stale search keys of what groups and users were, so that the past is searched as the present is. */

@@ -1,9 +1,10 @@
 // Imports a directory, one transaction per tenant. The import is idempotent.
 
-import { KEY_RULES } from '../database/case-keys.ts';
 import { type Database, Prisma, type Query } from '../database/database.ts';
 import type { Actor } from '../domain/log/changes.ts';
 import { changeTenant, type WriteContext } from '../domain/log/write-context.ts';
+import { type TenantRow, tenantColumns } from '../domain/rows/tenants.ts';
+import { insertTenant, renameTenant } from '../domain/writes/tenants.ts';
 import { loadTenant, type Tallies } from './load-tenant.ts';
 import type { Rows, Source } from './rows.ts';
 import { type Spooled, spool } from './spool.ts';
@@ -80,32 +81,21 @@ async function importTenant(db: Database, tenant: Rows['tenants'], spooled: Spoo
   }
 }
 
-/** Creates the tenant and its log, if it does not exist. Throws `Refused` if there is no such partner. */
-async function createTenant(query: Query, { id, partnerId, name, slug }: Rows['tenants']): Promise<void> {
-  const [partner] = await query(Prisma.sql`select id from partners where id = ${partnerId}`);
-  if (!partner) throw new Refused([`tenant ${id}: no such partner ${partnerId}`]);
-  await query(Prisma.sql`
-    insert into tenants (id, partner_id, name, slug, key_rules)
-    values (${id}, ${partnerId}, ${name}, ${slug}, ${KEY_RULES}::int[])
-    on conflict (id) do nothing`);
-  await query(
-    Prisma.sql`insert into tenant_logs (tenant_id) values (${id}) on conflict (tenant_id) do nothing`,
-  );
+/** Creates the tenant if it does not exist. Throws `Refused` if there is no such partner. */
+async function createTenant(query: Query, tenant: Rows['tenants']): Promise<void> {
+  const { id, partnerId } = tenant;
+  if ((await insertTenant(query, tenant)) === null)
+    throw new Refused([`tenant ${id}: no such partner ${partnerId}`]);
 }
 
 /** Updates the name and slug of the tenant. Throws `Refused` if it belongs to another partner. */
-async function updateTenant(
-  { query, record }: WriteContext,
-  { id, partnerId, name, slug }: Rows['tenants'],
-): Promise<void> {
-  const [stored] = await query<Rows['tenants']>(Prisma.sql`
-    select partner_id as "partnerId", name, slug from tenants where id = ${id}`);
+async function updateTenant(tx: WriteContext, tenant: Rows['tenants']): Promise<void> {
+  const { id, partnerId } = tenant;
+  const [stored] = await tx.query<TenantRow>(
+    Prisma.sql`select ${tenantColumns} from tenants t where t.id = ${id}`,
+  );
   if (stored?.partnerId !== partnerId) throw new Refused([`tenant ${id} belongs to another partner`]);
-  const { name: oldName, slug: oldSlug } = stored;
-  if (oldName === name && oldSlug === slug) return;
-  await query(Prisma.sql`update tenants set name = ${name}, slug = ${slug} where id = ${id}`);
-  const data = { before: { name: oldName, slug: oldSlug }, after: { name, slug } };
-  record({ type: 'tenant.updated', data });
+  await renameTenant(tx, tenant, stored);
 }
 
 async function upsertPartners(db: Database, partners: Rows['partners'][]): Promise<void> {

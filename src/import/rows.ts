@@ -2,10 +2,9 @@
 import { z } from 'zod';
 import { createGroupInput } from '../model/groups.ts';
 import { groupId, partnerId, tenantId, userId } from '../model/ids.ts';
-import { nameLine } from '../model/text.ts';
+import { label } from '../model/tenants.ts';
 import { userInput } from '../model/users.ts';
 
-const label = nameLine();
 const { name, description, type, parentGroupId, customAttributes } = createGroupInput.shape;
 
 /** One schema per section. Unknown fields are refused, because they would be lost silently. */

@@ -1,7 +1,7 @@
 // Several changes in one call: each is the input of one mutation.
 import { refuse } from './errors.ts';
 import type { CreateGroupInput, DeleteGroupInput, RestoreGroupInput, UpdateGroupInput } from './groups.ts';
-import type { GroupMembersInput, UpdateGroupMembersInput } from './members.ts';
+import type { GroupMembersInput, SetGroupMembersInput, UpdateGroupMembersInput } from './members.ts';
 import type { AddNestedGroupsInput, RemoveNestedGroupInput } from './nesting.ts';
 import type { RemoveUsersInput, UpsertUsersInput } from './users.ts';
 
@@ -16,6 +16,7 @@ export type ChangeInputs = {
   addGroupMembers: GroupMembersInput;
   removeGroupMembers: GroupMembersInput;
   updateGroupMembers: UpdateGroupMembersInput;
+  setGroupMembers: SetGroupMembersInput;
   addNestedGroups: AddNestedGroupsInput;
   removeNestedGroup: RemoveNestedGroupInput;
   upsertUsers: UpsertUsersInput;

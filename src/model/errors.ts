@@ -24,7 +24,7 @@ export type ErrorDetails = {
   UNKNOWN_USERS: { userIds: string[] };
   /** Both ends are visible to the caller, but belong to different tenants. */
   OTHER_TENANT: { id: string };
-  /** The group has changed since `expectedVersion`. */
+  /** The group has changed since `expectedVersion`, or its members since `expectedPosition`. */
   VERSION_CONFLICT: { currentVersion: number };
   /** The changes would have other effects than the preview that they are applied by. */
   PREVIEW_STALE: Record<never, never>;
@@ -113,15 +113,19 @@ export const refuse = {
       path,
     }),
   unknownUsers: (userIds: string[]) =>
-    new DirectoryError('UNKNOWN_USERS', `Not users of the group's tenant: ${userIds.join(', ')}`, {
-      userIds,
-    }),
+    new DirectoryError(
+      'UNKNOWN_USERS',
+      `Not users of the group's tenant: ${userIds.slice(0, MAX_FAULTS).join(', ')}`,
+      {
+        userIds,
+      },
+    ),
   otherTenant: (id: string, message = `${id} belongs to another tenant`) =>
     new DirectoryError('OTHER_TENANT', message, { id }),
-  versionConflict: (currentVersion: number) =>
-    new DirectoryError('VERSION_CONFLICT', `The group has changed: its version is now ${currentVersion}`, {
-      currentVersion,
-    }),
+  versionConflict: (
+    currentVersion: number,
+    message = `The group has changed: its version is now ${currentVersion}`,
+  ) => new DirectoryError('VERSION_CONFLICT', message, { currentVersion }),
   previewStale: () =>
     new DirectoryError(
       'PREVIEW_STALE',

@@ -13,6 +13,18 @@ export type MemberOrderField = (typeof MEMBER_ORDER_FIELDS)[number];
 export const groupMembersInput = z.object({ groupId, userIds: z.array(userId) });
 export type GroupMembersInput = z.input<typeof groupMembersInput>;
 
+/** Maximum users of setGroupMembers: a whole group in one call, as syncs send it. */
+export const MAX_SET_MEMBERS = 10_000;
+
+/** Input of setGroupMembers. */
+export const setGroupMembersInput = z.object({
+  groupId,
+  userIds: z.array(userId),
+  /** A position of the tenant's log. */
+  expectedPosition: z.int().min(0).nullish(),
+});
+export type SetGroupMembersInput = z.input<typeof setGroupMembersInput>;
+
 /** Input of updateGroupMembers; a user in both lists is refused. */
 export const updateGroupMembersInput = z
   .object({

@@ -102,6 +102,9 @@ function argumentsWith(
   }
   const { kind, path } = changeOf(place.path) ?? { kind: field.name, path: ['input'] };
   if (kind === 'createGroup') put([...path, 'name'], 'A new group');
+  if (kind === 'createTenant')
+    for (const [name, value] of Object.entries({ partnerId: own.partner, name: 'New', slug: 'new' }))
+      put([...path, name], value);
   if (kind === 'upsertUsers') put([...path, 'users', 'email'], 'new@example.org');
   if (kind === 'addNestedGroups' && place.path.at(-1) === 'groupId')
     put([...path, 'childGroupIds'], [own.child]);
@@ -110,7 +113,7 @@ function argumentsWith(
   return input;
 }
 
-const LISTS = new Set(['users', 'changes']);
+const LISTS = new Set(['users', 'changes', 'checks']);
 
 /** The kind of the change that a path leads through, and the path to its input; null for the input of one change alone. */
 function changeOf(path: readonly string[]) {
@@ -119,7 +122,7 @@ function changeOf(path: readonly string[]) {
 }
 
 /** Inputs that an operation cannot do without. */
-const REQUIRED = new Set(['id', 'groupId', 'childGroupId', 'childGroupIds', 'tenantId', 'userIds']);
+const REQUIRED = new Set(['id', 'groupId', 'childGroupId', 'childGroupIds', 'tenantId', 'userId', 'userIds']);
 
 function operation(root: 'query' | 'mutation', field: GraphQLField<unknown, unknown>): string {
   const variables = field.args.filter((arg) => arg.name !== 'first' && arg.name !== 'last');
@@ -240,7 +243,8 @@ test('an end user sees id, name and type of its groups, and nothing else of them
     CALLERS['end user']!(),
     `{ group(id: "${own.group}") ${selectAll(schema.getType('Group') as never, 0, own.user)} }`,
   );
-  const { __typename, id, name, type, hasEffectiveMember, ...rest } = group;
+  const { __typename, id, name, type, hasEffectiveMember, viewerCan, ...rest } = group;
+  expect(new Set(Object.values(viewerCan ?? {}))).not.toContain(true);
   expect({ __typename, id, name, type, hasEffectiveMember }).toEqual({
     __typename: 'Group',
     id: own.group,

@@ -4,6 +4,7 @@ import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { addNestedGroups } from '../../src/domain/commands/nest-groups.ts';
 import { newId } from '../../src/model/ids.ts';
+import { searchKey } from '../../src/model/text.ts';
 import { createTenant, openAsAdmin } from './directories.ts';
 
 /**
@@ -25,12 +26,9 @@ export async function createRichDirectory(db: Database) {
     { id: u4, email: 'yara@example.org', displayName: 'Yara' },
   ] as const;
   for (const { id, email, displayName } of people) {
-    const searchKey = [email, displayName]
-      .filter((part) => part !== null)
-      .join('\n')
-      .toLowerCase();
     await db.sql(Prisma.sql`
-      update users set email = ${email}, display_name = ${displayName}, search_key = ${searchKey} where id = ${id}`);
+      update users set email = ${email}, display_name = ${displayName}, search_key = ${searchKey(email, displayName)}
+      where id = ${id}`);
   }
   const directory = openAsAdmin(db, tenantId);
   const create = async (name: string, more: object = {}) =>

@@ -2,3 +2,5 @@
 CREATE INDEX "groups_tenant_id_updated_at_id_idx" ON "groups"("tenant_id", "updated_at", "id");
 -- Users by name, those without one by their email address: an expression, as the schema cannot say.
 CREATE INDEX "users_name_idx" ON "users"("tenant_id", (coalesce(nullif(split_part("search_key", chr(10), 2), ''), "search_key")), "id") WHERE "until" IS NULL;
+-- Tenants are searched by name and slug. The first start writes the keys, with those of groups and users.
+ALTER TABLE "tenants" ADD COLUMN "search_key" TEXT NOT NULL DEFAULT '';

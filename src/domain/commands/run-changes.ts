@@ -19,6 +19,7 @@ import { eraseUsers, removeUsers } from './remove-users.ts';
 import { restoreGroup } from './restore-group.ts';
 import type { NotRestored } from './restore-hierarchy.ts';
 import { notInTenant } from './rules/targets.ts';
+import { setGroupMembers } from './set-members.ts';
 import { updateGroup } from './update-group.ts';
 import { upsertUsers } from './upsert-users.ts';
 
@@ -32,6 +33,7 @@ const COMMANDS: {
   addGroupMembers,
   removeGroupMembers,
   updateGroupMembers,
+  setGroupMembers,
   addNestedGroups,
   removeNestedGroup,
   upsertUsers,

@@ -1,6 +1,8 @@
 // Effective members of a group: users who are members of it or of a group nested in it, at any depth.
 
 import { Prisma, type Sql } from '../../database/database.ts';
+import { refuse } from '../../model/errors.ts';
+import { MAX_IDS_PER_CALL } from '../../model/groups.ts';
 import { isIdOf } from '../../model/ids.ts';
 import type { MembershipType } from '../../model/members.ts';
 import type { Page, PageArgs } from '../../model/page.ts';
@@ -106,15 +108,27 @@ const membershipTests = loader({
   subjectOf: ({ userId }: Pair) => userId,
   idOf: ({ groupId }: Pair) => groupId,
   read: async (reader, pairs: readonly Pair[]) => {
-    const rows = await reader.sql<{ ordinal: number }>(Prisma.sql`
-      select k.ordinal::int as ordinal
-      from unnest(${pairs.map((pair) => pair.groupId)}::text[], ${pairs.map((pair) => pair.userId)}::text[])
-        with ordinality k(group_id, id, ordinal)
-      where exists (select from ${effectiveGroupIds(reader)} e where e.id = k.group_id)`);
-    const memberOrdinals = new Set(rows.map((row) => row.ordinal));
-    return pairs.map((_, index) => memberOrdinals.has(index + 1));
+    // The groups above a user are walked once, whatever is asked of it.
+    const ofUsers = [...Map.groupBy(pairs, ({ userId }) => userId)];
+    const groupIds = ofUsers.map(([, some]) => some.map(({ groupId }) => groupId).join(','));
+    const rows = await reader.sql<Pair>(Prisma.sql`
+      select k.id as "userId", e.id as "groupId"
+      from unnest(${ofUsers.map(([id]) => id)}::text[], ${groupIds}::text[]) k(id, group_ids)
+      cross join lateral ${effectiveGroupIds(reader)} e where e.id = any(string_to_array(k.group_ids, ','))`);
+    const found = new Set(rows.map(({ groupId, userId }) => `${groupId} ${userId}`));
+    return pairs.map(({ groupId, userId }) => found.has(`${groupId} ${userId}`));
   },
 });
+
+/**
+ * Whether each user is an effective member of its group, in order; false for users and groups that the caller does not see.
+ * Refused with LIMIT_EXCEEDED: more than 1,000 pairs.
+ */
+export async function checkMemberships(directory: Directory, pairs: readonly Pair[]): Promise<boolean[]> {
+  const message = `At most ${MAX_IDS_PER_CALL} memberships can be checked at once`;
+  if (pairs.length > MAX_IDS_PER_CALL) throw refuse.limit(MAX_IDS_PER_CALL, message);
+  return Promise.all(pairs.map(({ groupId, userId }) => hasEffectiveMember(directory, groupId, userId)));
+}
 
 /** Whether the user is an effective member; false for users and groups that the caller does not see. */
 export async function hasEffectiveMember(

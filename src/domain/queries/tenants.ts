@@ -7,6 +7,7 @@ import { type Directory, endUser } from '../directory.ts';
 import { loader } from '../loading/batching.ts';
 import { finder } from '../loading/finders.ts';
 import { list, NO_PARENT } from '../loading/list.ts';
+import { matching, searchPatterns } from '../loading/search.ts';
 import { type PartnerRow, type TenantRow, tenantColumns } from '../rows/tenants.ts';
 import { readTail } from '../sharing/tail.ts';
 
@@ -63,15 +64,18 @@ const tenants = list({
     ],
   }),
   idOf: () => null,
-  from: (reader) => Prisma.sql`from tenants t where ${reader.within(Prisma.sql`t.id`)}`,
+  from: (reader, { search }: { search: string[] | null }) =>
+    Prisma.sql`from tenants t where ${reader.within(Prisma.sql`t.id`)}${matching(Prisma.sql`t.search_key`, search)}`,
 });
 
+type Filter = { search?: string | null | undefined };
+
 /** Visible tenants, by name; none for an end user. */
-export async function listTenants(directory: Directory, { page }: { page: PageArgs }) {
-  return (await tenants.page(directory, NO_PARENT, {}, page)) ?? EMPTY_PAGE;
+export async function listTenants(directory: Directory, { search, page }: Filter & { page: PageArgs }) {
+  return (await tenants.page(directory, NO_PARENT, { search: searchPatterns(search) }, page)) ?? EMPTY_PAGE;
 }
 
 /** How many tenants `listTenants` lists on all pages. */
-export async function countTenants(directory: Directory): Promise<number> {
-  return (await tenants.count(directory, NO_PARENT, {})) ?? 0;
+export async function countTenants(directory: Directory, { search }: Filter = {}): Promise<number> {
+  return (await tenants.count(directory, NO_PARENT, { search: searchPatterns(search) })) ?? 0;
 }

@@ -15,6 +15,7 @@ import { CreateGroupInput, UpdateGroupInput } from './groups.ts';
 import {
   AddGroupMembersInput,
   RemoveGroupMembersInput,
+  SetGroupMembersInput,
   UpdateGroupMembersInput,
 } from './member-mutations.ts';
 import { AddNestedGroupsInput, RemoveNestedGroupInput } from './nesting.ts';
@@ -37,6 +38,10 @@ const ChangeInput = builder.inputType('ChangeInput', {
     updateGroupMembers: t.field({
       type: UpdateGroupMembersInput,
       description: 'Adds and removes direct members of a group.',
+    }),
+    setGroupMembers: t.field({
+      type: SetGroupMembersInput,
+      description: 'Sets the direct members of a group.',
     }),
     addNestedGroups: t.field({ type: AddNestedGroupsInput, description: 'Nests groups in a group.' }),
     removeNestedGroup: t.field({ type: RemoveNestedGroupInput, description: 'Removes a nesting.' }),

@@ -137,7 +137,7 @@ export function groupProjection(info: GraphQLResolveInfo): GroupProjection {
  */
 const SUMMARY_FIELDS = new Set(
   [
-    '__typename id tenant name type version path ancestors children members memberCount effectiveMembers',
+    '__typename id tenant name type version path ancestors children members memberCount effectiveMembers viewerCan',
     'effectiveMemberCount hasEffectiveMember explainMembership nestedGroups nestedGroupCount parentGroups asOf history',
   ].flatMap((line) => line.split(' ')),
 );

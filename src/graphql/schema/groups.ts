@@ -2,6 +2,7 @@
 
 import { type Created, createGroup } from '../../domain/commands/create-group.ts';
 import { type Updated, updateGroup } from '../../domain/commands/update-group.ts';
+import { mayChange } from '../../domain/directory.ts';
 import { countGroups, findGroup, listGroups } from '../../domain/queries/groups.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
 import { refuse } from '../../model/errors.ts';
@@ -16,6 +17,23 @@ import { typedErrors } from './error-types.ts';
 import { GroupType, groupListArgs } from './group-inputs.ts';
 import { positionField } from './position.ts';
 import { Tenant } from './tenants.ts';
+
+/** One right for all of them, so far. */
+const permission = (description: string) => ({
+  nullable: false as const,
+  description,
+  resolve: (mayChange: boolean) => mayChange,
+});
+
+const GroupPermissions = builder.objectRef<boolean>('GroupPermissions').implement({
+  description: 'What the caller may do to a group.',
+  fields: (t) => ({
+    update: t.boolean(permission('Whether you may change its fields and its place in the hierarchy.')),
+    delete: t.boolean(permission('Whether you may delete it, and restore it.')),
+    changeMembers: t.boolean(permission('Whether you may add and remove direct members.')),
+    changeNesting: t.boolean(permission('Whether you may nest groups in it, and end that.')),
+  }),
+});
 
 export const Group = builder.prismaObject('Group', {
   description:
@@ -45,6 +63,12 @@ export const Group = builder.prismaObject('Group', {
     updatedAt: t.expose('updatedAt', {
       description: 'When the group itself was last changed, not counting members.',
       type: 'DateTime',
+    }),
+    viewerCan: t.field({
+      description: 'What you may do to the group.',
+      type: GroupPermissions,
+      nullable: false,
+      resolve: (_group, _args, { directory }) => mayChange(directory),
     }),
     tenant: t.field({
       description: 'The tenant that the group belongs to.',

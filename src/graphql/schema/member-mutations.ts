@@ -6,6 +6,7 @@ import {
   removeGroupMembers,
   updateGroupMembers,
 } from '../../domain/commands/change-members.ts';
+import { type SetMembers, setGroupMembers } from '../../domain/commands/set-members.ts';
 import type { Positioned } from '../../domain/directory.ts';
 import { findUser } from '../../domain/queries/users.ts';
 import { MAX_PAGE_SIZE } from '../../model/page.ts';
@@ -44,6 +45,22 @@ export const UpdateGroupMembersInput = builder.inputType('UpdateGroupMembersInpu
     }),
     usersToRemove: t.idList({
       description: "Users of the group's tenant to remove; at most 1,000 together with `usersToAdd`.",
+    }),
+  }),
+});
+
+export const SetGroupMembersInput = builder.inputType('SetGroupMembersInput', {
+  description: 'Input of `setGroupMembers`.',
+  fields: (t) => ({
+    groupId: t.id({ required: true, description: 'The group.' }),
+    userIds: t.idList({
+      required: true,
+      description: "Users of the group's tenant who are to be all direct members; at most 10,000.",
+    }),
+    expectedPosition: t.field({
+      type: 'Position',
+      description:
+        'Refuse the change if direct members have changed after this position: that of the answer they were read from.',
     }),
   }),
 });
@@ -118,6 +135,25 @@ const UpdateGroupMembersPayload = builder.objectRef<Added & Removed>('UpdateGrou
   }),
 });
 
+const SetGroupMembersPayload = builder.objectRef<SetMembers>('SetGroupMembersPayload').implement({
+  description: 'Result of `setGroupMembers`.',
+  fields: (t) => ({
+    position: t.field(positionField),
+    group: t.field({
+      type: Group,
+      nullable: false,
+      description: 'The group.',
+      resolve: ({ group }) => group,
+    }),
+    added: t.exposeIDList('added', { nullable: false, description: 'Ids of the users who were added.' }),
+    removed: t.exposeIDList('removed', {
+      nullable: false,
+      description: 'Ids of the users who were removed.',
+    }),
+    users: t.field(changedUsers),
+  }),
+});
+
 const MEMBER_ERRORS = ['VALIDATION_FAILED', 'NOT_FOUND', 'UNKNOWN_USERS', 'LIMIT_EXCEEDED'] as const;
 
 builder.mutationFields((t) => ({
@@ -161,5 +197,19 @@ builder.mutationFields((t) => ({
     },
     errors: typedErrors('updateGroupMembers', MEMBER_ERRORS),
     resolve: (_root, { input }, { directory }) => updateGroupMembers(directory, input),
+  }),
+  setGroupMembers: t.field({
+    description:
+      'Makes users the only direct members of a group, all or none: adds those who are missing and removes the others.',
+    type: SetGroupMembersPayload,
+    args: {
+      input: t.arg({
+        type: SetGroupMembersInput,
+        required: true,
+        description: 'The group, and who its direct members are to be.',
+      }),
+    },
+    errors: typedErrors('setGroupMembers', [...MEMBER_ERRORS, 'VERSION_CONFLICT']),
+    resolve: (_root, { input }, { directory }) => setGroupMembers(directory, input),
   }),
 }));

@@ -1,6 +1,7 @@
 // Direct and effective members of a group, and the groups of which a user is a direct or effective member.
 
 import {
+  checkMemberships,
   countEffectiveMembers,
   hasEffectiveMember,
   listEffectiveMembers,
@@ -137,6 +138,31 @@ builder.prismaObjectFields(Group, (t) => ({
       hasEffectiveMember(directory, id, userId ?? directory.caller.subject),
   }),
 }));
+
+const MembershipCheck = builder.inputType('MembershipCheck', {
+  description: 'The question whether a user is an effective member of a group.',
+  fields: (t) => ({
+    groupId: t.id({ required: true, description: 'The group.' }),
+    userId: t.id({ required: true, description: 'The user.' }),
+  }),
+});
+
+builder.queryField('checkMemberships', (t) =>
+  t.booleanList({
+    description:
+      'Whether each user is an effective member of its group, in the order of the checks; false for what you cannot see.',
+    nullable: false,
+    args: {
+      checks: t.arg({
+        type: [MembershipCheck],
+        required: true,
+        description: 'The questions; at most 1,000.',
+      }),
+    },
+    complexity: ({ checks }) => ({ field: checks.length, multiplier: 1 }),
+    resolve: (_root, { checks }, { directory }) => checkMemberships(directory, checks),
+  }),
+);
 
 builder.prismaObjectFields(User, (t) => ({
   groups: t.connection(

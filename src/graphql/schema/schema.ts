@@ -13,6 +13,7 @@ import './member-mutations.ts';
 import './members.ts';
 import './nesting.ts';
 import './node.ts';
+import './tenant-mutations.ts';
 import './tenants.ts';
 import './user-snapshots.ts';
 import './users.ts';

@@ -60,11 +60,16 @@ builder.queryFields((t) => ({
     {
       description: 'The tenants that you can see, ordered by name.',
       type: Tenant,
+      args: {
+        search: t.arg.string({
+          description: 'Words of the name or the slug, in any order, ignoring case and accents.',
+        }),
+      },
       complexity: connectionCost,
-      resolve: (_root, page, { directory }, info) =>
+      resolve: (_root, { search, ...page }, { directory }, info) =>
         connection(page, info, {
-          list: (page) => listTenants(directory, { page }),
-          count: () => countTenants(directory),
+          list: (page) => listTenants(directory, { search, page }),
+          count: () => countTenants(directory, { search }),
         }),
     },
     TenantConnection,

@@ -222,6 +222,15 @@ mutation RestoreGroup(
     },
   ),
   mutation(
+    'setGroupMembers',
+    'Adds who is missing, removes the others.',
+    'added removed\n      group { id memberCount }',
+    {
+      groupId: 'grp_north005Quality0',
+      userIds: ['usr_north00030000000', 'usr_north00050000000'],
+    },
+  ),
+  mutation(
     'addNestedGroups',
     'Members of children become effective members.',
     'added unchanged\n      group { id effectiveMemberCount }',
@@ -250,6 +259,15 @@ mutation RestoreGroup(
       userIds: ['usr_north01910000000'],
     },
   ),
+  mutation('createTenant', 'For those who see all tenants.', 'tenant { id name slug }', {
+    partnerId: 'prt_Meridian00000000',
+    name: 'Contoso',
+    slug: 'contoso',
+  }),
+  mutation('updateTenant', 'For those who see all tenants.', 'tenant { id name slug }', {
+    id: NORTHWIND,
+    name: 'Northwind Traders',
+  }),
   mutation(
     'applyChanges',
     'The hash is that of a preview of the changes.',
