@@ -44,7 +44,8 @@ test('the entities are the nodes, and nothing else has a key', () => {
   const namesOf = (type: string) => schema.getPossibleTypes(schema.getType(type) as never).map(String);
   expect(keyed).toEqual(['Group', 'Tenant', 'User']);
   expect(namesOf('_Entity')).toEqual(keyed);
-  expect(namesOf('Node').toSorted()).toEqual(keyed);
+  // A member is of one group: no other subgraph knows its id.
+  expect(namesOf('Node').toSorted()).toEqual([...keyed, 'Member'].toSorted());
 });
 
 test('ids of nodes and nodes of edges are properties of rows, read without a resolver', () => {
@@ -56,7 +57,8 @@ test('ids of nodes and nodes of edges are properties of rows, read without a res
           .map((name) => `${type}.${name}`)
       : [],
   );
-  expect(resolved).toEqual([]);
+  // That of a member is made of two.
+  expect(resolved).toEqual(['Member.id']);
 });
 
 test('possible types are those of every interface and union that clients see', () => {
@@ -68,7 +70,7 @@ test('possible types are those of every interface and union that clients see', (
       .filter((name) => name !== '_Entity')
       .sort(),
   );
-  expect(possibleTypes.Node).toEqual(['Group', 'Tenant', 'User']);
+  expect(possibleTypes.Node).toEqual(['Group', 'Member', 'Tenant', 'User']);
   expect(possibleTypes.RemoveNestedGroupResult).toEqual([
     'NotFoundError',
     'RemoveNestedGroupPayload',

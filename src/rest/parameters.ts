@@ -38,7 +38,9 @@ export const numbered = z.object(pageQuery);
 
 const search = searchText
   .optional()
-  .meta(described('Part of the name or description, ignoring case.', EXAMPLES.search));
+  .meta(
+    described('Words of the name or description, in any order, ignoring case and accents.', EXAMPLES.search),
+  );
 
 export const adminGroupsQuery = z.object({
   ...pageQuery,

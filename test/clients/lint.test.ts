@@ -75,8 +75,8 @@ test('the node of every edge is a Node, but for members, changes, and what was o
   expect(others.map(({ name }) => name)).toEqual([
     'AffectedGroupEdge',
     'ChangeEdge',
+    'DeletedGroupEdge',
     'GroupSnapshotEdge',
-    'MemberEdge',
     'MemberSnapshotEdge',
     'UserSnapshotEdge',
   ]);

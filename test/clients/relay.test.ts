@@ -100,7 +100,7 @@ test('relay-compiler compiles it, and every connection of the schema is in it', 
           .map((field) => `${type.name}.${field.name}`)
       : [],
   );
-  expect(connections.length).toBe(15);
+  expect(connections.length).toBe(16);
   expect(connections.filter((connection) => !used.has(connection))).toEqual([]);
 });
 

@@ -1,4 +1,4 @@
-// Membership questions and whole memberships: checkMemberships and setGroupMembers.
+// Members one by one, in question and as a whole: member nodes, checkMemberships and setGroupMembers.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addGroupMembers } from '../../src/domain/commands/add-members.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
@@ -31,6 +31,79 @@ async function world() {
   await addNestedGroups(directory, { groupId: top, childGroupIds: [low] });
   return { tenantId, directory, low, top, a: a as string, b, c, d };
 }
+
+describe('a member', () => {
+  const NODE = `query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id ... on Member {
+    userId membershipType addedAt inheritedThrough { id name } } } }`;
+
+  test('is a node with the id of the pair, the same by every way that leads to it', async () => {
+    const { tenantId, directory, low, top, a, c, d } = await world();
+    const admin = { sub: 'usr_admin', role: 'tenant_admin', tenant_id: tenantId };
+    const lists = `query ($id: ID!) { group(id: $id) {
+      members { edges { node { id } } } effectiveMembers { edges { node { id membershipType inheritedThrough { name } } } } } }`;
+    const { group } = await server.data(admin, lists, { id: top });
+    expect(group.members.edges).toEqual([{ node: { id: `${top}.${c}` } }]);
+    const members = group.effectiveMembers.edges.map(({ node }: { node: object }) => node);
+    expect(members).toHaveLength(3);
+    expect(members).toContainEqual({
+      id: `${top}.${a}`,
+      membershipType: 'INHERITED',
+      inheritedThrough: { name: 'Low' },
+    });
+    expect(members).toContainEqual({ id: `${top}.${c}`, membershipType: 'DIRECT', inheritedThrough: null });
+    const ids = [`${top}.${a}`, `${low}.${a}`, `${top}.${d}`, `${top}.${newId('user')}`];
+    const nodes = (await server.data(admin, NODE, { ids })).nodes;
+    expect(nodes).toEqual([
+      {
+        __typename: 'Member',
+        id: ids[0],
+        userId: a,
+        membershipType: 'INHERITED',
+        addedAt: null,
+        inheritedThrough: { id: low, name: 'Low' },
+      },
+      {
+        __typename: 'Member',
+        id: ids[1],
+        userId: a,
+        membershipType: 'DIRECT',
+        addedAt: expect.any(String),
+        inheritedThrough: null,
+      },
+      null,
+      null,
+    ]);
+    // Of two ways the shorter one is told, whatever the names and ids.
+    const { group: middle } = await createGroup(directory, {
+      tenantId,
+      name: 'Middle',
+      initialMemberIds: [a],
+    });
+    const { group: lower } = await createGroup(directory, { tenantId, name: 'Lower' });
+    await addNestedGroups(directory, { groupId: lower.id, childGroupIds: [middle.id] });
+    await addNestedGroups(directory, { groupId: top, childGroupIds: [lower.id] });
+    const [again] = (await server.data(admin, NODE, { ids: [ids[0]] })).nodes;
+    expect(again.inheritedThrough.id).toBe(low);
+  });
+
+  test('is hidden from whom its group or its user is', async () => {
+    const { tenantId, top, a, c } = await world();
+    const foreign = await world();
+    const ids = [`${top}.${a}`, `${top}.${c}`, `${foreign.top}.${foreign.a}`, `${top}.${foreign.a}`];
+    const seen = async (claims: Claims) =>
+      (await server.data(claims, NODE, { ids })).nodes.map((node: { id: string } | null) => node?.id ?? null);
+    expect(await seen({ sub: 'usr_admin', role: 'tenant_admin', tenant_id: tenantId })).toEqual([
+      ids[0],
+      ids[1],
+      null,
+      null,
+    ]);
+    expect(await seen({ sub: a, tenant_id: tenantId })).toEqual([ids[0], null, null, null]);
+    expect(await seen(SUPER_ADMIN)).toEqual([ids[0], ids[1], ids[2], null]);
+    const odd = { ids: [`${top}.`, `.${a}`, `${a}.${top}`, `${top}.${a}.x`, '.', `${top}.usr_`] };
+    expect((await server.data(SUPER_ADMIN, NODE, odd)).nodes).toEqual([null, null, null, null, null, null]);
+  });
+});
 
 describe('checkMemberships', () => {
   const check = async (claims: Claims, pairs: [string, string][]) => {

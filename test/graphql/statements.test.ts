@@ -231,6 +231,26 @@ test('explanations of 50 groups take as many statements as that of one, also of 
   expect(many.statements).toHaveLength(one.statements.length);
 });
 
+test('what screens show of 50 groups takes as many statements as of 2', async () => {
+  const text = `query ($first: Int!, $not: ID!) { groups(first: $first, filter: { isEmpty: false }, orderBy: { field: UPDATED_AT }) {
+    edges { node {
+      viewerCan { update }
+      children(filter: { search: "part" }, orderBy: { field: CREATED_AT }) { totalCount edges { node { name } } }
+      effectiveMembers(first: 5, orderBy: { field: DISPLAY_NAME }) { edges { node { id inheritedThrough { name } } } }
+      tenant { users(first: 3, notInGroupId: $not, orderBy: { field: DISPLAY_NAME }) { totalCount edges { node { email } } }
+        userByEmail(email: "nobody@example.org") { id } deletedGroups { totalCount edges { node { membershipCount } } } }
+    } }
+  } }`;
+  const counts: number[] = [];
+  for (const first of [2, 50]) {
+    const { data, statements } = await counted(text, { first, not: groupIds[0] });
+    expect(data.groups.edges).toHaveLength(first);
+    counts.push(statements.length);
+  }
+  expect(counts[1]).toBe(counts[0]);
+  expect(counts[0]).toBeLessThanOrEqual(10);
+});
+
 test('histories of 50 groups take one statement, and the groups that their changes name one more', async () => {
   const text = `query ($first: Int!) { groups(first: $first) { edges { node {
     history(first: 3, types: [MEMBERS_ADDED, GROUPS_NESTED]) { totalCount edges { node {

@@ -2,15 +2,14 @@
 import { countGroups, findGroup, listGroups } from '../../domain/queries/groups.ts';
 import { groupBefore } from '../../domain/queries/membership-explanations.ts';
 import { type Moment, momentOf } from '../../domain/queries/moments.ts';
-import { countUsers, findUser, listUsers } from '../../domain/queries/users.ts';
+import { countUsers, findUser, findUserByEmail, listUsers } from '../../domain/queries/users.ts';
 import type { PageArgs } from '../../model/page.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection } from './connections.ts';
 import { LostMembershipType } from './explanations.ts';
-import { GroupFilter, GroupOrder } from './group-inputs.ts';
+import { groupListArgs } from './group-inputs.ts';
 import { filterOfTenant, Group } from './groups.ts';
-import { SEARCH_DESCRIPTION } from './members.ts';
 import {
   GroupSnapshot,
   GroupSnapshots,
@@ -20,7 +19,7 @@ import {
   UserSnapshots,
 } from './snapshots.ts';
 import { Tenant } from './tenants.ts';
-import { User } from './users.ts';
+import { User, userListArgs } from './users.ts';
 
 const TenantSnapshot = builder.objectRef<Moment>('TenantSnapshot').implement({
   description: 'A tenant as it was. It has no `id`, so that no cache takes it for the tenant as it is.',
@@ -52,10 +51,7 @@ const TenantSnapshot = builder.objectRef<Moment>('TenantSnapshot').implement({
       {
         type: GroupSnapshot,
         description: 'The groups of the tenant.',
-        args: {
-          filter: t.arg({ type: GroupFilter, description: 'Conditions that the groups must have met.' }),
-          orderBy: t.arg({ type: GroupOrder, description: 'Order of the groups. The default is by name.' }),
-        },
+        args: groupListArgs,
         complexity: connectionCost,
         resolve: ({ directory, tenantId }, { filter, orderBy, ...args }, _context, info) => {
           const asked = { filter: filterOfTenant(tenantId, filter), orderBy };
@@ -72,17 +68,28 @@ const TenantSnapshot = builder.objectRef<Moment>('TenantSnapshot').implement({
     users: t.connection(
       {
         type: UserSnapshot,
-        description: 'The users of the tenant, ordered by id.',
-        args: { search: t.arg.string({ description: SEARCH_DESCRIPTION }) },
+        description: 'The users of the tenant, by id by default.',
+        args: userListArgs,
         complexity: connectionCost,
-        resolve: ({ directory, tenantId }, { search, ...args }, _context, info) => {
-          const list = (page: PageArgs) => listUsers(directory, { tenantId, search, page });
-          const count = () => countUsers(directory, { tenantId, search });
-          return connection(args, info, listing(directory, list, count));
+        resolve: ({ directory, tenantId }, { search, notInGroupId, orderBy, ...args }, _context, info) => {
+          const filter = { tenantId, search, notInGroupId };
+          const list = (page: PageArgs) => listUsers(directory, { ...filter, orderBy, page });
+          return connection(
+            args,
+            info,
+            listing(directory, list, () => countUsers(directory, filter)),
+          );
         },
       },
       UserSnapshots,
     ),
+    userByEmail: t.field({
+      type: UserSnapshot,
+      description: 'The user who had this email address, ignoring case; null if none had.',
+      args: { email: t.arg.string({ required: true, description: 'The whole email address.' }) },
+      resolve: async ({ directory, tenantId }, { email }) =>
+        snapshotOf(await findUserByEmail(directory, { tenantId, email }), directory),
+    }),
   }),
 });
 

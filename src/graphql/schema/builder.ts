@@ -78,7 +78,8 @@ export const builder = new SchemaBuilder<{
     },
     nodeTypeOptions: {
       description: 'An object with a global id, which `node` and `nodes` can look up.',
-      resolveType: (value) => nodeTypeOf((value as { id: string }).id) ?? undefined,
+      // A member alone has no id of its own.
+      resolveType: (value) => nodeTypeOf((value as { id?: string }).id ?? '') ?? 'Member',
     },
     // Defined in node.ts, where an id of no known type is null and not an error.
     nodeQueryOptions: false,

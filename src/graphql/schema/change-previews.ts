@@ -68,7 +68,7 @@ const hashField = {
   description: 'Hash of the changes and of all of their effects, for `previewHash`.',
 };
 
-const ChangePreview = builder.objectRef<PreviewedChanges>('ChangePreview').implement({
+export const ChangePreview = builder.objectRef<PreviewedChanges>('ChangePreview').implement({
   description: 'What changes would do. Nothing was changed.',
   fields: (t) => ({
     hash: t.exposeString('hash', hashField),
@@ -103,7 +103,7 @@ const ApplyChangesPayload = builder.objectRef<PreviewedChanges>('ApplyChangesPay
 /** Cost of running changes, whatever is selected: few previews fit in one operation, and only one of a hundred changes. */
 const BASE_COST = 1_000;
 const COST_PER_CHANGE = 50;
-const costOf = (changes: readonly unknown[]) => ({
+export const costOf = (changes: readonly unknown[]) => ({
   field: BASE_COST + COST_PER_CHANGE * changes.length,
   multiplier: Math.max(1, changes.length),
 });

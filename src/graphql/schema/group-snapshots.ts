@@ -15,7 +15,7 @@ import { connectionCost } from './complexity.ts';
 import { connection } from './connections.ts';
 import { Explanation, explain, explanationCost, MAX_PATHS_DESCRIPTION } from './explanations.ts';
 import { GroupType } from './group-inputs.ts';
-import { MemberOrder, MembershipType, SEARCH_DESCRIPTION } from './members.ts';
+import { MemberOrder, MembershipType } from './members.ts';
 import {
   GroupSnapshot,
   GroupSnapshots,
@@ -25,6 +25,7 @@ import {
   MemberSnapshots,
   snapshotOf,
 } from './snapshots.ts';
+import { PEOPLE_ORDER, SEARCH_PEOPLE, UserOrder } from './users.ts';
 
 GroupSnapshot.implement({
   description: 'A group as it was. It has no `id`, so that no cache takes it for the group as it is.',
@@ -75,11 +76,11 @@ GroupSnapshot.implement({
         (await listAncestors(directory, row.id))?.map((ancestor) => ({ row: ancestor, directory })) ?? null,
     }),
     children: t.connection(
-      groupsOf('The children in the hierarchy, ordered by name.', childGroups),
+      groupsOf('The children in the hierarchy, by name by default.', childGroups),
       GroupSnapshots,
     ),
     nestedGroups: t.connection(
-      groupsOf('The groups that were nested directly in the group, ordered by name.', nestedGroups),
+      groupsOf('The groups that were nested directly in the group, by name by default.', nestedGroups),
       GroupSnapshots,
     ),
     nestedGroupCount: t.int({
@@ -87,7 +88,7 @@ GroupSnapshot.implement({
       resolve: ({ row, directory }) => nestedGroups.count(directory, row.id),
     }),
     parentGroups: t.connection(
-      groupsOf('The groups in which the group was nested directly, ordered by name.', parentGroups),
+      groupsOf('The groups in which the group was nested directly, by name by default.', parentGroups),
       GroupSnapshots,
     ),
     members: t.connection(
@@ -95,7 +96,7 @@ GroupSnapshot.implement({
         type: MemberSnapshot,
         description: 'Direct members.',
         args: {
-          search: t.arg.string({ description: SEARCH_DESCRIPTION }),
+          search: t.arg.string({ description: SEARCH_PEOPLE }),
           orderBy: t.arg({
             type: MemberOrder,
             description: 'Order of the members. The default is by user id.',
@@ -117,18 +118,25 @@ GroupSnapshot.implement({
     effectiveMembers: t.connection(
       {
         type: MemberSnapshot,
-        description: 'Distinct users who were members of the group or of a group nested in it, by user id.',
+        description:
+          'Distinct users who were members of the group or of a group nested in it, by user id by default.',
         args: {
-          search: t.arg.string({ description: SEARCH_DESCRIPTION }),
+          search: t.arg.string({ description: SEARCH_PEOPLE }),
           membershipType: t.arg({
             type: MembershipType,
             description: 'Only direct or only inherited members.',
           }),
+          orderBy: t.arg({ type: UserOrder, description: PEOPLE_ORDER }),
         },
         complexity: connectionCost,
-        resolve: ({ row: { id }, directory }, { search, membershipType, ...args }, _context, info) => {
+        resolve: (
+          { row: { id }, directory },
+          { search, membershipType, orderBy, ...args },
+          _context,
+          info,
+        ) => {
           const filter = { search, membershipType };
-          const list = (page: PageArgs) => listEffectiveMembers(directory, id, { ...filter, page });
+          const list = (page: PageArgs) => listEffectiveMembers(directory, id, { ...filter, orderBy, page });
           const count = () => countEffectiveMembers(directory, id, filter);
           return connection(args, info, listing(directory, list, count));
         },

@@ -6,6 +6,7 @@ import {
   hasEffectiveMember,
   listEffectiveMembers,
 } from '../../domain/queries/effective-members.ts';
+import { inheritedThrough } from '../../domain/queries/member-nodes.ts';
 import { countMembers, listMembers } from '../../domain/queries/members.ts';
 import { directGroups, effectiveGroups } from '../../domain/queries/user-groups.ts';
 import type { MemberRow } from '../../domain/rows/members.ts';
@@ -14,9 +15,10 @@ import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection, groupProjection, memberProjection } from './connections.ts';
 import { enumValues } from './enums.ts';
+import { memberId } from './global-ids.ts';
 import { groupListArgs, OrderDirection } from './group-inputs.ts';
 import { Group, GroupConnection } from './groups.ts';
-import { PEOPLE_ORDER, User, UserOrder } from './users.ts';
+import { PEOPLE_ORDER, SEARCH_PEOPLE, User, UserOrder } from './users.ts';
 
 export const MembershipType = builder.enumType('MembershipType', {
   description: 'How a user is a member of a group.',
@@ -53,7 +55,14 @@ export const MemberOrder = builder.inputType('MemberOrder', {
 
 const Member = builder.objectRef<MemberRow>('Member').implement({
   description: 'A user as a member of a group.',
+  interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
+    // Made where it is selected, and not for each row.
+    id: t.id({
+      nullable: false,
+      description: 'Global id: that of the group and that of the user, with a dot between them.',
+      resolve: memberId,
+    }),
     user: t.expose('user', { description: 'The user.', type: User, nullable: false }),
     userId: t.exposeID('userId', { nullable: false, description: 'Id of the user.' }),
     email: t.exposeString('email', { nullable: false, description: 'Email address of the user.' }),
@@ -67,6 +76,12 @@ const Member = builder.objectRef<MemberRow>('Member').implement({
       description: 'When the user became a direct member; null if the membership is only inherited.',
       type: 'DateTime',
     }),
+    inheritedThrough: t.field({
+      description:
+        'A nearest group below, of which the user is a direct member; null for a direct member of the group itself.',
+      type: Group,
+      resolve: (member, _args, { directory }) => inheritedThrough(directory, member),
+    }),
   }),
 });
 
@@ -75,16 +90,13 @@ const MemberConnection = builder.connectionObject(
   { name: 'MemberEdge', description: 'A member at its position in the list.' },
 );
 
-export const SEARCH_DESCRIPTION =
-  'Words of the email address or display name, in any order, ignoring case and accents.';
-
 builder.prismaObjectFields(Group, (t) => ({
   members: t.connection(
     {
       description: 'Direct members.',
       type: Member,
       args: {
-        search: t.arg.string({ description: SEARCH_DESCRIPTION }),
+        search: t.arg.string({ description: SEARCH_PEOPLE }),
         orderBy: t.arg({
           type: MemberOrder,
           description: 'Order of the members. The default is by user id, ascending.',
@@ -110,7 +122,7 @@ builder.prismaObjectFields(Group, (t) => ({
         'Distinct users who are members of the group or of a group nested in it, at any depth, by user id by default.',
       type: Member,
       args: {
-        search: t.arg.string({ description: SEARCH_DESCRIPTION }),
+        search: t.arg.string({ description: SEARCH_PEOPLE }),
         membershipType: t.arg({
           type: MembershipType,
           description: 'Only direct or only inherited members.',

@@ -1,14 +1,20 @@
-// Query.node and Query.nodes: groups, users and tenants by global id; null for unknown and hidden ones.
+// Query.node and Query.nodes: groups, users, tenants and members by global id; null for unknown and hidden ones.
 import { findGroup } from '../../domain/queries/groups.ts';
+import { findMember } from '../../domain/queries/member-nodes.ts';
 import { findTenant } from '../../domain/queries/tenants.ts';
 import { findUser } from '../../domain/queries/users.ts';
 import { refuse } from '../../model/errors.ts';
 import { MAX_IDS_PER_CALL } from '../../model/groups.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
-import { nodeTypeOf } from './global-ids.ts';
+import { memberOf, nodeTypeOf } from './global-ids.ts';
 
-const LOADERS = { Group: findGroup, User: findUser, Tenant: findTenant };
+const LOADERS = {
+  Group: findGroup,
+  User: findUser,
+  Tenant: findTenant,
+  Member: (directory: Context['directory'], id: string) => findMember(directory, memberOf(id)!),
+};
 
 /** The nodes of at most 1,000 ids, in their order. Loads all nodes of a type in one statement. Refused: LIMIT_EXCEEDED. */
 async function loadNodes({ directory }: Context, ids: readonly string[]) {
@@ -18,7 +24,7 @@ async function loadNodes({ directory }: Context, ids: readonly string[]) {
   return Promise.all(ids.map((id) => loadNode(directory, id)));
 }
 
-/** The group, user or tenant with this id; null if it is unknown or hidden. Calls in the same tick are batched. */
+/** The group, user, tenant or member with this id; null if it is unknown or hidden. Calls in the same tick are batched. */
 export async function loadNode(directory: Context['directory'], id: string) {
   const type = nodeTypeOf(id);
   return type === null ? null : LOADERS[type](directory, id);
@@ -28,7 +34,7 @@ builder.queryFields((t) => ({
   node: t.field({
     description: 'The object with this id; null if it does not exist or you cannot see it.',
     type: builder.nodeInterfaceRef(),
-    args: { id: t.arg.id({ required: true, description: 'Id of a group, user or tenant.' }) },
+    args: { id: t.arg.id({ required: true, description: 'Id of a group, user, tenant or member.' }) },
     resolve: (_root, { id }, { directory }) => loadNode(directory, id),
   }),
   nodes: t.field({
@@ -37,7 +43,10 @@ builder.queryFields((t) => ({
     type: [builder.nodeInterfaceRef()],
     nullable: { list: false, items: true },
     args: {
-      ids: t.arg.idList({ required: true, description: 'Ids of groups, users or tenants; at most 1,000.' }),
+      ids: t.arg.idList({
+        required: true,
+        description: 'Ids of groups, users, tenants or members; at most 1,000.',
+      }),
     },
     complexity: ({ ids }) => ({ field: ids.length, multiplier: ids.length }),
     resolve: (_root, { ids }, context) => loadNodes(context, ids),

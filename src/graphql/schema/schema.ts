@@ -4,6 +4,7 @@ import './change-previews.ts';
 import './change-lists.ts';
 import './change-subscription.ts';
 import './changes.ts';
+import './deleted-groups.ts';
 import './deletion.ts';
 import './explanations.ts';
 import './group-snapshots.ts';

@@ -1,6 +1,7 @@
 // Snapshots: rows of the directory as of a position, their types, and how lists of them become connections.
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Directory } from '../../domain/directory.ts';
+import type { FilterArgs } from '../../domain/queries/group-filters.ts';
 import type { AnyGroup } from '../../domain/rows/groups.ts';
 import type { MemberRow } from '../../domain/rows/members.ts';
 import type { UserRow } from '../../domain/rows/users.ts';
@@ -8,6 +9,7 @@ import { type Page, type PageArgs, withRows } from '../../model/page.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection } from './connections.ts';
+import { groupListArgs } from './group-inputs.ts';
 
 /** A row as of the position of its directory. */
 export type Snapshot<Row> = { row: Row; directory: Directory };
@@ -52,18 +54,23 @@ export const MemberSnapshots = builder.connectionObject(
 
 /** The lists of groups of a group or a user. */
 type GroupLists = {
-  page(directory: Directory, id: string, args: { page: PageArgs }): Promise<Page<AnyGroup> | null>;
-  count(directory: Directory, id: string): Promise<number | null>;
+  page(
+    directory: Directory,
+    id: string,
+    args: FilterArgs & { page: PageArgs },
+  ): Promise<Page<AnyGroup> | null>;
+  count(directory: Directory, id: string, args: FilterArgs): Promise<number | null>;
 };
 
 /** A connection of the groups that a group or a user had. */
 export const groupsOf = (description: string, { page, count }: GroupLists) => ({
   type: GroupSnapshot,
   description,
+  args: groupListArgs,
   complexity: connectionCost,
   resolve: (
     { row: { id }, directory }: Snapshot<{ id: string }>,
-    args: PageArgs,
+    { filter, orderBy, ...args }: PageArgs & FilterArgs,
     _context: object,
     info: GraphQLResolveInfo,
   ) =>
@@ -72,8 +79,8 @@ export const groupsOf = (description: string, { page, count }: GroupLists) => ({
       info,
       listing(
         directory,
-        (page_) => page(directory, id, { page: page_ }),
-        () => count(directory, id),
+        (page_) => page(directory, id, { filter, orderBy, page: page_ }),
+        () => count(directory, id, { filter, orderBy }),
       ),
     ),
 });

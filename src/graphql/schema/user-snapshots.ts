@@ -1,7 +1,15 @@
 // Users and members as they were.
+import { inheritedThrough } from '../../domain/queries/member-nodes.ts';
 import { directGroups, effectiveGroups } from '../../domain/queries/user-groups.ts';
 import { MembershipType } from './members.ts';
-import { GroupSnapshots, groupsOf, MemberSnapshot, UserSnapshot } from './snapshots.ts';
+import {
+  GroupSnapshot,
+  GroupSnapshots,
+  groupsOf,
+  MemberSnapshot,
+  snapshotOf,
+  UserSnapshot,
+} from './snapshots.ts';
 
 /** Personal data of an erased user is blank, in the past too. */
 const unlessErased = (email: string) => email || null;
@@ -22,11 +30,11 @@ UserSnapshot.implement({
       resolve: ({ row }) => row.email === '',
     }),
     groups: t.connection(
-      groupsOf('The groups of which the user was a direct member, ordered by name.', directGroups),
+      groupsOf('The groups of which the user was a direct member, by name by default.', directGroups),
       GroupSnapshots,
     ),
     effectiveGroups: t.connection(
-      groupsOf('The groups of which the user was an effective member, ordered by name.', effectiveGroups),
+      groupsOf('The groups of which the user was an effective member, by name by default.', effectiveGroups),
       GroupSnapshots,
     ),
   }),
@@ -57,6 +65,12 @@ MemberSnapshot.implement({
       type: 'DateTime',
       description: 'When the user had become a direct member; null if the membership was only inherited.',
       resolve: ({ row }) => row.addedAt,
+    }),
+    inheritedThrough: t.field({
+      type: GroupSnapshot,
+      description:
+        'A nearest group below, of which the user was a direct member; null for a direct member of the group itself.',
+      resolve: async ({ row, directory }) => snapshotOf(await inheritedThrough(directory, row), directory),
     }),
   }),
 });

@@ -71,6 +71,17 @@ export const UserOrder = builder.inputType('UserOrder', {
   }),
 });
 export const PEOPLE_ORDER = 'Order of the people. The default is by user id, ascending.';
+export const SEARCH_PEOPLE =
+  'Words of the email address or display name, in any order, ignoring case and accents.';
+
+/** The filters and the order of a list of users. */
+export const userListArgs = builder.args((t) => ({
+  search: t.string({ description: SEARCH_PEOPLE }),
+  notInGroupId: t.id({
+    description: 'Only users who are no direct members of this group: those who can be added to it.',
+  }),
+  orderBy: t.field({ type: UserOrder, description: PEOPLE_ORDER }),
+}));
 
 builder.queryField('user', (t) =>
   t.field({
@@ -86,15 +97,7 @@ builder.prismaObjectField(Tenant, 'users', (t) =>
     {
       description: 'The users of the tenant, by id by default.',
       type: User,
-      args: {
-        search: t.arg.string({
-          description: 'Words of the email address or display name, in any order, ignoring case and accents.',
-        }),
-        notInGroupId: t.arg.id({
-          description: 'Only users who are no direct members of this group: those who can be added to it.',
-        }),
-        orderBy: t.arg({ type: UserOrder, description: PEOPLE_ORDER }),
-      },
+      args: userListArgs,
       complexity: connectionCost,
       resolve: ({ id: tenantId }, { search, notInGroupId, orderBy, ...page }, { directory }, info) => {
         const filter = { tenantId, search, notInGroupId };

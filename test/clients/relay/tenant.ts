@@ -7,6 +7,7 @@ export const TenantScreen = graphql`
       ...tenantGroups @arguments(first: 2)
       ...tenantUsers @arguments(first: 2)
       ...tenantChanges @arguments(first: 2)
+      ...tenantDeletedGroups @arguments(first: 2)
     }
   }
 `;
@@ -45,6 +46,16 @@ export const TenantChanges = graphql`
   @refetchable(queryName: "tenantChangesPageQuery") {
     changes(first: $first, after: $after) @connection(key: "tenant_changes") {
       edges { node { __typename position at actor { subject } ... on GroupChange { groupId } } }
+    }
+  }
+`;
+
+export const TenantDeletedGroups = graphql`
+  fragment tenantDeletedGroups on Tenant
+  @argumentDefinitions(first: { type: "Int" }, after: { type: "String" })
+  @refetchable(queryName: "tenantDeletedGroupsPageQuery") {
+    deletedGroups(first: $first, after: $after) @connection(key: "tenant_deletedGroups") {
+      edges { node { groupId name deletedAt deletedBy } }
     }
   }
 `;
