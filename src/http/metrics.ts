@@ -1,5 +1,6 @@
-// Metrics in Prometheus' text format: request durations by route and status, statements, and the process.
+// Metrics in Prometheus' text format: request durations by route and status, statements, caches, and the process.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { cacheUses } from '../model/cache-use.ts';
 
 export type Metrics = {
   requestDone(route: string, status: number, seconds: number): void;
@@ -30,6 +31,18 @@ export function createMetrics(): Metrics {
     labelNames: ['route'],
     registers: [registry],
   });
+  for (const outcome of ['hits', 'misses'] as const) {
+    new Counter({
+      name: `coterie_cache_${outcome}_total`,
+      help: `Look-ups that the cache ${outcome === 'hits' ? 'answered' : 'could not answer'}.`,
+      labelNames: ['cache'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [cache, use] of cacheUses()) this.inc({ cache }, use[outcome]);
+      },
+    });
+  }
   const durations = new Map<string, { observe(seconds: number): void }>();
   return {
     requestDone(route, status, seconds) {
