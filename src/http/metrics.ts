@@ -31,10 +31,13 @@ export function createMetrics(): Metrics {
     labelNames: ['route'],
     registers: [registry],
   });
+  const outcomes = {
+    hits: { name: 'coterie_cache_hits_total', help: 'Look-ups that the cache answered.' },
+    misses: { name: 'coterie_cache_misses_total', help: 'Look-ups that the cache could not answer.' },
+  };
   for (const outcome of ['hits', 'misses'] as const) {
     new Counter({
-      name: `coterie_cache_${outcome}_total`,
-      help: `Look-ups that the cache ${outcome === 'hits' ? 'answered' : 'could not answer'}.`,
+      ...outcomes[outcome],
       labelNames: ['cache'],
       registers: [registry],
       collect() {
