@@ -165,14 +165,19 @@ async function againstItself(
     const next = field.writes.of(coterie, ['upsert', 'nest', 'nest']);
     const target = { port: coterie.port, connections: 1, seconds: 10, next };
     // At least one of each is written within the time that is measured.
-    const timer = setInterval(() => void applyLoad({ ...target, enough: 1 }), 333);
+    let failed = 0;
+    const write = async () => {
+      failed += (await applyLoad({ ...target, enough: 1 })).failures;
+    };
+    const timer = setInterval(write, 333);
     const reading = {
       port: coterie.port,
       connections,
       next: mixed(0)(coterie),
       seconds: Math.max(1.2, seconds),
     };
-    return sampled(coterie, field, reading).finally(() => clearInterval(timer));
+    const sample = await sampled(coterie, field, reading).finally(() => clearInterval(timer));
+    return { ...sample, failures: sample.failures + failed };
   });
   const second = await field.start('coterie');
   const both = { id: 'two', title: 'mix with 5 % writes, two processes on one database' };
