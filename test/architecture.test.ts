@@ -176,8 +176,9 @@ test('no connection to the database is opened whose loss would end the process',
   expect(opens.map(({ path }) => path).toSorted()).toEqual([
     'src/database/cancel.ts',
     'src/database/postgresql.ts',
-    // A contender of the benchmark, as its users write it.
+    // Contenders of the benchmark, as their users write them.
     'test/bench/contenders/limit.ts',
+    'test/bench/contenders/mercurius.ts',
   ]);
 });
 

@@ -1,4 +1,5 @@
 // Verifies bearer tokens (signature, issuer, audience, expiry) and turns their claims into a Caller.
+
 import {
   decodeJwt,
   decodeProtectedHeader,
@@ -8,6 +9,7 @@ import {
   jwtVerify,
 } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { cacheUse } from '../model/cache-use.ts';
 import type { Authenticate, Caller } from '../model/caller.ts';
 import { isDirectoryError, type RefusedToken, refuse } from '../model/errors.ts';
 import { callerOf } from './claims.ts';
@@ -53,6 +55,8 @@ export function authenticateDevelopment({ publicJwk }: DevelopmentKey): Authenti
   return authenticator([issuerPattern(DEVELOPMENT_ISSUER)], [DEVELOPMENT_ISSUER], localKeys(publicJwk));
 }
 
+const use = cacheUse('tokens');
+
 /** Rejects with UNAUTHENTICATED for an invalid token, and with UNAVAILABLE if the keys cannot be fetched. */
 function authenticator(issuers: RegExp[], audience: string[], keys: Keys): Authenticate {
   const cache = new LRUCache<string, Verified>({
@@ -65,7 +69,9 @@ function authenticator(issuers: RegExp[], audience: string[], keys: Keys): Authe
     // Read the version before verifying: keys fetched in between have not verified this token.
     const version = keys.version();
     const cached = cache.get(token);
-    if (cached && cached.version === version && Date.now() < cached.until) return cached.caller;
+    const valid = cached && cached.version === version && Date.now() < cached.until;
+    use[valid ? 'hits' : 'misses'] += 1;
+    if (valid) return cached.caller;
     cache.delete(token);
     const payload = await verified(token, audience, keys.get);
     const claimed = withTokenDetails(token, () => callerOf(payload, issuerTenant(payload.iss, issuers)));

@@ -1,5 +1,6 @@
-// Metrics in Prometheus' text format: request durations by route and status, statements, and the process.
+// Metrics in Prometheus' text format: request durations by route and status, statements, caches, and the process.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { cacheUses } from '../model/cache-use.ts';
 
 export type Metrics = {
   requestDone(route: string, status: number, seconds: number): void;
@@ -30,6 +31,21 @@ export function createMetrics(): Metrics {
     labelNames: ['route'],
     registers: [registry],
   });
+  const outcomes = {
+    hits: { name: 'coterie_cache_hits_total', help: 'Look-ups that the cache answered.' },
+    misses: { name: 'coterie_cache_misses_total', help: 'Look-ups that the cache could not answer.' },
+  };
+  for (const outcome of ['hits', 'misses'] as const) {
+    new Counter({
+      ...outcomes[outcome],
+      labelNames: ['cache'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [cache, use] of cacheUses()) this.inc({ cache }, use[outcome]);
+      },
+    });
+  }
   const durations = new Map<string, { observe(seconds: number): void }>();
   return {
     requestDone(route, status, seconds) {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Issuer } from './issuer.ts';
 import { coterie } from './operations/coterie.ts';
 import { limit } from './operations/limit.ts';
+import { mercurius } from './operations/mercurius.ts';
 import type { Operations } from './operations/operations.ts';
 import { postgraphile } from './operations/postgraphile.ts';
 import { freePort } from './postgresql.ts';
@@ -44,6 +45,12 @@ const KINDS: Record<string, Kind> = {
     args: [join(import.meta.dirname, 'contenders/postgraphile.mjs')],
     operations: postgraphile,
     environment: () => ({ GRAPHILE_ENV: 'production' }),
+    token: false,
+  },
+  mercurius: {
+    args: [QUIET, join(import.meta.dirname, 'contenders/mercurius.ts')],
+    operations: mercurius,
+    environment: () => ({}),
     token: false,
   },
   limit: {

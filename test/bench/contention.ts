@@ -60,7 +60,7 @@ export async function contention({ sizes, rounds, seconds, connections, keep }: 
           const at = added[kind]++;
           const user = users[Math.floor(at / groups.length) % users.length]!;
           const group = groups[at % groups.length]!;
-          const { path, body } = operations.addMember({ tenant, group, user });
+          const { path, body } = operations.write({ kind: 'M1', tenant, target: group, value: user });
           return requestBytes(path, body, headers);
         };
         const load = await applyLoad({ port, connections, seconds, next });

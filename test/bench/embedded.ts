@@ -12,9 +12,9 @@ import type { Options } from './options.ts';
 import { startServer } from './postgresql.ts';
 import { prepare } from './prepare.ts';
 import { readQueries } from './queries.ts';
-import { summarize, toTable } from './report.ts';
-import { memberAdditions } from './requests.ts';
+import { toTable } from './report.ts';
 import { onServer } from './run-sql.ts';
+import { readWrites } from './writes.ts';
 
 const tenth = (sizes: Sizes): Sizes => ({
   ...sizes,
@@ -37,18 +37,18 @@ export async function embedded(options: Options): Promise<void> {
     await createDataSet(async (statement) => (await database.engine.query(statement)).rows, sizes);
     await database.close();
     const all = await onServer(server.url, (run) => readQueries(run, sizes.depth));
-    const queries = all.filter(
-      ({ id, variants }) => variants.length > 0 && (!options.only || options.only.includes(id)),
-    );
-    // Added members are not taken away from the embedded database: its process alone may open it.
-    const additions = await onServer(server.url, memberAdditions);
+    const queries = all.filter(({ variants }) => variants.length > 0);
+    // What was written is not taken away from the embedded database: its process alone may open it.
+    const writes = await onServer(server.url, (run) => readWrites(run, sizes.depth));
     const issuer = await startIssuer(all[0]!.variants[0]!.tenant);
     const first = await startContender('coterie', issuer, { DATA_DIR: dataDir });
     contenders.push({ ...first, label: 'coterie', name: 'coterie' });
     const second = await startContender('coterie', issuer, { DATABASE_URL: server.url });
     contenders.push({ ...second, label: 'on a server' });
-    const field = { contenders, queries, additions, clear: async () => {}, postmaster: null };
-    const lines = (await measure(field, options)).map(summarize);
+    const start = () => Promise.reject(new Error('one process alone opens the embedded database'));
+    const field = { contenders, queries, writes, clear: async () => {}, start, postmaster: null };
+    const rows = options.only ?? [...queries.map(({ id }) => id), 'M1'];
+    const [lines = []] = await measure(field, options, rows);
     process.stdout.write(`${toTable(lines)}\n`);
     process.stdout.write(`embedded: first answer after ${Math.round(first.startMs)} ms\n`);
     issuer.stop();

@@ -1,7 +1,16 @@
 // Load over keep-alive connections, by a client so small that it takes as little of the machine as can be.
 import { connect, type Socket } from 'node:net';
 
-export type Load = { requests: number; failures: number; seconds: number; latencies: Float64Array };
+/** A write among reads: its latency is kept apart. `done` runs once it was answered well. */
+export type WriteRequest = { bytes: Buffer; done(): void };
+
+export type Load = {
+  requests: number;
+  failures: number;
+  seconds: number;
+  latencies: Float64Array;
+  writeLatencies: Float64Array;
+};
 
 /** The bytes of a POST of the body, or of a GET without one. */
 export function requestBytes(path: string, body: unknown, headers: Record<string, string>): Buffer {
@@ -15,12 +24,13 @@ export function requestBytes(path: string, body: unknown, headers: Record<string
 }
 
 export type LoadOptions = {
-  port: number;
+  /** With several, connections take them in turn. */
+  port: number | readonly number[];
   connections: number;
   seconds: number;
   /** Ends it earlier, after so many answers. */
   enough?: number;
-  next: () => Buffer;
+  next: () => Buffer | WriteRequest;
 };
 
 /** Keeps one request open on each connection until the time is over; answers that are not 200 without errors fail. */
@@ -32,28 +42,34 @@ export async function applyLoad({
   next,
 }: LoadOptions): Promise<Load> {
   const latencies: number[] = [];
+  const writeLatencies: number[] = [];
+  const ports = [port].flat();
   let failures = 0;
   const started = performance.now();
   const end = started + seconds * 1_000;
-  const one = async () => {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  const one = async (_: unknown, at: number) => {
+    const socket = connect({ port: ports[at % ports.length]!, host: '127.0.0.1', noDelay: true });
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
     const answer = answers(socket);
-    while (performance.now() < end && latencies.length < enough) {
+    while (performance.now() < end && latencies.length + writeLatencies.length < enough) {
       const sent = performance.now();
-      socket.write(next());
+      const request = next();
+      const write = Buffer.isBuffer(request) ? null : request;
+      socket.write(write ? write.bytes : (request as Buffer));
       const { status, body } = await answer();
-      latencies.push(performance.now() - sent);
+      (write ? writeLatencies : latencies).push(performance.now() - sent);
       if (status !== 200 || body.includes('"errors"') || body.includes('"code":')) failures += 1;
+      else write?.done();
     }
     socket.destroy();
   };
-  await Promise.all(Array.from({ length: connections }, one));
+  await Promise.all(Array.from({ length: connections }).map(one));
   return {
-    requests: latencies.length,
+    requests: latencies.length + writeLatencies.length,
     failures,
     seconds: (performance.now() - started) / 1_000,
     latencies: Float64Array.from(latencies).sort(),
+    writeLatencies: Float64Array.from(writeLatencies).sort(),
   };
 }
 

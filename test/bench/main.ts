@@ -1,4 +1,4 @@
-// `npm run bench`: Coterie, PostGraphile 5 and the limit over one database, under the same load, in turns. With `growth`,
+// `npm run bench`: Coterie, PostGraphile 5, mercurius and the limit over one database, under the same load, in turns. With `growth`,
 // `contention`, `embedded` or `past` first, one of the other questions: how cost grows, whether writers wait, the default, and
 // what the past costs.
 import { execFileSync } from 'node:child_process';
@@ -18,9 +18,9 @@ import { past } from './past.ts';
 import { startServer } from './postgresql.ts';
 import { prepare } from './prepare.ts';
 import { readQueries } from './queries.ts';
-import { summarize, toTable } from './report.ts';
-import { memberAdditions } from './requests.ts';
+import { toTable } from './report.ts';
 import { onServer } from './run-sql.ts';
+import { readWrites } from './writes.ts';
 
 /** PostGraphile and what it brings (185 packages) are no part of the product: the first run installs them here. */
 function installContenders(): void {
@@ -38,17 +38,17 @@ async function compare(options: Options): Promise<void> {
   try {
     await prepare(server, options.sizes);
     const all = await onServer(server.url, (run) => readQueries(run, options.sizes.depth));
-    const queries = all.filter(({ id }) => !options.only || options.only.includes(id));
     const issuer = await startIssuer(all[0]!.variants[0]!.tenant);
-    for (const name of options.contenders) {
-      contenders.push(await startContender(name, issuer, { DATABASE_URL: server.url }));
-    }
+    const start = (name: string) => startContender(name, issuer, { DATABASE_URL: server.url });
+    for (const name of options.contenders) contenders.push(await start(name));
     const atRest = contenders.map(({ pid }) => Math.round(memoryOf(pid) ?? 0));
-    const additions = await onServer(server.url, memberAdditions);
-    const clear = () => onServer(server.url, additions.clear);
-    const field = { contenders, queries, additions, clear, postmaster: server.pid };
-    const lines = (await measure(field, options)).map(summarize);
-    process.stdout.write(`${toTable(lines)}\n`);
+    const writes = await onServer(server.url, (run) => readWrites(run, options.sizes.depth));
+    const clear = () => onServer(server.url, writes.clear);
+    const field = { contenders, queries: all, writes, clear, start, postmaster: server.pid };
+    const tables = await measure(field, options, options.only);
+    const lines = tables.flat();
+    for (const table of tables.filter(({ length }) => length > 0))
+      process.stdout.write(`${toTable(table)}\n\n`);
     contenders.forEach(({ name, pid, startMs }, at) => {
       const memory = `${atRest[at]} MB at rest, ${Math.round(memoryOf(pid) ?? 0)} MB after the run`;
       process.stdout.write(`${name}: first answer after ${Math.round(startMs)} ms, ${memory}\n`);
@@ -62,7 +62,7 @@ async function compare(options: Options): Promise<void> {
     };
     if (options.json)
       await writeFile(options.json, `${JSON.stringify({ environment, options, lines }, null, 2)}\n`);
-    if (options.chart) await writeFile(options.chart, toChart(lines));
+    if (options.chart) await writeFile(options.chart, toChart(tables[0]!));
     issuer.stop();
   } finally {
     for (const contender of contenders) await contender.stop();

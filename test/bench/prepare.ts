@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openDatabase } from '../../src/database/open.ts';
+import { writeFunctions } from './contenders/statements.ts';
 import { createDataSet, type Sizes } from './data-set.ts';
 import { say } from './measure.ts';
 import type { Server } from './postgresql.ts';
@@ -18,6 +19,7 @@ export async function prepare(server: Server, sizes: Sizes): Promise<void> {
   await onServer(server.url, async (run) => {
     await createDataSet(run, sizes);
     await run(functions);
+    await run(writeFunctions());
   });
   say(`made ${JSON.stringify(sizes)} in ${((performance.now() - started) / 1_000).toFixed(1)} s`);
 }

@@ -142,7 +142,7 @@ export const ROOMS: Room[] = [
     source: [
       'src/http/{compression,cors,logger,metrics,plain,problem,request-id,router,server,stream,target}.ts',
       'src/app.ts',
-      'src/model/{bearer-challenge,logged-error,plain-request,request-log}.ts',
+      'src/model/{bearer-challenge,cache-use,logged-error,plain-request,request-log}.ts',
     ],
     tests: [
       'test/http/*',

@@ -1,6 +1,8 @@
 // The nesting closure of a group: the group and all groups nested in it, at any depth. Cached until a nesting among them changes.
+
 import { LRUCache } from 'lru-cache';
 import { Prisma, type Sql } from '../../database/database.ts';
+import { cacheUse } from '../../model/cache-use.ts';
 import { perDatabase, type Reader } from '../directory.ts';
 import type { Head } from '../log/changes.ts';
 import { earlier, headColumn, noteHead, parseHead, type Tail } from '../sharing/tail.ts';
@@ -33,6 +35,8 @@ const closures = perDatabase(
     }),
 );
 
+const use = cacheUse('closures');
+
 const keyOf = ({ tenantId }: Reader, id: string) => `${tenantId} ${id}`;
 
 /** The cached closure, valid or not. */
@@ -58,6 +62,8 @@ export async function loadClosures(
     if (cached) found.set(id, cached);
   }
   const missing = ids.filter((id) => !found.has(id));
+  use.hits += found.size;
+  use.misses += missing.length;
   for (const [id, closure] of await readClosures(reader, missing, counting)) found.set(id, closure);
   return found;
 }

@@ -1,4 +1,5 @@
 // The operation cache: operations that are parsed, validated and compiled once for each text, in bounded memory.
+
 import {
   type DocumentNode,
   type ExecutionResult,
@@ -18,6 +19,7 @@ import {
   visit,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import { cacheUse } from '../../model/cache-use.ts';
 import type { Context } from '../schema/context.ts';
 import { type CompiledQuery, compilableFieldCount, queryCompiler } from './compiled-query.ts';
 import { executeInOrder } from './execute.ts';
@@ -60,6 +62,8 @@ export type ParseAndValidate = {
   validate(schema: GraphQLSchema, document: DocumentNode): readonly GraphQLError[];
 };
 
+const use = cacheUse('operations');
+
 /**
  * Creates the cache. Its function returns the operation of a text, or null if the text is invalid, lacks the named
  * operation, or asks for a subscription: the caller falls back to Yoga, which reports the error.
@@ -74,6 +78,7 @@ export function operationCache(schema: GraphQLSchema, getEnveloped: () => ParseA
   return (text: string, operationName: string | null): CachedOperation | null => {
     const key = JSON.stringify([operationName, text]);
     const cached = cache.get(key);
+    use[cached ? 'hits' : 'misses'] += 1;
     if (cached) return cached;
     const document = validDocument(schema, text, getEnveloped());
     const operation = document && getOperationAST(document, operationName);

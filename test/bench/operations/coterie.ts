@@ -6,6 +6,10 @@ const PAGE = 'query ($after: String, $before: String, $first: Int, $last: Int)';
 const ARGS = 'first: $first, last: $last, after: $after, before: $before';
 const MEMBER = 'node { userId email }';
 
+const mutation = (type: string, input: string) =>
+  `mutation ($target: ID!, $value: ID!) { ${type[0]!.toLowerCase()}${type.slice(1)}(input: { ${input} }) {
+    __typename ... on Error { code } } }`;
+
 const TEXTS: Record<string, string> = {
   Q1: 'query ($id: ID!) { group(id: $id) { id name memberCount } }',
   Q2: `${PAGE} { groups(${ARGS}) { edges { node { id name memberCount nestedGroupCount } } } }`,
@@ -17,8 +21,14 @@ const TEXTS: Record<string, string> = {
   search: `query ($search: String) { groups(first: 20, filter: { search: $search }) { totalCount edges { node { id name } } } }`,
   user: 'query ($id: ID!) { user(id: $id) { id effectiveGroups(first: 20) { totalCount edges { node { id name } } } } }',
   entities: 'query ($refs: [_Any!]!) { _entities(representations: $refs) { ... on Group { id name type } } }',
-  M1: `mutation ($group: ID!, $user: ID!) { addGroupMembers(input: { groupId: $group, userIds: [$user] }) {
-    ... on AddGroupMembersPayload { added } ... on Error { code } } }`,
+  add: mutation('AddGroupMembers', 'groupId: $target, userIds: [$value]'),
+  remove: mutation('RemoveGroupMembers', 'groupId: $target, userIds: [$value]'),
+  nest: mutation('AddNestedGroups', 'groupId: $target, childGroupIds: [$value]'),
+  unnest: mutation('RemoveNestedGroup', 'groupId: $target, childGroupId: $value'),
+  rename:
+    'mutation ($target: ID!, $value: String!) { updateGroup(input: { id: $target, name: $value }) { __typename ... on Error { code } } }',
+  upsert: `mutation ($tenant: ID!, $target: ID!, $value: String!, $email: String!) { upsertUsers(input: { tenantId: $tenant,
+    users: [{ id: $target, email: $email, displayName: $value }] }) { __typename ... on Error { code } } }`,
 };
 
 const post = (text: string, variables: object): Ask => ({
@@ -26,21 +36,20 @@ const post = (text: string, variables: object): Ask => ({
   body: { query: TEXTS[text], variables },
 });
 
-const size = (query: string) => (query.startsWith('Q2') ? 50 : 20);
+const size = (query: string) => (query === 'Q2' ? 50 : 20);
 
 export const coterie: Operations = {
-  ask(query, { tenant, group, user, ids, page, search }: Variant, cursors) {
+  ask(query, { tenant, group, user, ids, row = 0, search }: Variant, cursors) {
     switch (query) {
       case 'Q1':
         return post('Q1', { id: group });
-      case 'Q5a':
-      case 'Q5b':
+      case 'Q5':
         return post('Q5', { id: group });
       case 'deep':
-        return post('deep', { first: 50, after: cursors[page! - 1] });
+        return post('deep', { first: 50, after: cursors[row - 1] });
       case 'deep-back':
         // Backward from the end of the page that is asked for: the 50 rows before the row that follows it.
-        return post('deep', { last: 50, before: cursors[page!]! });
+        return post('deep', { last: 50, before: cursors[row + 50]! });
       case 'search':
         return post('search', { search });
       case 'user':
@@ -48,13 +57,11 @@ export const coterie: Operations = {
       case 'entities':
         return post('entities', { refs: ids!.map((id) => ({ __typename: 'Group', id })) });
       case 'REST':
-        return { path: `/api/v1/tenants/${tenant}/groups?page=${page! + 1}&per_page=50` };
-      case 'M1':
-        return null;
+        return { path: `/api/v1/tenants/${tenant}/groups?page=${row / 50 + 1}&per_page=50` };
       default:
-        return post(query.slice(0, 2), {
+        return post(query, {
           first: size(query),
-          after: page === 0 ? null : cursors[page! - 1],
+          after: row === 0 ? null : cursors[row - 1],
         });
     }
   },
@@ -73,8 +80,7 @@ export const coterie: Operations = {
         ];
       case 'Q1':
         return [data.group.id, data.group.name, data.group.memberCount];
-      case 'Q5a':
-      case 'Q5b': {
+      case 'Q5': {
         const { totalCount, ...page } = data.group.effectiveMembers;
         return [totalCount, nodes<never>(page).map(memberPair)];
       }
@@ -85,12 +91,12 @@ export const coterie: Operations = {
       case 'entities':
         return data._entities.map(({ id, name, type }: Group) => [id, name, type]);
       default:
-        return nodes<Group>(data.groups).map(groupOf[query.slice(0, 2)] ?? idAndName);
+        return nodes<Group>(data.groups).map(groupOf[query] ?? idAndName);
     }
   },
-  walk: (_tenant, after) => post('deep', { first: 50, after }),
-  cursor: ({ data }) => data.groups.edges.at(-1).cursor,
-  addMember: ({ group, user }) => post('M1', { group, user }),
+  walk: (_tenant, after) => post('deep', { first: 100, after }),
+  cursors: ({ data }) => data.groups.edges.map(({ cursor }: { cursor: string }) => cursor),
+  write: (write) => post(write.kind === 'M1' ? 'add' : write.kind, write),
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: a group as any of the queries selects it.

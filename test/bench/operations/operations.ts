@@ -1,4 +1,5 @@
 // How a contender is asked, and how its answer is read so that all can be compared.
+import type { Write } from '../contenders/statements.ts';
 import type { Variant } from '../queries.ts';
 
 /** A POST of the body, or a GET without one. */
@@ -10,12 +11,11 @@ export type Operations = {
   /** Its answer, in the one form that all are compared in. */
   // biome-ignore lint/suspicious/noExplicitAny: each reads the shape that it asked for.
   read(query: string, answer: any): unknown;
-  /** One page of 50 groups after a cursor, to walk to the deep pages. */
+  /** One page of 100 groups after a cursor, to walk the whole list. */
   walk(tenant: string, after: string | null): Ask;
   // biome-ignore lint/suspicious/noExplicitAny: as above.
-  cursor(answer: any): string;
-  /** Adds a member; each pair is asked once. */
-  addMember(addition: { tenant: string; group: string; user: string }): Ask;
+  cursors(answer: any): string[];
+  write(write: Write): Ask;
 };
 
 type Member = { userId: string; email: string };
