@@ -160,6 +160,8 @@ const setRules = (tenantId: string, rules: readonly number[]) =>
 async function age(tenantId: string): Promise<void> {
   const groups = await run(`select id, name, description from groups where tenant_id = '${tenantId}'`);
   const old = (text: unknown) => String(text).normalize('NFC').toLowerCase();
+  // In whatever order: none must meet the key that another one has until its turn.
+  await run(`update groups set name_key = id where tenant_id = '${tenantId}'`);
   for (const { id, name, description } of groups) {
     const parts = [name, description].filter((part) => part !== null).map(old);
     await db.sql(

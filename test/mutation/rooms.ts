@@ -43,7 +43,7 @@ export const ROOMS: Room[] = [
     source: [
       'src/domain/{loading,rows}/*',
       'src/domain/sharing/shared-batches.ts',
-      'src/domain/queries/{group-lists,groups,hierarchy,members,moments,nesting,positions,tenants,user-groups,users}.ts',
+      'src/domain/queries/{deleted-groups,group-filters,group-lists,groups,hierarchy,member-nodes,members,moments,nesting,positions,tenants,user-groups,users}.ts',
       'src/domain/queries/{change-feed,changes}.ts',
       'src/domain/sharing/head-watch.ts',
       'src/model/{chunks,cursors,log-cursors,page,positions}.ts',
@@ -94,7 +94,9 @@ export const ROOMS: Room[] = [
   {
     name: 'model',
     score: 80,
-    source: ['src/model/{change-inputs,changes,errors,groups,ids,input,json,members,nesting,text,users}.ts'],
+    source: [
+      'src/model/{change-inputs,changes,errors,groups,ids,input,json,members,nesting,tenants,text,users}.ts',
+    ],
     tests: [
       'test/exact-input.test.ts',
       'test/rest/errors.test.ts',
@@ -115,7 +117,7 @@ export const ROOMS: Room[] = [
     score: 80,
     source: [
       'src/graphql/schema/{as-of,builder,change-effects,change-previews,context,deletion,enums,error-types,explanations,federation,federation-entities,global-ids,group-inputs}.ts',
-      'src/graphql/schema/{change-lists,change-parts,change-subscription,changes}.ts',
+      'src/graphql/schema/{change-lists,change-parts,change-subscription,changes,deleted-groups,tenant-mutations}.ts',
       'src/graphql/schema/{group-snapshots,groups,hierarchy,json-object,member-mutations,members,nesting,node,position,print}.ts',
       'src/graphql/schema/{schema,snapshots,tenants,user-snapshots,users,viewer}.ts',
       'src/graphql/server/{compiled-query,errors,examples,exact-variables,execute,fast-path,graphiql,handler,operation-cache,persisted-operations,positions,shared-documents,subscriptions,trusted-documents}.ts',

@@ -182,6 +182,6 @@ export const invalid = (...fields: [path: string, message: string][]) => ({
 
 export const unknownUsers = (...userIds: string[]) => ({
   code: 'UNKNOWN_USERS',
-  message: `Not users of the group's tenant: ${userIds.join(', ')}`,
+  message: `Not users of the group's tenant: ${userIds.slice(0, 100).join(', ')}`,
   details: { userIds },
 });
