@@ -591,7 +591,9 @@ test('a removed user of the file is created again as another one, and another te
     { since: 3, until: null },
   ]);
   expect(
-    await run(`select type, user_ids from changes where tenant_id = '${w.tenantId}' and position = 3`),
+    await run(
+      `select type, user_ids from changes where tenant_id = '${w.tenantId}' and position = 3 order by ordinal`,
+    ),
   ).toEqual([
     { type: 'users.upserted', user_ids: [w.bob] },
     { type: 'group_membership.added', user_ids: [w.bob] },

@@ -3,13 +3,11 @@ import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { minifyIntrospection, outputIntrospectionFile } from '@gql.tada/internal';
-import { introspectionFromSchema } from 'graphql';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { printPossibleTypes } from '../../src/graphql/schema/print.ts';
-import { schema } from '../../src/graphql/schema/schema.ts';
 import { listenTo } from '../federation/subgraphs.ts';
+import { introspectionTypes } from './introspection.ts';
 import { type Listening, startListening, type Tenant } from './listening.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -44,9 +42,7 @@ beforeAll(async () => {
   // In here, where the blocks find the packages that they import.
   folder = await mkdtemp(join(import.meta.dirname, '.page-'));
   await symlink(join(ROOT, 'schema.graphql'), join(folder, 'schema.graphql'));
-  const introspection = minifyIntrospection(introspectionFromSchema(schema));
-  const environment = outputIntrospectionFile(introspection, { fileType: '.d.ts', shouldPreprocess: true });
-  await write('graphql-env.d.ts', environment);
+  await write('graphql-env.d.ts', introspectionTypes());
   await write('possible-types.json', printPossibleTypes());
   await write('package.json', JSON.stringify({ type: 'module' }));
   for (const [name, code] of blocks) await write(name, code);
