@@ -23,13 +23,14 @@ const Groups = graphql(
 );
 const variables: VariablesOf<typeof Groups> = { first: 10, filter: { underGroupId: 'grp_a', isEmpty: false } };
 export function names({ groups }: ResultOf<typeof Groups>): string[] {
-  return (groups?.edges ?? []).map(({ node }) => readFragment(Row, node).name);
+  return groups.edges.map(({ node }) => readFragment(Row, node).name);
 }
-export const count = (result: ResultOf<typeof Groups>): number | null | undefined => result.groups?.edges[0]?.node.memberCount;
+export const members = ({ groups }: ResultOf<typeof Groups>): number =>
+  groups.edges.reduce((sum, { node }) => sum + node.memberCount, groups.totalCount);
 // @ts-expect-error a variable of another type
 export const wrong: VariablesOf<typeof Groups> = { first: '10' };
 // @ts-expect-error a field that was not selected
-export const missing = (result: ResultOf<typeof Groups>) => result.groups?.edges[0]?.node.memberNumber;
+export const missing = (result: ResultOf<typeof Groups>) => result.groups.edges[0]?.node.memberNumber;
 // @ts-expect-error what can be null
 export const length = (result: ResultOf<typeof Row>) => readFragment(Row, result as never).description.length;
 console.log(Groups.definitions.length, variables.first);

@@ -1,6 +1,6 @@
 // A Relay app: its compiler takes our schema, and its runtime pages, refetches and changes against a listening server.
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,6 +102,13 @@ test('relay-compiler compiles it, and every connection of the schema is in it', 
   );
   expect(connections.length).toBe(16);
   expect(connections.filter((connection) => !used.has(connection))).toEqual([]);
+});
+
+test('what only an end user is not shown is not null in generated types', async () => {
+  const types = await readFile(join(app, '__generated__/groupHeader.graphql.ts'), 'utf8');
+  expect(types).toContain('readonly version: number;');
+  expect(types).toContain('readonly updatedAt: string;');
+  expect(types).toContain('readonly description: string | null | undefined;');
 });
 
 test('pages forward by the node, each page joined to those before', async () => {

@@ -119,7 +119,7 @@ export const ROOMS: Room[] = [
       'src/graphql/schema/{as-of,builder,change-effects,change-previews,context,deletion,enums,error-types,explanations,federation,federation-entities,global-ids,group-inputs}.ts',
       'src/graphql/schema/{change-lists,change-parts,change-subscription,changes,deleted-groups,tenant-mutations}.ts',
       'src/graphql/schema/{group-snapshots,groups,hierarchy,json-object,member-mutations,members,nesting,node,position,print}.ts',
-      'src/graphql/schema/{schema,snapshots,tenants,user-snapshots,users,viewer}.ts',
+      'src/graphql/schema/{schema,semantic-non-null,snapshots,tenants,user-snapshots,users,viewer}.ts',
       'src/graphql/server/{compiled-query,errors,examples,exact-variables,execute,fast-path,graphiql,handler,operation-cache,persisted-operations,positions,shared-documents,subscriptions,trusted-documents}.ts',
     ],
     tests: [

@@ -17,7 +17,7 @@ export const GroupScreen = graphql`
 `;
 
 export const Header = graphql`
-  fragment groupHeader on Group @refetchable(queryName: "groupHeaderRefetchQuery") {
+  fragment groupHeader on Group @throwOnFieldError @refetchable(queryName: "groupHeaderRefetchQuery") {
     id
     name
     description
