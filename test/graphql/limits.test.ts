@@ -189,21 +189,47 @@ const COSTS: [cost: number, query: string, variables?: object][] = [
   [1 + 3, UPSERT_USERS, { input: { tenantId: 'tnt_x', users: users(3) } }],
   [1 + 2, UPSERT_USERS, { input: { tenantId: 'tnt_x', users: users(2) } }],
   [1 + 1, UPSERT_USERS, { input: { tenantId: 'tnt_x', users: [] } }],
+  // A payload's list costs by the ids that its input names, and not more than it can show.
   [
-    1 + 1 + 100 * 2,
-    'mutation { addGroupMembers(input: { groupId: "grp_x", userIds: [] }) { ... on AddGroupMembersPayload { group { id } users { tenant { id } } } } }',
+    1 + 1 + 0,
+    'mutation { addGroupMembers(input: { groupId: "grp_x", userIds: [] }) { ... on AddGroupMembersPayload { group { id } users { id } } } }',
+  ],
+  [
+    1 + 1 + 2 * 2,
+    'mutation { addGroupMembers(input: { groupId: "grp_x", userIds: ["usr_a", "usr_b"] }) { ... on AddGroupMembersPayload { group { id } users { tenant { id } } } } }',
   ],
   [
     1 + 100,
+    'mutation ($ids: [ID!]!) { removeGroupMembers(input: { groupId: "grp_x", userIds: $ids }) { ... on RemoveGroupMembersPayload { users { id } } } }',
+    { ids: ids(150) },
+  ],
+  [
+    1 + 1 + (1 + 3),
+    `mutation { a: addGroupMembers(input: { groupId: "grp_x", userIds: ["usr_a"] }) { ...U }
+      b: addGroupMembers(input: { groupId: "grp_x", userIds: ["usr_a", "usr_b", "usr_c"] }) { ...U } }
+      fragment U on AddGroupMembersPayload { users { id } }`,
+  ],
+  [
+    (1 + 100) * 2,
+    `mutation { ...M } fragment M on Mutation {
+      a: addGroupMembers(input: { groupId: "grp_x", userIds: ["usr_a"] }) { ... on AddGroupMembersPayload { users { id } } }
+      b: addGroupMembers(input: { groupId: "grp_x", userIds: [] }) { ... on AddGroupMembersPayload { users { id } } } }`,
+  ],
+  [
+    1 + 100,
+    'mutation { setGroupMembers(input: { groupId: "grp_x", userIds: [] }) { ... on SetGroupMembersPayload { users { id } } } }',
+  ],
+  [
+    1,
     'mutation { removeGroupMembers(input: { groupId: "grp_x", userIds: [] }) { ... on RemoveGroupMembersPayload { users { id } } } }',
   ],
   [
-    1 + 100,
-    'mutation { updateGroupMembers(input: { groupId: "grp_x" }) { ... on UpdateGroupMembersPayload { users { id } } } }',
+    1 + 1,
+    'mutation { updateGroupMembers(input: { groupId: "grp_x", usersToRemove: ["usr_a"] }) { ... on UpdateGroupMembersPayload { users { id } } } }',
   ],
   [
-    1 + 100 * 2,
-    'mutation { addNestedGroups(input: { groupId: "grp_x", childGroupIds: [] }) { ... on AddNestedGroupsPayload { childGroups { parent { id } } } } }',
+    1 + 1 * 2,
+    'mutation { addNestedGroups(input: { groupId: "grp_x", childGroupIds: ["grp_y"] }) { ... on AddNestedGroupsPayload { childGroups { parent { id } } } } }',
   ],
   [
     1 + 20 * 2,

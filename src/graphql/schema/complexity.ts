@@ -17,3 +17,24 @@ export function fieldCost(_args: unknown, _context: unknown, field: GraphQLField
 export function connectionCost({ first, last }: PageArgs) {
   return { field: 1, multiplier: Math.max(0, first ?? last ?? DEFAULT_PAGE_SIZE) };
 }
+
+/**
+ * What is known while the cost of one selection of an operation is computed. `named`: how many ids the input of its mutation
+ * names; absent unless the selection is that mutation alone.
+ */
+export type CostContext = { isAlone?: boolean; named?: number };
+
+/** The cost of a mutation whose payload lists what its input named: notes how many ids that were. */
+export const costOfNamed =
+  <Input>(count: (input: Input) => number) =>
+  ({ input }: { input: Input }, context: object) => {
+    const cost = context as CostContext;
+    if (cost.isAlone) cost.named = count(input);
+    return { field: 1, multiplier: 1 };
+  };
+
+/** The cost of a payload's list of what the input named: at most `max` objects. */
+export const namedListCost = (max: number) => (_args: object, context: object) => {
+  const size = Math.min(max, (context as CostContext).named ?? max);
+  return { field: size, multiplier: size };
+};

@@ -11,6 +11,7 @@ import type { Positioned } from '../../domain/directory.ts';
 import { findUser } from '../../domain/queries/users.ts';
 import { MAX_PAGE_SIZE } from '../../model/page.ts';
 import { builder } from './builder.ts';
+import { costOfNamed, namedListCost } from './complexity.ts';
 import type { Context } from './context.ts';
 import { typedErrors } from './error-types.ts';
 import { Group } from './groups.ts';
@@ -70,7 +71,7 @@ const changedUsers = {
   description: 'The users who were added or removed; at most the first 100.',
   type: [User] as [typeof User],
   nullable: { list: false, items: true } as const,
-  complexity: { field: MAX_PAGE_SIZE, multiplier: MAX_PAGE_SIZE },
+  complexity: namedListCost(MAX_PAGE_SIZE),
   resolve: (
     { added = [], removed = [] }: { added?: string[]; removed?: string[] },
     _args: object,
@@ -154,6 +155,11 @@ const SetGroupMembersPayload = builder.objectRef<SetMembers>('SetGroupMembersPay
   }),
 });
 
+type UpdateGroupMembersFields = {
+  usersToAdd?: string[] | null | undefined;
+  usersToRemove?: string[] | null | undefined;
+};
+
 const MEMBER_ERRORS = ['VALIDATION_FAILED', 'NOT_FOUND', 'UNKNOWN_USERS', 'LIMIT_EXCEEDED'] as const;
 
 builder.mutationFields((t) => ({
@@ -168,6 +174,7 @@ builder.mutationFields((t) => ({
         description: 'The group and the users to add.',
       }),
     },
+    complexity: costOfNamed(({ userIds }: { userIds: string[] }) => userIds.length),
     errors: typedErrors('addGroupMembers', MEMBER_ERRORS),
     resolve: (_root, { input }, { directory }) => addGroupMembers(directory, input),
   }),
@@ -182,6 +189,7 @@ builder.mutationFields((t) => ({
         description: 'The group and the users to remove.',
       }),
     },
+    complexity: costOfNamed(({ userIds }: { userIds: string[] }) => userIds.length),
     errors: typedErrors('removeGroupMembers', MEMBER_ERRORS),
     resolve: (_root, { input }, { directory }) => removeGroupMembers(directory, input),
   }),
@@ -195,6 +203,10 @@ builder.mutationFields((t) => ({
         description: 'The group, and the users to add and to remove.',
       }),
     },
+    complexity: costOfNamed(
+      ({ usersToAdd, usersToRemove }: UpdateGroupMembersFields) =>
+        (usersToAdd?.length ?? 0) + (usersToRemove?.length ?? 0),
+    ),
     errors: typedErrors('updateGroupMembers', MEMBER_ERRORS),
     resolve: (_root, { input }, { directory }) => updateGroupMembers(directory, input),
   }),

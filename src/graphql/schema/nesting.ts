@@ -10,7 +10,7 @@ import { findGroup } from '../../domain/queries/groups.ts';
 import { nestedGroups, parentGroups } from '../../domain/queries/nesting.ts';
 import { MAX_CHILDREN_PER_CALL } from '../../model/nesting.ts';
 import { builder } from './builder.ts';
-import { connectionCost } from './complexity.ts';
+import { connectionCost, costOfNamed, namedListCost } from './complexity.ts';
 import { connection, groupProjection } from './connections.ts';
 import { typedErrors } from './error-types.ts';
 import { groupListArgs } from './group-inputs.ts';
@@ -90,7 +90,7 @@ const AddNestedGroupsPayload = builder.objectRef<Nested>('AddNestedGroupsPayload
       description: 'The groups that were nested.',
       type: [Group],
       nullable: { list: false, items: true },
-      complexity: { field: MAX_CHILDREN_PER_CALL, multiplier: MAX_CHILDREN_PER_CALL },
+      complexity: namedListCost(MAX_CHILDREN_PER_CALL),
       resolve: ({ added }, _args, { directory }) => added.map((id) => findGroup(directory, id)),
     }),
   }),
@@ -134,6 +134,7 @@ builder.mutationFields((t) => ({
         description: 'The group, and the groups to nest in it.',
       }),
     },
+    complexity: costOfNamed(({ childGroupIds }: { childGroupIds: string[] }) => childGroupIds.length),
     errors: typedErrors('addNestedGroups', [
       'VALIDATION_FAILED',
       'NOT_FOUND',

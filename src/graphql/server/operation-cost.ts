@@ -8,6 +8,7 @@ import {
   Kind,
   type OperationDefinitionNode,
 } from 'graphql';
+import type { CostContext } from '../schema/complexity.ts';
 
 type Operation = {
   schema: GraphQLSchema;
@@ -23,13 +24,15 @@ type Operation = {
 export function operationCost({ schema, document, operationName, variableValues }: Operation): number {
   const operation = getOperationAST(document, operationName);
   if (!operation) return 0;
-  // The plugin computes the first operation of a document, so the others are removed.
-  const definitions = definitionsOf(document, operation);
-  const { complexity } = complexityFromQuery(
-    { ...document, definitions },
-    { schema, ctx: {}, variables: variableValues ?? {} },
-  );
-  return complexity;
+  // Each selection by itself: what a list costs can depend on the arguments of its mutation.
+  return operation.selectionSet.selections.reduce((sum, selection) => {
+    const part = { ...operation, selectionSet: { ...operation.selectionSet, selections: [selection] } };
+    // The plugin computes the first operation of a document, so the others are removed.
+    const definitions = definitionsOf(document, part);
+    const ctx: CostContext = { isAlone: selection.kind === Kind.FIELD };
+    const options = { schema, ctx, variables: variableValues ?? {} };
+    return sum + complexityFromQuery({ ...document, definitions }, options).complexity;
+  }, 0);
 }
 
 /** The operation, followed by all fragments of the document. */
