@@ -1,6 +1,6 @@
 // The change feed without HTTP: what a listener has read, what it is shown of it, and how a feed ends.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Database, Prisma } from '../../src/database/database.ts';
+import { type Database, Prisma, type Sql } from '../../src/database/database.ts';
 import { createGroup } from '../../src/domain/commands/create-group.ts';
 import { eraseUsers } from '../../src/domain/commands/remove-users.ts';
 import { updateGroup } from '../../src/domain/commands/update-group.ts';
@@ -94,6 +94,36 @@ test('a log of more than a batch comes whole, and a feed can end in the middle o
     Array.from({ length: 120 }, (_, at) => String(at + 1)),
   );
   expect(await read(all[69]!, 50)).toEqual(all.slice(70));
+});
+
+test('a feed waits for a database that is away, and skips and doubles nothing', async () => {
+  const { tenantId } = await createTenant(db);
+  let isAway = false;
+  const shaky = {
+    ...db,
+    sql: (statement: Sql) =>
+      // The heads are still told: what has changed cannot be read.
+      isAway && !statement.text.includes(' as head')
+        ? Promise.reject(Object.assign(new Error('terminating connection'), { code: '57P01' }))
+        : db.sql(statement),
+  } as Database;
+  const feed = await openFeed(openDirectory(shaky, superAdmin), { tenantId, after: '0' });
+  const create = (name: string) => createGroup(openAsAdmin(db, tenantId), { tenantId, name });
+  const taken: unknown[] = [];
+  for (const [at, away] of [
+    [1, 0],
+    [2, 100],
+    [3, 600],
+  ] as const) {
+    const next = feed.next();
+    isAway = away > 0;
+    await create(`Group ${at}`);
+    await new Promise((resolve) => setTimeout(resolve, away));
+    isAway = false;
+    taken.push((await next).value!.position);
+  }
+  expect(taken).toEqual([1, 2, 3]);
+  await feed.return();
 });
 
 test('a feed that waits ends as soon as it is told to', async () => {
