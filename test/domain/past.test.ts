@@ -236,10 +236,11 @@ describe('a moment', () => {
     const { directory, tenantId, create, now } = await world();
     const ask = async (args: MomentArgs) => (await momentOf(directory, tenantId, args))!;
     const times: Date[] = [];
+    // Each is of a later millisecond than the one before, and the first than the tenant.
     for (const name of ['A', 'B', 'C']) {
+      await new Promise((resolve) => setTimeout(resolve, 3));
       await create(name);
       times.push((await ask({ position: await now() })).at);
-      await new Promise((resolve) => setTimeout(resolve, 3));
     }
     for (const [index, at] of times.entries()) {
       expect((await ask({ at })).position).toBe(index + 1);
