@@ -12,6 +12,7 @@ import { countEffectiveMembers } from '../../src/domain/queries/effective-member
 import { findGroup } from '../../src/domain/queries/groups.ts';
 import type { ChangeInput } from '../../src/model/change-inputs.ts';
 import { newId, type TenantId } from '../../src/model/ids.ts';
+import type { JsonValue } from '../../src/model/json.ts';
 import {
   createTenant,
   openAsAdmin,
@@ -223,6 +224,22 @@ describe('a preview is out of date', () => {
     const { hash } = await preview(create('one'));
     await expect(apply(hash, create('other'))).rejects.toMatchObject({ code: 'PREVIEW_STALE' });
     await apply(hash, create('one'));
+  });
+
+  test('tell values of another structure apart', async () => {
+    const { ids, preview, apply } = await world();
+    const change = (x: JsonValue): ChangeInput => ({
+      updateGroup: { id: ids.Side!, customAttributes: { x } },
+    });
+    const values: JsonValue[] = [{ a: 1 }, [['a', 1]], ['a', 1], { a: '1' }, {}, [], null, { a: [1] }, [[]]];
+    const hashes = await Promise.all(values.map(async (x) => (await preview(change(x))).hash));
+    expect(new Set(hashes).size).toBe(values.length);
+    await expect(apply(hashes[0]!, change(values[1]!))).rejects.toMatchObject({ code: 'PREVIEW_STALE' });
+    // The order of names is none.
+    const orders = [{ x: { a: 1, b: 2 } }, { x: { b: 2, a: 1 } }].map((customAttributes) =>
+      preview({ updateGroup: { id: ids.Side!, customAttributes } }),
+    );
+    expect(new Set((await Promise.all(orders)).map(({ hash }) => hash)).size).toBe(1);
   });
 
   test('when a field that it changes has another value', async () => {

@@ -422,6 +422,37 @@ describe('a stream ends', () => {
     await expect.poll(() => openStreams(server)).toBe(0);
   });
 
+  test('when its client left before it began, at whichever statement', async () => {
+    const app = await startApp(db, { LIMIT_STREAMS_PER_CALLER: '1' });
+    const { tenantId } = await createTenant(db);
+    const headers = {
+      authorization: `Bearer ${await app.tokenFor(admin(tenantId))}`,
+      accept: 'text/event-stream',
+      'content-type': 'application/json',
+    };
+    const body = JSON.stringify({ query: CHANGES, variables: { tenantId } });
+    for (let at = 1, statements = at; statements >= at; at += 1) {
+      const leaving = new AbortController();
+      statements = 0;
+      const stop = db.onStatement(() => {
+        statements += 1;
+        if (statements === at) leaving.abort();
+      });
+      const request = { method: 'POST', headers, body, signal: leaving.signal };
+      await app.app.fetch(new Request(`${app.url}/graphql`, request)).catch(() => {});
+      stop();
+      leaving.abort();
+      // Its place is free for the next one.
+      await expect
+        .poll(async () => {
+          const next = await stream(app, await app.tokenFor(admin(tenantId)), { tenantId });
+          await next.body!.cancel();
+          return next.status;
+        })
+        .toBe(200);
+    }
+  });
+
   test('when its receiver takes nothing for too long; one that reads gets the same changes', async () => {
     const app = await startApp(db, { TIMEOUT_RECEIVER_MS: '500' });
     const { tenantId } = await createTenant(db);

@@ -207,7 +207,9 @@ function canonical(value: unknown, keyOf: (text: string) => string): unknown {
   if (Array.isArray(value)) return value.map((item) => canonical(item, keyOf));
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-  return entries
-    .sort(([one], [other]) => (one < other ? -1 : 1))
-    .map(([name, item]) => [name, canonical(item, keyOf)]);
+  return Object.fromEntries(
+    entries
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([name, item]) => [name, canonical(item, keyOf)]),
+  );
 }

@@ -48,8 +48,12 @@ export function subscriptions({
         onSubscribeResult({ result, setResult }) {
           if (!(Symbol.asyncIterator in result)) return close();
           const events = maskedEvents(result as Events, log, close);
-          // Yoga's stream tells of a client that went away only once it has something to send.
-          request.signal.addEventListener('abort', () => events.return().catch(() => {}), { once: true });
+          // Yoga's stream tells of a client that went away only once it has something to send; of one that has gone before, never.
+          const end = () => {
+            events.return().catch(() => {});
+          };
+          if (request.signal.aborted) end();
+          request.signal.addEventListener('abort', end, { once: true });
           setResult(events as never);
         },
       };
