@@ -48,7 +48,7 @@ export function subscriptions({
         onSubscribeResult({ result, setResult }) {
           if (!(Symbol.asyncIterator in result)) return close();
           const events = maskedEvents(result as Events, log, close);
-          // Yoga's stream tells of a client that went away only once it has something to send; of one that has gone before, never.
+          // Yoga's stream tells of a client that went away once it has something to send, and never of one that left before.
           const end = () => {
             events.return().catch(() => {});
           };
