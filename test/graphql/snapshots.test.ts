@@ -171,11 +171,11 @@ test('a group and a user lead to themselves, by a time as well; what there was n
   });
 });
 
-test('an erased user shows as erased', async () => {
+test('an erased user shows as erased, and is found by no address', async () => {
   const { claims, directory, groups, users, then, tenantId } = await world(2);
   await eraseUsers(directory, { tenantId, userIds: [users[1]!] });
   const text = `query ($tenant: ID!, $group: ID!, $user: ID!, $then: Position!) { tenant(id: $tenant) { asOf(position: $then) {
-    user(id: $user) { userId email displayName isErased }
+    user(id: $user) { userId email displayName isErased } userByEmail(email: " ") { userId }
     group(id: $group) { members { edges { node { userId email displayName } } } } } } }`;
   const { tenant } = await server.data(claims, text, {
     tenant: tenantId,
@@ -186,6 +186,7 @@ test('an erased user shows as erased', async () => {
   const blank = { userId: users[1], email: null, displayName: null };
   expect(tenant.asOf).toEqual({
     user: { ...blank, isErased: true },
+    userByEmail: null,
     group: { members: { edges: [{ node: blank }] } },
   });
 });

@@ -90,8 +90,10 @@ export async function findUserByEmail(
   directory: Directory,
   { tenantId, email }: { tenantId: string; email: string },
 ): Promise<UserRow | null> {
-  if (!isIdOf('tenant', tenantId) || !isStorable(email)) return null;
-  const found = await usersByEmail(directory, { tenantId, key: searchKey(email.trim()) });
+  const key = searchKey(email.trim());
+  // Nobody has no address: an erased user has lost its own.
+  if (!isIdOf('tenant', tenantId) || !isStorable(email) || key === '') return null;
+  const found = await usersByEmail(directory, { tenantId, key });
   // The search key has no accents, which tell addresses apart.
   const user = found?.find((each) => caseKey(each.email) === caseKey(email.trim()));
   return user
