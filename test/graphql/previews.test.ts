@@ -1,6 +1,7 @@
 // Previews over GraphQL: what is shown by either executor, and what an application is refused with.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTenant } from '../support/directories.ts';
+import { createGroup } from '../../src/domain/commands/create-group.ts';
+import { createTenant, openAsAdmin } from '../support/directories.ts';
 import { createWorld } from '../support/group-worlds.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { type Claims, startApp, type TestApp } from '../support/server.ts';
@@ -175,3 +176,38 @@ test('who may only read is refused, and an end user finds nothing', async () => 
   const { partnerId } = await createTenant(database.db);
   expect(await codeFor({ sub: 'usr_p', role: 'partner_admin', partner_id: partnerId })).toBe('NOT_FOUND');
 });
+
+test('what a change does to many groups is shown in part, and counted whole', async () => {
+  const { tenantId } = await createTenant(database.db);
+  const directory = openAsAdmin(database.db, tenantId);
+  const { group: parent } = await createGroup(directory, { tenantId, name: 'Parent' });
+  for (let at = 0; at < 25; at += 1)
+    await createGroup(directory, { tenantId, name: `Child ${at}`, parentGroupId: parent.id });
+  const admin = { sub: 'usr_admin', role: 'tenant_admin', tenant_id: tenantId };
+  const ask = (first: string) =>
+    servers[0]!.ask(
+      admin,
+      `query ($changes: [ChangeInput!]!) { previewChanges(changes: $changes) { effects { outcomes {
+        movedGroupCount deletedGroupCount movedGroups${first} { group { group { members(first: 100) { edges { node { userId } } } } } } } } } }`,
+      { changes: [{ deleteGroup: { id: parent.id, strategy: 'ORPHAN' } }] },
+    );
+  const shown = async (first: string) => {
+    const { body } = await ask(first);
+    const [outcome] = (body.data as unknown as Previewed).previewChanges.effects.outcomes;
+    const cost = (body.extensions as { cost: { requested: number } }).cost.requested;
+    return [outcome!.movedGroups.length, outcome!.movedGroupCount, outcome!.deletedGroupCount, cost];
+  };
+  const [few, , , small] = await shown('(first: 3)');
+  const [some, moved, deleted, large] = await shown('');
+  expect([few, some, moved, deleted]).toEqual([3, 20, 25, 1]);
+  expect(large! - small!).toBeGreaterThan(17 * 100);
+  expect((await ask('(first: 101)')).body.errors![0]!.extensions.code).toMatch(
+    /VALIDATION_FAILED|LIMIT_EXCEEDED/,
+  );
+});
+
+type Previewed = {
+  previewChanges: {
+    effects: { outcomes: { movedGroups: object[]; movedGroupCount: number; deletedGroupCount: number }[] };
+  };
+};

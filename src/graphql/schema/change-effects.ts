@@ -12,7 +12,7 @@ import type {
 import { findGroup } from '../../domain/queries/groups.ts';
 import { findUser } from '../../domain/queries/users.ts';
 import type { DirectoryError } from '../../model/errors.ts';
-import { arrayPage, MAX_PAGE_SIZE } from '../../model/page.ts';
+import { arrayPage, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, pageRequest } from '../../model/page.ts';
 import { builder } from './builder.ts';
 import { connectionCost } from './complexity.ts';
 import { connection } from './connections.ts';
@@ -82,10 +82,20 @@ const UpdatedUserType = builder.objectRef<UpdatedUser>('UpdatedUser').implement(
 });
 
 const GROUPS = [
-  ['createdGroups', 'The group that it creates.'],
   ['deletedGroups', 'The groups that it deletes. All of their effective members leave them.'],
   ['restoredGroups', 'The groups that it restores.'],
 ] as const;
+/** Lists of which a page is shown: a change of one group can be of thousands. */
+const LISTS = ['deletedGroups', 'restoredGroups', 'updatedGroups', 'movedGroups', 'updatedUsers'] as const;
+const FIRST = { defaultValue: DEFAULT_PAGE_SIZE, description: 'How many of them, from the first: 0 to 100.' };
+const firstCost = ({ first }: { first?: number | null | undefined }) => {
+  const size = Math.max(0, first ?? DEFAULT_PAGE_SIZE);
+  return { field: size, multiplier: size };
+};
+/** Refused with VALIDATION_FAILED: a number of items that is not from 0 to 100. */
+const firstOf = <Item>(items: readonly Item[], first: number | null | undefined): Item[] =>
+  items.slice(0, pageRequest({ first }).size);
+
 const COUNTS = [
   ['addedMembershipCount', 'Number of direct memberships that begin.'],
   ['removedMembershipCount', 'Number of direct memberships that end.'],
@@ -107,23 +117,50 @@ const ChangeOutcomeType = builder.objectRef<ChangeOutcome>('ChangeOutcome').impl
       resolve: ({ refusal }) => refusal && (new ShownRefusal(refusal) as DirectoryError),
       description: 'Why it is refused; null if it is not. The changes behind it are previewed without it.',
     }),
+    createdGroups: t.expose('createdGroups', {
+      type: [ChangedGroupType],
+      nullable: false,
+      complexity: ONE_EACH,
+      description: 'The group that it creates.',
+    }),
     ...Object.fromEntries(
       GROUPS.map(([name, description]) => [
         name,
-        t.expose(name, { type: [ChangedGroupType], nullable: false, complexity: ONE_EACH, description }),
+        t.field({
+          type: [ChangedGroupType],
+          nullable: false,
+          args: { first: t.arg.int(FIRST) },
+          complexity: firstCost,
+          description,
+          resolve: (outcome, { first }) => firstOf(outcome[name], first),
+        }),
       ]),
     ),
-    updatedGroups: t.expose('updatedGroups', {
+    ...Object.fromEntries(
+      LISTS.map((name) => [
+        `${name.slice(0, -1)}Count`,
+        t.int({
+          nullable: false,
+          description: `Number of \`${name}\`, whatever \`first\` is.`,
+          resolve: (outcome) => outcome[name].length,
+        }),
+      ]),
+    ),
+    updatedGroups: t.field({
       type: [UpdatedGroupType],
       nullable: false,
-      complexity: ONE_EACH,
+      args: { first: t.arg.int(FIRST) },
+      complexity: firstCost,
       description: 'The groups whose name, description or custom attributes it changes.',
+      resolve: (outcome, { first }) => firstOf(outcome.updatedGroups, first),
     }),
-    movedGroups: t.expose('movedGroups', {
+    movedGroups: t.field({
       type: [MovedGroupType],
       nullable: false,
-      complexity: ONE_EACH,
+      args: { first: t.arg.int(FIRST) },
+      complexity: firstCost,
       description: 'The groups to which it gives another parent in the hierarchy.',
+      resolve: (outcome, { first }) => firstOf(outcome.movedGroups, first),
     }),
     notRestored: t.expose('notRestored', {
       type: [NotRestoredType],
@@ -137,11 +174,13 @@ const ChangeOutcomeType = builder.objectRef<ChangeOutcome>('ChangeOutcome').impl
     ...Object.fromEntries(
       USER_IDS.map(([name, description]) => [name, t.exposeIDList(name, { nullable: false, description })]),
     ),
-    updatedUsers: t.expose('updatedUsers', {
+    updatedUsers: t.field({
       type: [UpdatedUserType],
       nullable: false,
-      complexity: ONE_EACH,
+      args: { first: t.arg.int(FIRST) },
+      complexity: firstCost,
       description: 'The users whose email address or display name it changes.',
+      resolve: (outcome, { first }) => firstOf(outcome.updatedUsers, first),
     }),
   }),
 });
