@@ -7,7 +7,7 @@ const NORTHWIND = 'tnt_Northwind0000000';
 const RESEARCH = 'grp_north006Research';
 const FINANCE = 'grp_north015Finance0';
 /** The hash of a preview that creates the club. */
-const CHESS_CLUB = 'b1624238208b63decc185ef33b28149dc1651c5b6b38b161157b381af432fc6d';
+const CHESS_CLUB = '1c0e77822669098984e50d14e58ee48552f784918ab3e0b35c9c296eb58bcdf4';
 
 /**
  * The tabs, on the development data. Lines are short enough for the editor in a narrow window. Each mutation returns its
